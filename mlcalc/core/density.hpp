@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "coefficients.hpp"
+#include "spline.hpp"
+#include "types.hpp"
+
+namespace mlcalc {
+
+/// What defines a neighbour-density expansion. `radial` holds the complete radial factor
+/// f_c(r) u(r) I_nl(r) on [0, cutoff], function index l * n_max + n.
+struct DensityDescription {
+    std::string name;
+    double cutoff = 0.0;
+    int n_max = 0;
+    int l_max = 0;
+    double center_atom_weight = 1.0;
+    int n_species = 0;
+    SplineTable radial;
+    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty: one channel per species
+};
+
+/// c^a_i,nlm = sum_{j in a, r_ij < r_c} f_c(r_ij) u(r_ij) Y_lm(r_ij) I_nl(r_ij)
+/// [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
+class DensityExpansion {
+public:
+    explicit DensityExpansion(DensityDescription description);
+    const DensityDescription& description() const;
+    CoefficientShape shape() const;
+
+    /// Radial functions, harmonics and their derivatives of a block of centres, kept for the adjoint sweep. Owned by
+    /// the caller (one per thread), grows to the largest block seen and is then reused: no allocation per step.
+    struct Workspace;
+
+    /// c[(i - begin) * shape().size() + ..] for the centres begin <= i < end. Pairs beyond the cutoff are skipped, as
+    /// are neighbours of species -1. Throws std::invalid_argument for coincident atoms and non-finite distances.
+    void compute(const Atoms&, const NeighborList&, int begin, int end, double* c, Workspace&) const;
+
+    /// c_adj = dE/dc of the same block: adds dE/dr to `gradient` (n_all), dE/d eps to `strain` and, if
+    /// not null, the strain derivative of each centre's energy to atom_strain[i]. Must follow `compute` with the same
+    /// workspace.
+    void backward(const Atoms&, const NeighborList&, int begin, int end, const double* c_adj, Workspace&,
+                  Vec3* gradient, Mat3& strain, Mat3* atom_strain) const;
+};
+
+}  // namespace mlcalc

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coefficients.hpp"
+#include "mesh_backend.hpp"
+#include "spline.hpp"
+#include "types.hpp"
+
+namespace mlcalc {
+
+/// What defines a potential (LODE) expansion of the smeared 1/r^p field of all atoms
+/// [Grisafi & Ceriotti, JCP 151, 204105 (2019)].
+struct PotentialDescription {
+    std::string name;
+    int exponent = 1;
+    double smearing = 0.0;
+    int n_max = 0;
+    int l_max = 0;
+    double center_atom_weight = 1.0;
+    int n_species = 0;
+    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty
+    /// F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
+    SplineTable reciprocal;
+    // further tables (free boundaries, l-shared filters, centre correction): see far_field.cpp
+};
+
+enum class FarFieldMethod { automatic, ksum, mesh, free };
+
+struct FarFieldOptions {
+    FarFieldMethod method = FarFieldMethod::automatic;
+    double accuracy = 1e-5;     ///< requested relative error of the forces that pass through V
+    std::array<int, 3> mesh{};  ///< zeros: chosen from the accuracy
+    int order = 0;              ///< 0: chosen from the accuracy
+    double k_cutoff = 0.0;      ///< > 0: sharp cutoff of the k-sum, for comparison with featomic only
+    std::size_t memory_limit = std::size_t{4} << 30;
+};
+
+/// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries.
+class FarField {
+public:
+    virtual ~FarField() = default;
+    /// v[i * shape.size() + ..] of every local atom. Collective.
+    virtual void compute(const Atoms&, double* v) = 0;
+    /// v_adj = dE/dV: adds dE/dr of local atoms to `gradient`, this rank's share of dE/d eps to `strain` and, if not
+    /// null, the strain derivative of each centre's energy to atom_strain. Collective; must follow `compute` for the
+    /// same atoms.
+    virtual void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) = 0;
+    /// dV_i/dr_j for training, jacobian[((i * n_all + j) * 3 + x) * shape.size() + ..], and dV_i/d eps,
+    /// strain[(i * 9 + 3 a + b) * shape.size() + ..]. Serial only.
+    virtual void jacobian(const Atoms&, double* jacobian, double* strain) = 0;
+    /// One line for the log: method, integers, order, estimated accuracy.
+    virtual std::string summary() const = 0;
+};
+
+/// Chooses the evaluator for the boundary conditions, atom count and options. Throws std::invalid_argument with a
+/// sentence for slabs and wires.
+std::unique_ptr<FarField> make_far_field(const PotentialDescription&, const FarFieldOptions&, const Atoms&,
+                                         Communicator&, MeshBackendFactory&);
+
+}  // namespace mlcalc

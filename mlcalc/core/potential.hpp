@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "far_field.hpp"
+#include "mesh_backend.hpp"
+#include "types.hpp"
+
+namespace mlcalc {
+
+struct Model;  // model.hpp: the checked contents of a model file
+
+/// Where `Potential::compute` writes. Pointers that are null are not computed. Everything is added by this rank's
+/// centres: the front-end zeroes, and sums over ranks (or lets LAMMPS do it).
+struct Results {
+    double* energies = nullptr;         ///< (n_local) eV
+    Vec3* forces = nullptr;             ///< (n_all) eV/Angstrom, ghosts included; added to
+    Mat3 virial{};                      ///< this rank's share
+    Mat3* atom_virials = nullptr;       ///< (n_local) W_i = -dE_i/d eps, centre partition
+    double* member_energies = nullptr;  ///< (n_local, n_members), calibrated spread is the front-end's to take
+    Vec3* member_forces = nullptr;      ///< (n_members, n_all)
+    Mat3* member_virials = nullptr;     ///< (n_members)
+    double* extrapolation = nullptr;    ///< (n_local)
+    double components[3] = {
+        0, 0, 0};  ///< short range, far field (terms that contain V), baseline (reference energies + ZBL), eV
+    double seconds[2] = {0, 0};  ///< time in the short range and in the far field
+};
+
+struct PotentialOptions {
+    FarFieldOptions far_field;
+    int n_threads = 1;
+};
+
+/// E, forces, virial of a model. Both front-ends call this one.
+class Potential {
+public:
+    Potential(std::shared_ptr<const Model> model, PotentialOptions options);
+    ~Potential();
+    const Model& model() const;
+    double cutoff() const;  ///< the largest of all expansions and the ZBL, Angstrom; 0 if there is none
+    /// Collective if the model has a far field. A failure on one rank throws on every rank.
+    void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&);
+    /// Forget the k list or mesh integers; the next compute chooses them anew.
+    void reset();
+    std::string summary() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mlcalc

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// The views that pass between a front-end and the core. Nothing here owns memory.
+///
+/// Units are eV and Angstrom throughout. Cell rows are the lattice vectors, r_ij = r_j - r_i (+ periodic shift).
+/// virial = -dE/d(strain), virial[a][b] = -dE/d eps_ab with r' = r (1 + eps), a 3x3 row-major matrix in eV.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace mlcalc {
+
+using Vec3 = std::array<double, 3>;
+using Mat3 = std::array<Vec3, 3>;
+
+/// Full neighbour list grouped by centre: the pairs of centre `i` are `first[i] .. first[i + 1]`.
+struct NeighborList {
+    const int* first;  ///< (n_centers + 1)
+    const int* j;      ///< (n_pairs) index of the neighbour, ghosts included
+    const Vec3* r_ij;  ///< (n_pairs) r_j - r_i with the periodic shift, Angstrom
+};
+
+/// The atoms of this rank. The first `n_local` are centres (their energies are counted here);
+/// the rest are ghosts, which appear only as neighbours and receive forces.
+struct Atoms {
+    int n_local = 0;
+    int n_all = 0;                    ///< local + ghosts
+    const int* species = nullptr;     ///< (n_all) index into the model's species; -1: neither centre nor source
+    const Vec3* positions = nullptr;  ///< (n_all) Angstrom; only the far field reads them (pairs carry r_ij)
+    Mat3 cell{};                      ///< rows are lattice vectors
+    Vec3 origin{};                    ///< lower corner of the cell (LAMMPS's boxlo)
+    std::array<bool, 3> pbc{};
+};
+
+/// Sums over ranks, implemented by the front-end. Every rank of the communicator must call in the same order.
+class Communicator {
+public:
+    virtual ~Communicator() = default;
+    virtual int rank() const { return 0; }
+    virtual int size() const { return 1; }
+    /// values[k] <- sum over ranks of values[k]
+    virtual void sum(double* /*values*/, std::size_t /*n*/) {}
+    /// The largest of the values that the ranks pass.
+    virtual double max(double value) { return value; }
+};
+
+}  // namespace mlcalc
