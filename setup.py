@@ -1,0 +1,134 @@
+"""Builds the core once and links it twice: into the Python extension and, where LAMMPS is at hand, into its plugin."""
+
+import importlib.metadata
+import importlib.util
+import os
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nlohmann_json
+import numpy
+import scipy_openblas32
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).parent
+CORE = sorted(str(path.relative_to(HERE)) for path in (HERE / "mlcalc/core").glob("*.cpp"))
+PLUGIN = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin").glob("*.cpp"))
+
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-fno-math-errno"]
+WARNINGS = ["-Wall", "-Wextra", "-Wshadow"]
+INSTRUCTION_SETS = {
+    "_avx2": ["-mavx2", "-mfma"],
+    "_avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mprefer-vector-width=512"],
+}
+if os.environ.get("MLCALC_WERROR"):
+    WARNINGS.append("-Werror")
+if os.environ.get("MLCALC_SANITIZE"):
+    FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-O1", "-g"]
+
+BLAS_INCLUDE = scipy_openblas32.get_include_dir()
+BLAS_LIBRARY = scipy_openblas32.get_library()
+INCLUDE = [str(HERE / "mlcalc/core"), str(HERE / "mlcalc")]
+SYSTEM_INCLUDE = [str(Path(next(iter(nlohmann_json.__path__))) / "include"), BLAS_INCLUDE, numpy.get_include()]
+X86_64 = sysconfig.get_platform().endswith("x86_64")
+
+
+def blas_link_flags(levels_below_site_packages):
+    """Finds the BLAS of the scipy-openblas32 package relative to the file that needs it."""
+    up = "/".join([".."] * levels_below_site_packages)
+    return [
+        f"-L{scipy_openblas32.get_lib_dir()}",
+        f"-l{BLAS_LIBRARY}",
+        f"-Wl,-rpath,$ORIGIN/{up}/scipy_openblas32/lib",
+        "-fopenmp",
+    ]
+
+
+def instruction_set_flags(source):
+    suffix = next((s for s in INSTRUCTION_SETS if Path(source).stem.endswith(s)), None)
+    return INSTRUCTION_SETS[suffix] if suffix and X86_64 else []
+
+
+def package_directory(name):
+    spec = importlib.util.find_spec(name)
+    return Path(next(iter(spec.submodule_search_locations))) if spec else None
+
+
+def mpi_include():
+    """The directory of the mpich package's mpi.h, or None where the package is not installed."""
+    try:
+        files = importlib.metadata.files("mpich") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((file.locate().resolve().parent for file in files if file.name == "mpi.h"), None)
+
+
+class BuildEngineAndPlugin(build_ext):
+    def build_extensions(self):
+        core = self.compile(CORE, WARNINGS, INCLUDE, SYSTEM_INCLUDE)
+        for extension in self.extensions:
+            extension.extra_objects = core
+        super().build_extensions()
+        self.build_plugin(core)
+
+    def compile(self, sources, flags, include, system_include):
+        """One compiler call per source, with the instruction-set flags that its name asks for."""
+        flags = FLAGS + flags + [f"-isystem{path}" for path in system_include]
+
+        def one(source):
+            return self.compiler.compile(
+                [source],
+                output_dir=self.build_temp,
+                include_dirs=include,
+                extra_postargs=flags + instruction_set_flags(source),
+            )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [item for objects in pool.map(one, sources) for item in objects]
+
+    def build_plugin(self, core):
+        lammps, mpi = package_directory("lammps"), mpi_include()
+        if lammps is None or mpi is None or not PLUGIN:
+            print("mlcalc: LAMMPS or MPICH headers are not installed here; building without the LAMMPS plugin")
+            return
+        headers = [str(lammps / "include/lammps"), str(mpi)]
+        objects = self.compile(PLUGIN, ["-DLAMMPS_SMALLBIG", *WARNINGS], INCLUDE, SYSTEM_INCLUDE + headers)
+        self.compiler.link_shared_object(
+            objects + core,
+            str(self.built_plugin()),
+            extra_postargs=blas_link_flags(2) + link_sanitizer(),
+            target_lang="c++",
+        )
+
+    def built_plugin(self):
+        return Path(self.get_ext_fullpath("mlcalc._engine")).parent / "plugins" / "mlcalcplugin.so"
+
+    def copy_extensions_to_source(self):
+        plugin = self.built_plugin()
+        super().copy_extensions_to_source()
+        if plugin.exists():
+            destination = HERE / "mlcalc/plugins"
+            destination.mkdir(exist_ok=True)
+            self.copy_file(str(plugin), str(destination / plugin.name))
+
+
+def link_sanitizer():
+    return ["-fsanitize=address,undefined"] if os.environ.get("MLCALC_SANITIZE") else []
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "mlcalc._engine",
+            sources=["mlcalc/_engine.pyx"],
+            language="c++",
+            include_dirs=INCLUDE + SYSTEM_INCLUDE,
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            extra_compile_args=FLAGS,
+            extra_link_args=blas_link_flags(1) + link_sanitizer(),
+        )
+    ],
+    cmdclass={"build_ext": BuildEngineAndPlugin},
+)
