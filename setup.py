@@ -103,7 +103,7 @@ class BuildEngineAndPlugin(build_ext):
         )
 
     def built_plugin(self):
-        return Path(self.get_ext_fullpath("mlcalc._engine")).parent / "plugins" / "mlcalcplugin.so"
+        return Path(self.build_lib) / "mlcalc/plugins/mlcalcplugin.so"
 
     def copy_extensions_to_source(self):
         plugin = self.built_plugin()
