@@ -11,11 +11,13 @@
 
 namespace mlcalc {
 
-/// What defines a neighbour-density expansion. `radial` holds the complete radial factor
-/// f_c(r) u(r) I_nl(r) on [0, cutoff], function index l * n_max + n.
+/// What defines a neighbour-density expansion. `radial` holds u(r) I_nl(r) on [0, cutoff], function index l * n_max + n.
+/// The cutoff function f_c is not in the table: its second derivative jumps at cutoff - width, where a spline on a
+/// uniform grid would lose its accuracy, so the core multiplies it in.
 struct DensityDescription {
     std::string name;
     double cutoff = 0.0;
+    double smoothing_width = 0.0;  ///< of the shifted cosine, 0 < width <= cutoff; 0: a step
     int n_max = 0;
     int l_max = 0;
     double center_atom_weight = 1.0;
