@@ -23,6 +23,7 @@ struct PotentialDescription {
     double center_atom_weight = 1.0;
     int n_species = 0;
     std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty
+    std::vector<double> center;  ///< (n_max) projection of the own smeared potential of an atom on l = 0
     /// F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
     SplineTable reciprocal;
     // further tables (free boundaries, l-shared filters, centre correction): see far_field.cpp
