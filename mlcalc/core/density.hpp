@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "coefficients.hpp"
+#include "harmonics.hpp"
 #include "spline.hpp"
 #include "types.hpp"
 
 namespace mlcalc {
 
-/// What defines a neighbour-density expansion. `radial` holds u(r) I_nl(r) on [0, cutoff], function index l * n_max + n.
-/// The cutoff function f_c is not in the table: its second derivative jumps at cutoff - width, where a spline on a
+/// What defines a neighbour-density expansion. `radial` holds u(r) I_nl(r) on [0, cutoff], function index l * n_max +
+/// n. The cutoff function f_c is not in the table: its second derivative jumps at cutoff - width, where a spline on a
 /// uniform grid would lose its accuracy, so the core multiplies it in.
 struct DensityDescription {
     std::string name;
@@ -31,12 +32,19 @@ struct DensityDescription {
 class DensityExpansion {
 public:
     explicit DensityExpansion(DensityDescription description);
-    const DensityDescription& description() const;
-    CoefficientShape shape() const;
+    const DensityDescription& description() const { return description_; }
+    CoefficientShape shape() const { return shape_; }
 
     /// Radial functions, harmonics and their derivatives of a block of centres, kept for the adjoint sweep. Owned by
-    /// the caller (one per thread), grows to the largest block seen and is then reused: no allocation per step.
-    struct Workspace;
+    /// the caller (one per thread and expansion), grows to the largest block seen and is then reused: no allocation
+    /// per step.
+    struct Workspace {
+        std::vector<int> pair;              ///< index into the neighbour list, grouped by centre
+        std::vector<int> first;             ///< (end - begin + 1) into `pair`
+        std::vector<double> radial, slope;  ///< (n_pairs, (l_max + 1) * n_max) f_c u I_nl and its derivative
+        std::vector<double> y, gradient;    ///< (n_pairs, n_lm), (n_pairs, 3, n_lm): of the unit vector
+        std::vector<double> channels;       ///< coefficients of one neighbour species, before mixing
+    };
 
     /// c[(i - begin) * shape().size() + ..] for the centres begin <= i < end. Pairs beyond the cutoff are skipped, as
     /// are neighbours of species -1. Throws std::invalid_argument for coincident atoms and non-finite distances.
@@ -47,6 +55,13 @@ public:
     /// workspace.
     void backward(const Atoms&, const NeighborList&, int begin, int end, const double* c_adj, Workspace&,
                   Vec3* gradient, Mat3& strain, Mat3* atom_strain) const;
+
+private:
+    DensityDescription description_;
+    CoefficientShape shape_;
+    Harmonics harmonics_;
+    std::vector<double> mixing_;  ///< (n_channels, n_species), the identity if the description has none
+    std::vector<double> center_;  ///< (n_max) what the centre atom adds to l = 0 of its own species
 };
 
 }  // namespace mlcalc
