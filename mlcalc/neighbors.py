@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Neighbor lists in the form the core reads: full, grouped by center, with periodic images folded into the cell.
+
+A list is three arrays ``(first, j, r_ij)``: the pairs of center ``i`` are ``first[i] .. first[i + 1]``, ``j``
+(n_pairs,) int32 is the neighbor's index and ``r_ij`` (n_pairs, 3) float64 the vector from center to neighbor in
+Angstrom, with the periodic shift. This is the only module that knows a neighbor-list library.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import vesin
+from ase.geometry import complete_cell
+
+BYTES_PER_PAIR = 96  # the library's own copy, the arrays made from it, and the vectors
+
+
+def full_neighbor_list(atoms, cutoff: float):
+    """Every pair closer than ``cutoff`` (Angstrom), both ways: ``first`` (n_atoms + 1,), ``j`` (n_pairs,), ``r_ij``
+    (n_pairs, 3).
+
+    A cell smaller than the cutoff gives an atom several images of a neighbor, and images of itself. Raises ValueError
+    for positions that are not finite, for a periodic direction without a cell vector, and for a system whose list
+    would not fit.
+    """
+    neighbors = SkinNeighborList(cutoff)
+    return neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
+
+
+class SkinNeighborList:
+    """A neighbor list made with ``cutoff + skin`` and kept while no pair can have come within ``cutoff`` unseen.
+
+    Between builds only the vectors are computed anew, from the positions and the integer shifts of the pairs. The list
+    returned holds pairs up to ``cutoff + skin`` and beyond; the core skips what is beyond its cutoff. A displacement is
+    measured modulo the cell, so atoms may be wrapped at any time. When the cell is strained by F, a pair that was not
+    listed is now at least ``sigma_min(F) (cutoff + skin) - 2 u`` apart, u being the largest displacement that is not
+    part of the strain; the list is kept while this is above the cutoff [the usual criterion, D. Frenkel and B. Smit,
+    Understanding Molecular Simulation, appendix F, with strain].
+    """
+
+    def __init__(self, cutoff: float, skin: float = 0.0):
+        if not (np.isfinite(cutoff) and cutoff >= 0):
+            raise ValueError(f"the cutoff must be a length of 0 or more, got {cutoff}")
+        if not (np.isfinite(skin) and skin >= 0):
+            raise ValueError(f"the skin must be a length of 0 or more, got {skin}")
+        self.cutoff = float(cutoff)
+        self.skin = float(skin)
+        self.n_builds = 0
+        self.reset()
+
+    def reset(self):
+        """Forget the list; the next ``update`` makes it anew."""
+        self._positions = None
+
+    def update(self, positions, cell, pbc, block=None):
+        """``(first, j, r_ij)`` for ``positions`` (n_atoms, 3), ``cell`` (3, 3) and ``pbc`` (3,).
+
+        With ``block = (begin, end)`` only these atoms are centers, and ``j`` counts from ``begin`` and goes round: the
+        numbering of ``numpy.roll(atoms, -begin)``, where the centers come first. The arrays belong to the list and are
+        overwritten by the next ``update``.
+        """
+        positions = np.ascontiguousarray(positions, dtype=np.float64)
+        cell = np.array(cell, dtype=np.float64)
+        pbc = np.array(pbc, dtype=bool)
+        unwrapped = None
+        if self._positions is not None and self.skin > 0 and block == self._block:
+            unwrapped = self._unwrap_if_valid(positions, cell, pbc)
+        if unwrapped is None:
+            self._build(positions, cell, pbc, block)
+        else:
+            self._move(unwrapped, cell)
+        return self.first, self.j, self.r_ij
+
+    def _unwrap_if_valid(self, positions, cell, pbc):
+        """The positions in the images that the stored shifts belong to, or None if the list has to be made anew."""
+        if len(positions) != len(self._positions) or not np.array_equal(pbc, self._pbc):
+            return None
+        reference, slack = self._positions, self.skin
+        if not np.array_equal(cell, self._cell):
+            if not pbc.all():
+                return None
+            strain = np.linalg.solve(self._cell, cell)
+            slack = np.linalg.svd(strain, compute_uv=False)[-1] * (self.cutoff + self.skin) - self.cutoff
+            if not slack > 0:
+                return None
+            reference = reference @ strain
+        displacement = positions - reference
+        if _longest_squared(displacement) * 4 <= slack * slack:
+            return positions
+        if not pbc.any() or not np.isfinite(displacement).all():
+            return None
+        images = np.rint(displacement @ np.linalg.inv(_lattice(cell, pbc))) * pbc
+        shift = images @ cell
+        if _longest_squared(displacement - shift) * 4 > slack * slack:
+            return None
+        return positions - shift
+
+    def _build(self, positions, cell, pbc, block):
+        self._positions = None
+        n_atoms = len(positions)
+        begin, end = (0, n_atoms) if block is None else block
+        reach = self.cutoff + self.skin
+        _check(positions, cell, pbc, reach)
+        self.n_builds += 1
+        if self.cutoff == 0 or n_atoms == 0:
+            pairs = np.zeros((0, 2), dtype=np.int64)
+            shifts = np.zeros((0, 3), dtype=np.int32)
+        else:
+            finder = vesin.NeighborList(cutoff=reach, full_list=True, sorted=True, n_threads=1)
+            pairs, shifts = finder.compute(positions, _lattice(cell, pbc), pbc, "PS", copy=False)
+        pairs = pairs.view(np.int64)
+        first = np.searchsorted(pairs[:, 0], np.arange(begin, end + 1))
+        mine = slice(first[0], first[-1])
+        self.first = (first - first[0]).astype(np.int32)
+        self.j = pairs[mine, 1].astype(np.int32)
+        self._centers = np.repeat(np.arange(begin, end, dtype=np.int32), np.diff(self.first))
+        self._j_atom = self.j
+        if begin > 0:
+            self.j = np.where(self._j_atom < begin, self._j_atom + (n_atoms - begin), self._j_atom - begin)
+            self.j = self.j.astype(np.int32)
+        self._shifts = np.array(shifts[mine])
+        self._positions, self._cell, self._pbc, self._block = positions.copy(), cell, pbc, block
+        self._offset_cell = None
+        self.r_ij = np.empty((len(self.j), 3))
+        self._move(positions, cell)
+
+    def _move(self, positions, cell):
+        """The vectors for new positions and cell."""
+        if self._offset_cell is None or not np.array_equal(cell, self._offset_cell):
+            self._offsets = self._shifts @ cell
+            self._offset_cell = cell
+        if len(self.j) == 0:
+            return
+        np.take(positions, self._j_atom, axis=0, out=self.r_ij, mode="clip")
+        self.r_ij += self._offsets
+        self.r_ij -= np.take(positions, self._centers, axis=0, mode="clip")
+
+
+def _longest_squared(vectors):
+    return np.einsum("ix,ix->i", vectors, vectors).max(initial=0.0)
+
+
+def _lattice(cell, pbc):
+    """The cell with the vectors of directions that are not periodic replaced by perpendicular unit vectors."""
+    return complete_cell(np.where(pbc[:, None], cell, 0.0))
+
+
+def _check(positions, cell, pbc, reach):
+    finite = np.isfinite(positions).all(axis=1)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise ValueError(f"the position of atom {bad} is {positions[bad]}, which is not finite")
+    if not np.isfinite(cell).all():
+        raise ValueError(f"the cell is not finite: {cell.tolist()}")
+    periodic = cell[pbc]
+    lengths = np.linalg.norm(periodic, axis=1)
+    spanned = np.sqrt(max(np.linalg.det(periodic @ periodic.T), 0.0)) if len(periodic) else 1.0
+    if (lengths == 0).any() or spanned <= 1e-10 * np.prod(lengths):
+        raise ValueError(
+            f"the cell spans no volume in its periodic directions (pbc {pbc.tolist()}, cell {cell.tolist()}); "
+            "give it vectors or switch pbc off"
+        )
+    n_pairs = _expected_pairs(positions, cell, pbc, reach)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if n_pairs > 2**31 - 1 or n_pairs * BYTES_PER_PAIR > memory:
+        raise ValueError(
+            f"{len(positions)} atoms within {reach:g} Angstrom of each other would make about {n_pairs:.1e} pairs, too "
+            "many for this machine; check the cell, or divide the system over more processes in LAMMPS"
+        )
+
+
+def _expected_pairs(positions, cell, pbc, reach):
+    """About how many pairs a homogeneous system of this extent has."""
+    if len(positions) == 0:
+        return 0.0
+    lattice = _lattice(cell, pbc)
+    fractional = positions @ np.linalg.inv(lattice)
+    extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) + 2 * reach)
+    volume = abs(np.linalg.det(lattice)) * np.prod(extent)
+    return len(positions) ** 2 * 4 / 3 * np.pi * reach**3 / volume
