@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,11 +23,21 @@ struct PotentialDescription {
     int l_max = 0;
     double center_atom_weight = 1.0;
     int n_species = 0;
-    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty
-    std::vector<double> center;  ///< (n_max) projection of the own smeared potential of an atom on l = 0
-    /// F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
-    SplineTable reciprocal;
-    // further tables (free boundaries, l-shared filters, centre correction): see far_field.cpp
+    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty: one channel per species
+    SplineTable reciprocal;      ///< F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
+    std::vector<double> center;  ///< (n_max) V_n00 of an atom at its own centre: sqrt(4 pi) int r^2 R_n0(r) g_p(r) dr
+    SplineTable real;            ///< free boundaries: F_nl(r) / r^l on [0, r_max], function index l * n_max + n
+    int n_far = 0;               ///< free boundaries beyond r_max: F_nl(r) = sum_q far[q][l][n] / r^(p + l + 2q)
+    std::vector<double> far;     ///< (n_far, l_max + 1, n_max)
+    /// Basis sets whose k dependence hardly depends on l: F_nl(k) = sum_q filter_weights[l][n][q] filters_q(k). The
+    /// mesh then needs one inverse FFT per q. Empty: every (l, n) is its own filter.
+    SplineTable filters;
+    std::vector<double> filter_weights;  ///< (l_max + 1, n_max, filters.n_functions)
+
+    int n_channels() const {
+        return mixing.empty() ? n_species : static_cast<int>(mixing.size() / static_cast<std::size_t>(n_species));
+    }
+    CoefficientShape shape() const { return {n_channels(), n_max, l_max}; }
 };
 
 enum class FarFieldMethod { automatic, ksum, mesh, free };
@@ -40,7 +51,8 @@ struct FarFieldOptions {
     std::size_t memory_limit = std::size_t{4} << 30;
 };
 
-/// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries.
+/// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries. The k list and the mesh integers are
+/// kept while the number of atoms, the species and the periodicity stay and the spacing drifts by less than 10 %.
 class FarField {
 public:
     virtual ~FarField() = default;
@@ -57,8 +69,8 @@ public:
     virtual std::string summary() const = 0;
 };
 
-/// Chooses the evaluator for the boundary conditions, atom count and options. Throws std::invalid_argument with a
-/// sentence for slabs and wires.
+/// Chooses the evaluator for the boundary conditions, atom count and options, and again when they change. Communicator
+/// and factory must outlive the evaluator. Throws std::invalid_argument with a sentence for slabs and wires.
 std::unique_ptr<FarField> make_far_field(const PotentialDescription&, const FarFieldOptions&, const Atoms&,
                                          Communicator&, MeshBackendFactory&);
 
