@@ -34,6 +34,8 @@ private:
     ExpansionDescription read_expansion(const Field& field, const Model& model);
     DensityDescription read_density(const Field& field, const Model& model);
     PotentialDescription read_potential(const Field& field, const Model& model);
+    void read_free_boundaries(const std::string& prefix, PotentialDescription& out);
+    void read_filters(const std::string& prefix, PotentialDescription& out);
     SplineTable read_table(const std::string& name, double x_max, int n_max, int l_max);
     std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
     Term read_term(const Field& field, const Model& model);
@@ -213,8 +215,32 @@ PotentialDescription ModelReader::read_potential(const Field& field, const Model
     }
     out.reciprocal = read_table(prefix + "reciprocal", k_max, out.n_max, out.l_max);
     out.center = tensors_.doubles(prefix + "center", {static_cast<std::size_t>(out.n_max)});
+    read_free_boundaries(prefix, out);
+    if (type == "multi_width") read_filters(prefix, out);
     out.mixing = read_mixing(field, out.name, out.n_species);
     return out;
+}
+
+void ModelReader::read_free_boundaries(const std::string& prefix, PotentialDescription& out) {
+    const double r_max = tensors_.doubles(prefix + "real_r_max", {1})[0];
+    if (!(r_max > 0 && r_max <= max_number)) {
+        refuse(tensors_.source(), "tensor '" + prefix + "real_r_max'", "must be above 0");
+    }
+    out.real = read_table(prefix + "real", r_max, out.n_max, out.l_max);
+    const std::size_t n_far = tensors_.shape(prefix + "far", 3)[0];
+    if (n_far < 1 || n_far > max_list) refuse(tensors_.source(), "tensor '" + prefix + "far'.shape", "has no terms");
+    out.n_far = static_cast<int>(n_far);
+    const auto n_l = static_cast<std::size_t>(out.l_max) + 1;
+    out.far = tensors_.doubles(prefix + "far", {n_far, n_l, static_cast<std::size_t>(out.n_max)});
+}
+
+void ModelReader::read_filters(const std::string& prefix, PotentialDescription& out) {
+    const auto n = static_cast<std::size_t>(out.n_max);
+    const auto n_l = static_cast<std::size_t>(out.l_max) + 1;
+    out.filters = out.reciprocal;
+    out.filters.n_functions = n;
+    out.filters.data = tensors_.doubles(prefix + "filters", {out.filters.n_knots, 3, n});
+    out.filter_weights = tensors_.doubles(prefix + "filter_weights", {n_l, n, n});
 }
 
 SplineTable ModelReader::read_table(const std::string& name, double x_max, int n_max, int l_max) {
