@@ -6,7 +6,7 @@ import pytest
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from scipy.optimize import minimize_scalar
 
-from mlcalc.demo.salt import CHARGES, COULOMB, FumiTosi, rock_salt
+from mlcalc.demo.salt import COULOMB, FumiTosi, rock_salt
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The dynamics runner: a continued run is the unbroken run, and the ensembles are what they are called."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.io import read
+
+from mlcalc.md import Run, Settings
+
+
+def copper():
+    atoms = bulk("Cu", cubic=True).repeat(2)
+    atoms.calc = EMT()
+    return atoms
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt"])
+def test_a_restart_continues_the_unbroken_run(tmp_path, ensemble):
+    settings = {"ensemble": ensemble, "temperature": 600.0, "timestep": 2.0, "every": 5, "seed": 3}
+    Run(copper(), Settings(steps=40, **settings), tmp_path / "whole").run()
+
+    broken = tmp_path / "broken"
+    Run(copper(), Settings(steps=20, **settings), broken).run()
+    with open(tmp_path / "broken.csv", "a") as file:  # what a killed run may leave after its checkpoint
+        file.write("25,0.05,")
+    Run(copper(), Settings(steps=40, **settings), broken, restart=True).run()
+
+    whole, continued = (np.loadtxt(tmp_path / f"{n}.csv", delimiter=",", skiprows=1) for n in ("whole", "broken"))
+    np.testing.assert_allclose(continued, whole, rtol=1e-9)
+    frames = [read(tmp_path / f"{n}.xyz", ":") for n in ("whole", "broken")]
+    assert len(frames[0]) == len(frames[1]) == 9
+    np.testing.assert_allclose(frames[1][-1].positions, frames[0][-1].positions, atol=1e-7)
+
+
+def test_nve_conserves_and_nvt_reaches_its_temperature(tmp_path):
+    Run(copper(), Settings("nve", temperature=300, timestep=2, steps=200), tmp_path / "nve").run()
+    nve = np.genfromtxt(tmp_path / "nve.csv", delimiter=",", names=True)
+    assert np.std(nve["total_eV"]) < 0.02 * np.std(nve["kinetic_eV"])
+    Run(copper(), Settings("nvt", temperature=300, timestep=2, thermostat_time=20, steps=600), tmp_path / "nvt").run()
+    nvt = np.genfromtxt(tmp_path / "nvt.csv", delimiter=",", names=True)
+    assert abs(np.mean(nvt["temperature_K"][30:]) - 300) < 30
+
+
+def test_npt_releases_the_pressure(tmp_path):
+    atoms = copper()
+    atoms.set_cell(atoms.cell * 0.98, scale_atoms=True)
+    run = Run(atoms, Settings("npt", temperature=100, timestep=2, barostat_time=300, steps=500), tmp_path / "npt")
+    run.run()
+    table = np.genfromtxt(tmp_path / "npt.csv", delimiter=",", names=True)
+    assert table["pressure_bar"][0] > 5e4
+    assert abs(np.mean(table["pressure_bar"][25:])) < 1e4
+
+
+def test_files_of_an_earlier_run_are_kept(tmp_path):
+    Run(copper(), Settings("nve", steps=1), tmp_path / "a").run()
+    with pytest.raises(FileExistsError, match="--restart"):
+        Run(copper(), Settings("nve", steps=1), tmp_path / "a")
+    with pytest.raises(ValueError, match="written with ensemble nve, got nvt"):
+        Run(copper(), Settings("nvt", steps=1), tmp_path / "a", restart=True)
+    with pytest.raises(FileNotFoundError):
+        Run(copper(), Settings("nve", steps=1), tmp_path / "b", restart=True)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"ensemble": "nph"}, {"timestep": 0}, {"temperature": -1}, {"temperature": float("nan")}, {"every": 0}]
+)
+def test_settings_that_cannot_run_are_refused(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        Settings(**bad)
+
+
+def test_constant_pressure_needs_a_periodic_cell(tmp_path):
+    atoms = copper()
+    atoms.pbc = False
+    with pytest.raises(ValueError, match="periodic in three directions"):
+        Run(atoms, Settings("npt"), tmp_path / "a")
