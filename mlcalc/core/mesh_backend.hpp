@@ -16,6 +16,8 @@ struct Brick {
 };
 
 /// A mesh that is distributed over ranks. The core asks; the front-end answers with its own grids and FFTs.
+/// The bricks may change between two computes (load balancing): ask for them anew at the start of each. A brick may be
+/// empty on some ranks; every rank still makes every call.
 class MeshBackend {
 public:
     virtual ~MeshBackend() = default;
@@ -23,6 +25,9 @@ public:
     virtual Brick ghosted() const = 0;  ///< owned plus the halo that the stencils of local atoms reach
     virtual Brick spectral()
         const = 0;  ///< reciprocal points this rank holds after `forward` (indices 0 .. M-1 per axis)
+    /// Storage order of the spectral points, axes from slowest to fastest: {0, 1, 2} is z fastest. A distributed FFT
+    /// saves one exchange by leaving the data transposed.
+    virtual std::array<int, 3> spectral_order() const { return {0, 1, 2}; }
     /// Adds halo values to their owners. `grid` has `n_values` doubles per point of the ghosted brick.
     virtual void add_halo(double* grid, int n_values) = 0;
     /// Fills the halo from the owners.
