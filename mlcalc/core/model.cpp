@@ -164,7 +164,7 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
     const Field smoothing = field["smoothing"];
     if (smoothing["type"].one_of({"shifted_cosine", "step"}) == "shifted_cosine") {
         smoothing.only({"type", "width"});
-        smoothing["width"].above(0, out.cutoff);
+        out.smoothing_width = smoothing["width"].above(0, out.cutoff);
     } else {
         smoothing.only({"type"});
     }

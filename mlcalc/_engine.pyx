@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The C++ engine as seen from Python: views in, arrays out. No physics here."""
+
+from libc.stddef cimport size_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport shared_ptr, unique_ptr, make_unique
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+cimport numpy as cnp
+import numpy as np
+
+cnp.import_array()
+
+
+cdef extern from "core/types.hpp" namespace "mlcalc" nogil:
+    cppclass Vec3:
+        double& operator[](size_t)
+    cppclass Mat3:
+        Vec3& operator[](size_t)
+    struct NeighborList:
+        const int* first
+        const int* j
+        const Vec3* r_ij
+    cppclass Bool3 "std::array<bool, 3>":
+        cbool& operator[](size_t)
+    cppclass Atoms:
+        Atoms()
+        int n_local
+        int n_all
+        const int* species
+        const Vec3* positions
+        Mat3 cell
+        Vec3 origin
+        Bool3 pbc
+    cppclass Communicator:
+        Communicator()
+
+cdef extern from "core/mesh_backend.hpp" namespace "mlcalc" nogil:
+    cppclass MeshBackendFactory:
+        pass
+
+cdef extern from "core/far_field.hpp" namespace "mlcalc" nogil:
+    cdef enum class FarFieldMethod:
+        automatic
+        ksum
+        mesh
+        free
+    cppclass Int3 "std::array<int, 3>":
+        int& operator[](size_t)
+    cppclass FarFieldOptions:
+        FarFieldMethod method
+        double accuracy
+        Int3 mesh
+        int order
+        double k_cutoff
+        size_t memory_limit
+
+cdef extern from "core/model.hpp" namespace "mlcalc" nogil:
+    cppclass Term:
+        string name
+        size_t n_features
+    cppclass Model:
+        vector[int] species
+        vector[Term] terms
+        int n_members
+    shared_ptr[const Model] parse_model(const void* data, size_t size, const string& source) except +
+
+cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
+    cppclass Results:
+        Results()
+        double* energies
+        Vec3* forces
+        Mat3 virial
+        Mat3* atom_virials
+        double* member_energies
+        Vec3* member_forces
+        Mat3* member_virials
+        double* extrapolation
+        double* components
+        double* seconds
+    cppclass PotentialOptions:
+        PotentialOptions()
+        FarFieldOptions far_field
+        int n_threads
+    cppclass CPotential "mlcalc::Potential":
+        CPotential(shared_ptr[const Model], PotentialOptions) except +
+        const Model& model()
+        double cutoff()
+        void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&) except +
+        void reset() except +
+        string summary() except +
+
+cdef extern from "core/safetensors.hpp" namespace "mlcalc" nogil:
+    string model_checksum(const void* json, size_t json_size, const void* tensors, size_t tensors_size)
+
+cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
+    struct PythonCalls:
+        cbool (*sum)(void*, double*, size_t) noexcept
+        cbool (*max)(void*, double*) noexcept
+    cppclass PythonCommunicator(Communicator):
+        PythonCommunicator(void*, PythonCalls, int, int)
+    cppclass NoMesh(MeshBackendFactory):
+        NoMesh()
+    void check_views(const Atoms&, const NeighborList&, int n_pairs, int n_species) except +
+
+
+cdef class Bridge:
+    """The Python communicator, and the first exception it raised."""
+    cdef object communicator
+    cdef object error
+
+
+cdef cbool call_sum(void* python, double* values, size_t n) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    try:
+        bridge.communicator.sum(np.asarray(<double[:n]> values))
+        return True
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return False
+
+
+cdef cbool call_max(void* python, double* value) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    try:
+        value[0] = bridge.communicator.max(value[0])
+        return True
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return False
+
+
+cdef class Views:
+    """The arrays of one call, held alive, and the views of them that the core reads."""
+    cdef object arrays
+    cdef Atoms atoms
+    cdef NeighborList neighbors
+    cdef int n_pairs
+
+    def __init__(self, species, positions, cell, pbc, first, j, r_ij, n_local=None, origin=(0.0, 0.0, 0.0)):
+        cdef cnp.ndarray species_ = array(species, np.int32, "species", (None,))
+        n_all = species_.shape[0]
+        cdef cnp.ndarray positions_ = array(positions, np.float64, "positions", (n_all, 3))
+        cdef cnp.ndarray j_ = array(j, np.int32, "j", (None,))
+        cdef cnp.ndarray r_ij_ = array(r_ij, np.float64, "r_ij", (j_.shape[0], 3))
+        n_local = n_all if n_local is None else n_local
+        if not 0 <= n_local <= n_all:
+            raise ValueError(f"n_local must be 0 to {n_all}, the number of atoms, got {n_local}")
+        cdef cnp.ndarray first_ = array(first, np.int32, "first", (n_local + 1,))
+        cdef double[:, ::1] cell_ = array(cell, np.float64, "cell", (3, 3))
+        cdef double[::1] origin_ = array(origin, np.float64, "origin", (3,))
+        pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+        self.arrays = (species_, positions_, first_, j_, r_ij_)
+        self.n_pairs = j_.shape[0]
+        self.atoms.n_local = n_local
+        self.atoms.n_all = n_all
+        self.atoms.species = <const int*> cnp.PyArray_DATA(species_)
+        self.atoms.positions = <const Vec3*> cnp.PyArray_DATA(positions_)
+        self.neighbors.first = <const int*> cnp.PyArray_DATA(first_)
+        self.neighbors.j = <const int*> cnp.PyArray_DATA(j_)
+        self.neighbors.r_ij = <const Vec3*> cnp.PyArray_DATA(r_ij_)
+        cdef int a, b
+        for a in range(3):
+            self.atoms.pbc[a] = pbc[a]
+            self.atoms.origin[a] = origin_[a]
+            for b in range(3):
+                self.atoms.cell[a][b] = cell_[a, b]
+
+
+def array(values, dtype, name, shape):
+    """A C-contiguous array of this type and shape (None: any length), or a ValueError that says which argument is wrong."""
+    values = np.asarray(values)
+    if values.dtype != dtype:
+        if values.size and not np.can_cast(values.dtype, dtype, "same_kind"):
+            raise ValueError(f"{name} must be {np.dtype(dtype).name}, got {values.dtype.name}")
+        values = values.astype(dtype)
+    if values.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, values.shape)):
+        raise ValueError(f"{name} must have the shape {shape}, got {values.shape}".replace("None", "n"))
+    return np.ascontiguousarray(values)
+
+
+cdef matrix(const Mat3& m):
+    cdef Mat3 copy = m
+    return np.array([[copy[a][b] for b in range(3)] for a in range(3)])
+
+
+cdef class Potential:
+    """Energies, forces and virials of a model; the one engine behind the ASE calculator and, in C++, the LAMMPS pair style.
+
+    ``model`` are the bytes of a model file, ``source`` its name for messages. ``lode`` chooses how the far field is
+    evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
+    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy. ``comm`` is an object with ``rank``,
+    ``size``, ``sum(array)`` in place and ``max(value)``; None for one process.
+
+    Raises RuntimeError with one sentence naming the file and the field if the model file is not valid.
+    """
+    cdef unique_ptr[CPotential] potential
+    cdef unique_ptr[Communicator] communicator
+    cdef unique_ptr[MeshBackendFactory] mesh_factory
+    cdef Bridge bridge
+    cdef bint busy
+
+    def __init__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
+                 double accuracy=1e-5, mesh=(0, 0, 0), int order=0, double k_cutoff=0.0, memory_limit=4 << 30,
+                 int n_threads=1, comm=None):
+        methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
+                   "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
+        if lode not in methods:
+            raise ValueError(f"lode must be one of {', '.join(methods)}, got {lode!r}")
+        cdef PotentialOptions options
+        cdef int method = methods[lode]
+        options.far_field.method = <FarFieldMethod> method
+        options.far_field.accuracy = accuracy
+        for axis in range(3):
+            options.far_field.mesh[axis] = mesh[axis]
+        options.far_field.order = order
+        options.far_field.k_cutoff = k_cutoff
+        options.far_field.memory_limit = memory_limit
+        options.n_threads = n_threads
+        cdef string name = source.encode()
+        cdef shared_ptr[const Model] parsed = parse_model(
+            &model[0] if model.shape[0] else NULL, model.shape[0], name)
+        self.potential.reset(new CPotential(parsed, options))
+        self.mesh_factory.reset(new NoMesh())
+        self.bridge = Bridge()
+        self.bridge.communicator = comm
+        cdef PythonCalls calls
+        calls.sum = call_sum
+        calls.max = call_max
+        if comm is None:
+            self.communicator.reset(new Communicator())
+        else:
+            self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))
+
+    @property
+    def cutoff(self):
+        """The largest cutoff of the short range in Angstrom; 0 if the model has none."""
+        return self.potential.get().cutoff()
+
+    @property
+    def species(self):
+        """Atomic numbers of the species, ascending."""
+        return np.array(self.potential.get().model().species, dtype=np.int32)
+
+    @property
+    def n_members(self):
+        """Number of committee members; 1 without a committee."""
+        return self.potential.get().model().n_members
+
+    @property
+    def term_names(self):
+        return [term.name.decode() for term in self.potential.get().model().terms]
+
+    def n_features(self, int term=0):
+        """Number of features of a term, after selection."""
+        cdef const vector[Term]* terms = &self.potential.get().model().terms
+        if not 0 <= term < <int> terms.size():
+            raise IndexError(f"the model has {terms.size()} terms, got index {term}")
+        return terms[0][term].n_features
+
+    def summary(self):
+        """What the engine chose: instruction set, threads, evaluator of the far field."""
+        return self.potential.get().summary().decode()
+
+    def reset(self):
+        """Forgets the k list or mesh integers; the next computation chooses them anew."""
+        self.potential.get().reset()
+
+    def compute(self, species, positions, cell, pbc, first, j, r_ij, *, n_local=None, origin=(0.0, 0.0, 0.0),
+                bint forces=True, bint atom_virials=False, bint members=False, bint member_forces=False,
+                bint extrapolation=False):
+        """Energies and their derivatives, as a dictionary of arrays in eV and Angstrom.
+
+        ``species`` (n_all,) are indices into ``self.species`` (-1: neither centre nor source), ``first``
+        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbour list. Always: energies (n_local,),
+        components (3,): short range, far field, baseline; seconds (2,): short range, far field. With ``forces``:
+        forces (n_all, 3) and virial (3, 3) = -dE/d(strain). With ``atom_virials``: atom_virials (n_local, 3, 3). With
+        ``members``: member_energies (n_local, n_members). With ``member_forces``: member_forces (n_members, n_all, 3)
+        and member_virials (n_members, 3, 3). With ``extrapolation``: extrapolation (n_local,).
+
+        Raises ValueError for arguments that do not fit together and for atoms the model cannot describe.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Results results
+        n, n_all, n_members = views.atoms.n_local, views.atoms.n_all, self.n_members
+        out = {"energies": np.zeros(n)}
+        results.energies = <double*> data(out["energies"])
+        if forces:
+            out["forces"] = np.zeros((n_all, 3))
+            results.forces = <Vec3*> data(out["forces"])
+        if atom_virials:
+            out["atom_virials"] = np.zeros((n, 3, 3))
+            results.atom_virials = <Mat3*> data(out["atom_virials"])
+        if members:
+            out["member_energies"] = np.zeros((n, n_members))
+            results.member_energies = <double*> data(out["member_energies"])
+        if member_forces:
+            out["member_forces"] = np.zeros((n_members, n_all, 3))
+            out["member_virials"] = np.zeros((n_members, 3, 3))
+            results.member_forces = <Vec3*> data(out["member_forces"])
+            results.member_virials = <Mat3*> data(out["member_virials"])
+        if extrapolation:
+            out["extrapolation"] = np.zeros(n)
+            results.extrapolation = <double*> data(out["extrapolation"])
+        self.enter(views)
+        try:
+            with nogil:
+                self.potential.get().compute(views.atoms, views.neighbors, self.communicator.get()[0],
+                                             self.mesh_factory.get()[0], results)
+        finally:
+            self.leave()
+        if forces:
+            out["virial"] = matrix(results.virial)
+        out["components"] = np.array([results.components[k] for k in range(3)])
+        out["seconds"] = np.array([results.seconds[k] for k in range(2)])
+        return out
+
+    cdef enter(self, Views views):
+        """Before the core is called: checks the indices, and that no other thread is in the same engine."""
+        if self.busy:
+            raise RuntimeError("this Potential is already computing in another thread; give each thread its own")
+        check_views(views.atoms, views.neighbors, views.n_pairs, self.potential.get().model().species.size())
+        self.busy = True
+
+    cdef leave(self):
+        """After the core was called: an exception of the communicator is the one that the caller sees."""
+        self.busy = False
+        error, self.bridge.error = self.bridge.error, None
+        if error is not None:
+            raise error
+
+
+cdef void* data(cnp.ndarray values):
+    return cnp.PyArray_DATA(values)
+
+
+def check_model(const unsigned char[::1] model not None, str source="<memory>"):
+    """Raises RuntimeError with one sentence naming the file and the field if these bytes are not a valid model file."""
+    cdef string name = source.encode()
+    with nogil:
+        parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
+
+
+def checksum(bytes json, bytes tensors):
+    """The checksum of a model file: FNV-1a over the description and the tensor bytes."""
+    return model_checksum(<const char*> json, len(json), <const char*> tensors, len(tensors)).decode()

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The model: what it is made of, how it is saved and loaded. docs/file-format.md describes the file."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlcalc import _engine
+from mlcalc.expansions import DensityExpansion, PotentialExpansion
+
+FORMAT_VERSION = 1
+_DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
+_EXPANSIONS = {"density": DensityExpansion, "potential": PotentialExpansion}
+
+
+@dataclass
+class Invariant:
+    """Rotation-invariant product of expansions: nu = 1 of ``a``, or nu = 2 of ``a`` and ``b`` (names of expansions).
+
+    The features are multiplied by ``scale``; ``selection`` holds the ascending indices of the features that are kept
+    (None: all).
+    """
+
+    nu: int
+    a: str
+    b: str | None = None
+    scale: float = 1.0
+    selection: np.ndarray | None = None
+
+
+@dataclass
+class Linear:
+    """E_i = w[Z_i] . p_i; weights (n_species, n_features), or (n_members, n_species, n_features) of a committee."""
+
+    weights: np.ndarray
+
+
+@dataclass
+class Kernel:
+    """E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta over the sparse points of the centre's species.
+
+    ``points[Z]`` (n_points, n_features) are features before normalisation, ``weights[Z]`` (n_points,), or
+    (n_members, n_points) of a committee; a species may have none. p_hat = p / sqrt(|p|^2 + epsilon^2) with
+    ``normalize``, else p. [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)]
+    """
+
+    points: dict[int, np.ndarray]
+    weights: dict[int, np.ndarray]
+    zeta: int = 4
+    normalize: bool = True
+    epsilon: float = 1e-3
+    precision: str = "double"
+
+
+@dataclass
+class Term:
+    """A sum of energies over centres: a regressor on the concatenation of invariants. Without one: features only."""
+
+    name: str
+    invariants: list[Invariant]
+    regressor: Linear | Kernel | None = None
+
+
+class Zbl(NamedTuple):
+    """Ziegler-Biersack-Littmark repulsion, switched off from ``inner`` to ``outer`` Angstrom as in LAMMPS."""
+
+    inner: float
+    outer: float
+
+
+class Committee(NamedTuple):
+    """Number of weight sets, and the factor that calibrates their spread [Musil et al., JCTC 15, 906 (2019)]."""
+
+    n_members: int
+    scale: float = 1.0
+
+
+@dataclass
+class Model:
+    """Reference energies (eV, per species) + optional ZBL repulsion + a sum of terms.
+
+    ``species`` are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
+    ``provenance`` any JSON object: data, split, versions, errors.
+    """
+
+    species: list[int]
+    expansions: list[DensityExpansion | PotentialExpansion]
+    terms: list[Term]
+    reference_energies: list[float] | None = None
+    zbl: Zbl | None = None
+    committee: Committee | None = None
+    boundaries: tuple[str, ...] = ("periodic",)
+    provenance: dict = field(default_factory=dict)
+    _tables: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def tables(self, name):
+        """The tensors of an expansion, computed once; those of a loaded model are the ones in its file."""
+        expansion = next(e for e in self.expansions if e.name == name)
+        key = (expansion, tuple(self.species))
+        if name not in self._tables or self._tables[name][0] != key:
+            self._tables[name] = (key, expansion.tables(self.species))
+        return self._tables[name][1]
+
+    def n_features(self, term):
+        """Number of features of a term (by name or as object), after selection."""
+        if isinstance(term, str):
+            term = next(t for t in self.terms if t.name == term)
+        return sum(self._n_selected(invariant) for invariant in term.invariants)
+
+    def _n_selected(self, invariant):
+        return self.full_size(invariant) if invariant.selection is None else len(invariant.selection)
+
+    def full_size(self, invariant):
+        """Number of features of an invariant before selection."""
+
+        def n_q(name):
+            expansion = next(e for e in self.expansions if e.name == name)
+            mixing = self.tables(name).get("mixing") if expansion.to_json()["mixing"] else None
+            return expansion.n_max * (len(self.species) if mixing is None else len(mixing))
+
+        if invariant.nu == 1:
+            return n_q(invariant.a)
+        l_max = min(e.l_max for e in self.expansions if e.name in (invariant.a, invariant.b))
+        if invariant.a == invariant.b:
+            return (l_max + 1) * (n_q(invariant.a) * (n_q(invariant.a) + 1) // 2)
+        return (l_max + 1) * n_q(invariant.a) * n_q(invariant.b)
+
+    def potential(self, **options):
+        """The engine for this model, an ``mlcalc._engine.Potential``; ``options`` are its keyword arguments."""
+        return _engine.Potential(self.to_bytes(), **{"source": "<memory>", **options})
+
+    def save(self, path):
+        """Writes the file. Atomic: if the process is killed on the way, the old file is still there."""
+        _write_atomically(Path(path), self.to_bytes())
+
+    @classmethod
+    def load(cls, path):
+        """Reads a file. Raises RuntimeError with one sentence naming the file and the field if it is not valid."""
+        return cls.from_bytes(Path(path).read_bytes(), source=str(path))
+
+    def to_bytes(self):
+        """The contents of the file. Raises RuntimeError naming the field if the model would not be valid."""
+        document, tensors = self._document(), self._tensors()
+        text = json.dumps(document, allow_nan=False)
+        contents = _pack(text, tensors)
+        _engine.check_model(contents)
+        return contents
+
+    def _document(self):
+        return {
+            "format_version": FORMAT_VERSION,
+            "species": [int(number) for number in self.species],
+            "units": {"energy": "eV", "length": "Angstrom"},
+            "reference_energies": [float(e) for e in self._reference_energies()],
+            "zbl": Zbl(*map(float, self.zbl))._asdict() if self.zbl is not None else None,
+            "expansions": [expansion.to_json() for expansion in self.expansions],
+            "terms": [_term_to_json(term) for term in self.terms],
+            "committee": _committee_to_json(self.committee),
+            "boundaries": list(self.boundaries),
+            "provenance": self.provenance,
+        }
+
+    def _reference_energies(self):
+        return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
+
+    def _tensors(self):
+        tensors = {}
+        for expansion in self.expansions:
+            for name, table in self.tables(expansion.name).items():
+                tensors[f"expansions.{expansion.name}.{name}"] = table
+        n_members = 1 if self.committee is None else self.committee[0]
+        for term in self.terms:
+            for k, invariant in enumerate(term.invariants):
+                if invariant.selection is not None:
+                    tensors[f"terms.{term.name}.selection.{k}"] = np.asarray(invariant.selection, dtype=np.int32)
+            n_features = self.n_features(term)
+            if isinstance(term.regressor, Linear):
+                shape = (n_members, len(self.species), n_features)
+                tensors[f"terms.{term.name}.weights"] = _members(term.regressor.weights, shape, term.name)
+            elif isinstance(term.regressor, Kernel):
+                for number in self.species:
+                    points = np.asarray(term.regressor.points.get(number, np.zeros((0, n_features))), dtype=float)
+                    weights = term.regressor.weights.get(number, np.zeros((n_members, 0)))
+                    tensors[f"terms.{term.name}.points.{number}"] = points
+                    weights = _members(weights, (n_members, len(points)), term.name)
+                    tensors[f"terms.{term.name}.weights.{number}"] = weights
+        return tensors
+
+    @classmethod
+    def from_bytes(cls, contents, source="<memory>"):
+        """A model from the contents of a file; the engine checks all of it first, ``source`` stands in its messages."""
+        _engine.check_model(contents, source)
+        document, tensors = _unpack(contents)
+        zbl, committee = document["zbl"], document["committee"]
+        model = cls(
+            species=document["species"],
+            expansions=[],
+            terms=[_term_from_json(entry, document["species"], tensors) for entry in document["terms"]],
+            reference_energies=document["reference_energies"],
+            zbl=Zbl(**zbl) if zbl else None,
+            committee=Committee(**committee) if committee else None,
+            boundaries=tuple(document["boundaries"]),
+            provenance=document["provenance"],
+        )
+        for entry in document["expansions"]:
+            prefix = f"expansions.{entry['name']}."
+            tables = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            expansion = _EXPANSIONS[entry["type"]].from_json(entry, tables)
+            model.expansions.append(expansion)
+            model._tables[entry["name"]] = ((expansion, tuple(model.species)), tables)
+        return model
+
+
+def _committee_to_json(committee):
+    if committee is None:
+        return None
+    n_members, scale = committee
+    return {"n_members": int(n_members), "scale": float(scale)}
+
+
+def _term_to_json(term):
+    regressor = None
+    if isinstance(term.regressor, Linear):
+        regressor = {"type": "linear"}
+    elif isinstance(term.regressor, Kernel):
+        kernel = term.regressor
+        regressor = {
+            "type": "kernel",
+            "zeta": int(kernel.zeta),
+            "normalize": bool(kernel.normalize),
+            "epsilon": float(kernel.epsilon),
+            "precision": kernel.precision,
+        }
+    return {
+        "name": term.name,
+        "invariants": [_invariant_to_json(invariant) for invariant in term.invariants],
+        "regressor": regressor,
+    }
+
+
+def _invariant_to_json(invariant):
+    names = {"a": invariant.a} if invariant.nu == 1 else {"a": invariant.a, "b": invariant.b}
+    scale, selection = float(invariant.scale), invariant.selection is not None
+    return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
+
+
+def _term_from_json(entry, species, tensors):
+    prefix = f"terms.{entry['name']}."
+    invariants = []
+    for k, invariant in enumerate(entry["invariants"]):
+        selection = tensors[f"{prefix}selection.{k}"] if invariant["selection"] else None
+        invariants.append(Invariant(**{**invariant, "selection": selection}))
+    regressor = entry["regressor"]
+    if regressor is not None:
+        settings = {key: value for key, value in regressor.items() if key != "type"}
+        if regressor["type"] == "linear":
+            regressor = Linear(tensors[prefix + "weights"])
+        else:
+            points = {number: tensors[f"{prefix}points.{number}"] for number in species}
+            weights = {number: tensors[f"{prefix}weights.{number}"] for number in species}
+            regressor = Kernel(points, weights, **settings)
+    return Term(entry["name"], invariants, regressor)
+
+
+def _members(weights, shape, term):
+    """Weights with the axis of the committee members in front."""
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape == shape[1:] and shape[0] == 1:
+        weights = weights[None]
+    if weights.shape != shape:
+        raise ValueError(f"term {term!r}: the weights must have the shape {shape}, got {weights.shape}")
+    return weights
+
+
+def _pack(text, tensors):
+    """The safetensors layout: 8 bytes length, header, tensors; float64 first, so that all of them are aligned."""
+    header, blocks, offset = {}, [], 0
+    for dtype in _DTYPES:
+        for name, tensor in tensors.items():
+            tensor = np.asarray(tensor)
+            if ("I32" if tensor.dtype.kind == "i" else "F64") != dtype:
+                continue
+            block = np.ascontiguousarray(tensor, dtype=_DTYPES[dtype]).tobytes()
+            shape, offsets = list(tensor.shape), [offset, offset + len(block)]
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+            blocks.append(block)
+            offset += len(block)
+    data = b"".join(blocks)
+    metadata = {"mlcalc": text, "checksum": _engine.checksum(text.encode(), data)}
+    encoded = json.dumps({"__metadata__": metadata, **header}).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    return len(encoded).to_bytes(8, "little") + encoded + data
+
+
+def _unpack(contents):
+    """The description and the tensors of a file that the engine has checked."""
+    n = int.from_bytes(contents[:8], "little")
+    header = json.loads(contents[8 : 8 + n])
+    document = json.loads(header.pop("__metadata__")["mlcalc"])
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (8 + n + offset for offset in entry["data_offsets"])
+        tensors[name] = np.frombuffer(contents[begin:end], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return document, tensors
+
+
+def _write_atomically(path, contents):
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
