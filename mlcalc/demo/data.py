@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Labelled configurations of molten salt, made with LAMMPS or, where it is not installed, with ASE."""
 
-import os
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +10,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.lammpsdata import write_lammps_data
 from ase.md.langevin import Langevin
 
+from .. import lammps
 from ..md import BAR, thermal_momenta
 from .salt import FumiTosi, lammps_commands, rock_salt
 
@@ -55,30 +52,16 @@ run {steps}
 """
 
 
-def lmp_command(ranks: int = 1) -> list[str]:
-    """The command that starts the installed LAMMPS. Raises FileNotFoundError if there is none."""
-    beside = Path(sys.executable).parent
-    path = os.pathsep.join([str(beside), os.environ.get("PATH", "")])
-    lmp, mpirun = shutil.which("lmp", path=path), shutil.which("mpirun", path=path)
-    if lmp is None or (ranks > 1 and mpirun is None):
-        raise FileNotFoundError(f"{'lmp' if lmp is None else 'mpirun'} was not found; pip install 'mlcalc[lammps]'")
-    return [lmp] if ranks == 1 else [mpirun, "-np", str(ranks), lmp]
-
-
 def run_lammps(folder: Path, script: str, ranks: int = 1) -> None:
     """Runs ``script``, a file in ``folder``; the log is ``<stem>.log`` there.
 
     Raises RuntimeError with LAMMPS's own message if it fails."""
     log = Path(script).with_suffix(".log").name
-    command = [*lmp_command(ranks), "-in", script, "-log", log, "-screen", "none", "-nocite"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    done = lammps.run(script, ranks, folder, arguments=["-log", log, "-nocite"])
     if done.returncode != 0:
-        text = (folder / log).read_text() if (folder / log).exists() else ""
-        errors = [line for line in (text + done.stdout + done.stderr).splitlines() if "ERROR" in line]
+        errors = [line for line in done.stdout.splitlines() if "ERROR" in line]
         raise RuntimeError(
-            f"LAMMPS stopped on {folder / script}: {errors[0] if errors else done.stderr.strip()[-500:]}"
+            f"LAMMPS stopped on {folder / script}: {errors[0] if errors else done.stdout.strip()[-500:]}"
         )
 
 
