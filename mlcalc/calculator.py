@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ASE calculator of a model file."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from ._engine import Potential
+from .neighbors import SkinNeighborList
+from .parallel import Ranks, digest_of
+
+STANDARD = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
+SPREAD = ["energy_uncertainty", "energies_uncertainty", "committee_energy", "committee_energies"]
+FORCE_SPREAD = ["forces_uncertainty", "stress_uncertainty", "committee_forces", "committee_stress"]
+ON_REQUEST = {"stresses", "extrapolation", *SPREAD, *FORCE_SPREAD}
+NEEDS_CELL = {"stress", "stresses", "stress_uncertainty", "committee_stress"}
+
+
+class UncertaintyWarning(UserWarning):
+    """Atoms are beyond the uncertainty that the user allows."""
+
+
+class UncertaintyError(RuntimeError):
+    """Atoms are beyond the uncertainty that the user allows: ``atoms`` are their indices, ``results`` the results that
+    showed it."""
+
+    def __init__(self, message, atoms, results):
+        super().__init__(message)
+        self.atoms = atoms
+        self.results = results
+
+
+class MLCalculator(Calculator):
+    """Energy, forces, stress and uncertainty of a model, for ASE.
+
+    ::
+
+        atoms.calc = MLCalculator("model.mlcalc")
+
+    Parameters
+    ----------
+    model
+        Path of a ``*.mlcalc`` file, its contents as ``bytes``, or a :class:`mlcalc.model.Model`.
+    skin
+        The neighbor list reaches this far (Angstrom) beyond the cutoff and is kept until atoms have moved half of it.
+        0 makes a new list at every call.
+    comm
+        An mpi4py communicator. Every rank then calls the calculator with the same atoms (compared by hash at every
+        call) and gets the same result to the last bit; the work is divided. Threads and ranks can be combined.
+    threads
+        Threads of this process.
+    uncertainty
+        The largest uncertainty allowed: a number for ``energies_uncertainty`` (eV, committee models), or a dict of
+        names of per-atom results and their limits, e.g. ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is
+        beyond it is told by ``on_uncertainty``: ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of
+        the atoms) or ``"raise"`` (an :class:`UncertaintyError`).
+    lode, accuracy, mesh, order, k_cutoff, memory_limit
+        How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
+        the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. The integers of the
+        k list or mesh are chosen at the first call and kept while the number of atoms, the species and the periodicity
+        stay and their spacing drifts by less than 10 %, so that a relaxation or an equation of state sees one smooth
+        energy; ``reset()`` lets the next call choose anew.
+
+    Results
+    -------
+    Always: ``energy``, ``free_energy`` (the same), ``energies`` (n,), ``forces`` (n, 3), and ``stress`` (6,) where the
+    cell has three vectors. ``stresses`` (n, 6) sum to the stress; they and what follows are computed once asked for,
+    and from then on with everything else. Of a committee, with its calibration applied:
+    ``committee_energy`` (K,), ``committee_energies`` (K, n), ``committee_forces`` (K, n, 3), ``committee_stress``
+    (K, 6), and the standard deviations over the members (K - 1 in the denominator) ``energy_uncertainty``,
+    ``energies_uncertainty`` (n,), ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,)
+    tells how far an environment is from the training set. ``get_property(name, atoms)`` gives any of them.
+    Units are eV and Angstrom.
+    """
+
+    def __init__(
+        self,
+        model,
+        *,
+        skin: float = 1.0,
+        comm=None,
+        threads: int = 1,
+        uncertainty=None,
+        on_uncertainty: str = "warn",
+        lode: str = "auto",
+        accuracy: float = 1e-5,
+        mesh=(0, 0, 0),
+        order: int = 0,
+        k_cutoff: float = 0.0,
+        memory_limit: int = 4 << 30,
+    ):
+        super().__init__()
+        engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "k_cutoff": k_cutoff}
+        engine |= {"memory_limit": memory_limit, "n_threads": threads}
+        if comm is None:
+            self._ranks = None
+            self._model, source = _read(model)
+            self._start(source, engine, skin, uncertainty, on_uncertainty)
+        else:
+            self._ranks = Ranks(comm)
+            with self._ranks.together():
+                self._model, source = _read(model)
+                self._start(source, engine, skin, uncertainty, on_uncertainty)
+            settings = str((engine, skin, uncertainty, on_uncertainty))
+            self._ranks.agree(digest_of(self._model, settings), "the model or the options")
+
+    def _start(self, source, engine, skin, uncertainty, on_uncertainty):
+        self._arguments = (source, engine, skin, uncertainty, on_uncertainty)
+        self.parameters.update({"model": source, "skin": skin, **engine})
+        self.potential = Potential(self._model, source, comm=self._ranks, **engine)
+        self.neighbors = SkinNeighborList(self.potential.cutoff, skin)
+        description = _description(self._model)
+        far_field = any(expansion["type"] == "potential" for expansion in description["expansions"])
+        self._boundaries = description["boundaries"] if far_field else []
+        self._spread_scale = description["committee"]["scale"] if description["committee"] else 1.0
+        self.n_members = self.potential.n_members
+        self.implemented_properties = STANDARD + ["extrapolation"]
+        if self.n_members > 1:
+            self.implemented_properties = self.implemented_properties + SPREAD + FORCE_SPREAD
+        self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
+        self._raises = on_uncertainty == "raise"
+        self._extra = set(self._limits)
+        self._index_of = np.full(len(chemical_symbols) + 1, -1, dtype=np.int32)
+        self._index_of[self.potential.species] = np.arange(len(self.potential.species))
+        self._numbers = None
+        self._warned = set()
+
+    def __getstate__(self):
+        if self._ranks is not None:
+            raise TypeError("a calculator with an MPI communicator cannot be pickled; make one on each rank")
+        return {"model": self._model, "arguments": self._arguments}
+
+    def __setstate__(self, state):
+        super().__init__()
+        self._ranks = None
+        self._model = state["model"]
+        self._start(*state["arguments"])
+
+    def reset(self):
+        """Forget results, neighbor list, and the integers of the far field's k list or mesh."""
+        super().reset()
+        self.potential.reset()
+        self.neighbors.reset()
+        self._extra = set(self._limits)
+
+    def set(self, **kwargs):
+        if kwargs:
+            raise TypeError("the options of an MLCalculator are fixed when it is made; make a new one")
+        return {}
+
+    def get_property(self, name, atoms=None, allow_calculation=True):
+        if atoms is None and self.atoms is None:
+            raise ValueError(f"there are no atoms to compute {name} of; pass them or ask the Atoms object")
+        if self._ranks is not None and allow_calculation:
+            system = self.atoms if atoms is None else atoms
+            needed = name not in self.results or bool(atoms is not None and self.check_state(atoms))
+            if self._ranks.agree(_digest(system, name), f"the atoms or the property ({name})", needed):
+                self.results = {}
+        if allow_calculation and name in NEEDS_CELL and (self.atoms if atoms is None else atoms).cell.rank < 3:
+            raise PropertyNotImplementedError(f"{name} needs a cell with three vectors; this system has none")
+        return super().get_property(name, atoms, allow_calculation)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if atoms is None:
+            atoms = self.atoms
+        self.atoms = atoms.copy()
+        self.results = {}
+        self._extra.update(ON_REQUEST.intersection(properties, self.implemented_properties))
+        self._warn_of_boundaries(atoms)
+        raw = self._compute(atoms) if self._ranks is None else self._compute_divided(atoms)
+        results = self._results(raw, atoms)
+        self._check_uncertainty(results)
+        self.results = results
+
+    def _request(self):
+        """What to ask of the engine beyond energies and forces."""
+        forces = bool(self._extra.intersection(FORCE_SPREAD))
+        return {
+            "atom_virials": "stresses" in self._extra,
+            "members": forces or bool(self._extra.intersection(SPREAD)),
+            "member_forces": forces,
+            "extrapolation": "extrapolation" in self._extra,
+        }
+
+    def _compute(self, atoms):
+        cell, pbc = atoms.cell.array, atoms.pbc
+        species = self._species(atoms)
+        first, j, r_ij = self.neighbors.update(atoms.positions, cell, pbc)
+        return self.potential.compute(species, atoms.positions, cell, pbc, first, j, r_ij, **self._request())
+
+    def _compute_divided(self, atoms):
+        """As ``_compute``: this rank's block of atoms comes first, the results are those of all ranks."""
+        ranks, n = self._ranks, len(atoms)
+        begin, end = ranks.block(n)
+        request = self._request()
+        ranks.agree(_digest(atoms, str(request)), "the atoms")
+        with ranks.together():
+            species = np.roll(self._species(atoms), -begin)
+            positions = np.roll(atoms.positions, -begin, axis=0)
+            cell, pbc = atoms.cell.array, atoms.pbc
+            pairs = self.neighbors.update(atoms.positions, cell, pbc, (begin, end))
+        with ranks.together():
+            mine = self.potential.compute(species, positions, cell, pbc, *pairs, n_local=end - begin, **request)
+        return _gather(mine, ranks, begin, end, n, self.n_members)
+
+    def _species(self, atoms):
+        """Index into the model's species of every atom, kept while the atoms are the same."""
+        numbers = atoms.numbers
+        if self._numbers is None or not np.array_equal(numbers, self._numbers):
+            inside = (numbers >= 0) & (numbers < len(self._index_of))
+            indices = self._index_of[np.where(inside, numbers, len(chemical_symbols))]
+            if (indices < 0).any():
+                atom = int(np.argmax(indices < 0))
+                names = ", ".join(chemical_symbols[number] for number in self.potential.species)
+                raise ValueError(
+                    f"atom {atom} is {_symbol(numbers[atom])}, which the model {self.parameters['model']} does not "
+                    f"have; it has {names}"
+                )
+            self._numbers, self._indices = numbers.copy(), indices
+        return self._indices
+
+    def _results(self, raw, atoms):
+        """The fresh dict of results from what the engine returned."""
+        energies = raw["energies"]
+        energy = float(energies.sum())
+        results = {"energy": energy, "free_energy": energy, "energies": energies, "forces": raw["forces"]}
+        if atoms.cell.rank == 3:
+            volume = atoms.get_volume()
+            results["stress"] = full_3x3_to_voigt_6_stress(-raw["virial"] / volume)
+            if "atom_virials" in raw:
+                results["stresses"] = full_3x3_to_voigt_6_stress(-raw["atom_virials"] / volume)
+        if "extrapolation" in raw:
+            results["extrapolation"] = raw["extrapolation"]
+        if "member_energies" in raw:
+            members = self._calibrated(raw["member_energies"].T)
+            results["committee_energies"] = members
+            results["energies_uncertainty"] = members.std(axis=0, ddof=1)
+            results["committee_energy"] = members.sum(axis=1)
+            results["energy_uncertainty"] = float(results["committee_energy"].std(ddof=1))
+        if "member_forces" in raw:
+            members = self._calibrated(raw["member_forces"])
+            results["committee_forces"] = members
+            results["forces_uncertainty"] = members.std(axis=0, ddof=1)
+            if atoms.cell.rank == 3:
+                members = self._calibrated(full_3x3_to_voigt_6_stress(-raw["member_virials"] / volume))
+                results["committee_stress"] = members
+                results["stress_uncertainty"] = members.std(axis=0, ddof=1)
+        return results
+
+    def _calibrated(self, members):
+        """Members (K, ...) with their distance from the mean scaled by the committee's calibration
+        [Musil et al., JCTC 15, 906 (2019)]."""
+        mean = members.mean(axis=0)
+        return mean + self._spread_scale * (members - mean)
+
+    def _check_uncertainty(self, results):
+        for name, limit in self._limits.items():
+            values = results[name] if results[name].ndim == 1 else np.linalg.norm(results[name], axis=1)
+            beyond = np.flatnonzero(~(values <= limit))
+            if len(beyond) == 0:
+                continue
+            worst = int(beyond[np.argmax(values[beyond])])
+            message = (
+                f"{name} is above {limit:g} for atoms {_some(beyond)}: up to {values[worst]:.3g} for atom {worst}; "
+                "the model was not trained for such an environment"
+            )
+            if self._raises:
+                raise UncertaintyError(message, beyond, results)
+            self._warn_once(name, message, UncertaintyWarning)
+
+    def _warn_of_boundaries(self, atoms):
+        trained = self._boundaries
+        kind = "periodic" if atoms.pbc.all() else "free" if not atoms.pbc.any() else None
+        if kind is not None and trained and kind not in trained:
+            self._warn_once(
+                "boundaries",
+                f"this system has {kind} boundaries, but the model was trained with {' and '.join(trained)} ones; its "
+                "far field may mean something else here",
+                UserWarning,
+            )
+
+    def _warn_once(self, about, message, category):
+        if about not in self._warned and (self._ranks is None or self._ranks.rank == 0):
+            warnings.warn(message, category, stacklevel=2)
+        self._warned.add(about)
+
+    def summary(self) -> str:
+        """One line of the model, the evaluator of its far field, and the kernels in use."""
+        return self.potential.summary()
+
+
+def _read(model):
+    """The bytes of a model file and what to call it."""
+    if isinstance(model, bytes | bytearray | memoryview):
+        return bytes(model), "<memory>"
+    if hasattr(model, "to_bytes") and not isinstance(model, int):
+        return model.to_bytes(), "<memory>"
+    try:
+        path = Path(os.fspath(model))
+    except TypeError:
+        raise TypeError(f"model must be a path, bytes or a Model, got {type(model).__name__}") from None
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory; give the path of a .mlcalc file")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no model file {path}")
+    return path.read_bytes(), str(path)
+
+
+def _description(model: bytes):
+    """The JSON document of a model file that the engine has checked."""
+    size = int.from_bytes(model[:8], "little")
+    return json.loads(json.loads(model[8 : 8 + size])["__metadata__"]["mlcalc"])
+
+
+def _limits(uncertainty, on_uncertainty, available):
+    if on_uncertainty not in ("warn", "raise"):
+        raise ValueError(f"on_uncertainty must be 'warn' or 'raise', got {on_uncertainty!r}")
+    if uncertainty is None:
+        return {}
+    limits = uncertainty if isinstance(uncertainty, dict) else {"energies_uncertainty": uncertainty}
+    for name, limit in limits.items():
+        if name not in ("energies_uncertainty", "forces_uncertainty", "extrapolation"):
+            raise ValueError(f"{name} is not a per-atom uncertainty to set a limit on")
+        if name not in available:
+            raise ValueError(f"a limit on {name} needs a model with a committee")
+        if not float(limit) >= 0:
+            raise ValueError(f"the limit on {name} must be 0 or more, got {limit}")
+    return {name: float(limit) for name, limit in limits.items()}
+
+
+def _digest(atoms, what):
+    return digest_of(what, atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+
+
+def _gather(mine, ranks, begin, end, n, n_members):
+    """The sum over ranks of results in each rank's numbering, in the numbering of the atoms."""
+    shapes = {
+        "energies": ((n,), 0),
+        "forces": ((n, 3), 0),
+        "virial": ((3, 3), None),
+        "atom_virials": ((n, 3, 3), 0),
+        "member_energies": ((n, n_members), 0),
+        "member_forces": ((n_members, n, 3), 1),
+        "member_virials": ((n_members, 3, 3), None),
+        "extrapolation": ((n,), 0),
+    }
+    shapes = {name: shapes[name] for name in shapes if name in mine}
+    buffer = np.zeros(sum(int(np.prod(shape)) for shape, _ in shapes.values()))
+    total, offset = {}, 0
+    for name, (shape, axis) in shapes.items():
+        size = int(np.prod(shape))
+        total[name] = buffer[offset : offset + size].reshape(shape)
+        offset += size
+        if axis is None:
+            total[name][...] = mine[name]
+        elif mine[name].shape[axis] == n:
+            total[name][...] = np.roll(mine[name], begin, axis=axis)
+        else:
+            total[name][begin:end] = mine[name]
+    ranks.sum_exactly_alike(buffer)
+    return {name: array.copy() for name, array in total.items()}
+
+
+def _symbol(number):
+    return chemical_symbols[number] if 0 <= number < len(chemical_symbols) else f"number {number}"
+
+
+def _some(indices, most=10):
+    listed = ", ".join(map(str, indices[:most]))
+    return listed if len(indices) <= most else f"{listed} and {len(indices) - most} more"
