@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "invariants.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "small_products.hpp"
+
+namespace mlcalc {
+namespace {
+
+std::size_t size(int n) { return static_cast<std::size_t>(n); }
+
+const CoefficientShape& shape_of(int expansion, const std::vector<CoefficientShape>& shapes) {
+    if (expansion < 0 || size(expansion) >= shapes.size()) {
+        throw std::invalid_argument("an invariant refers to expansion " + std::to_string(expansion) + ", there are " +
+                                    std::to_string(shapes.size()));
+    }
+    return shapes[size(expansion)];
+}
+
+}  // namespace
+
+InvariantKernel::InvariantKernel(Invariant invariant, const std::vector<CoefficientShape>& shapes)
+    : invariant_(std::move(invariant)) {
+    if (invariant_.nu != 1 && invariant_.nu != 2) {
+        throw std::invalid_argument("nu of an invariant must be 1 or 2, got " + std::to_string(invariant_.nu));
+    }
+    if (invariant_.nu == 1) invariant_.b = invariant_.a;
+    a_ = shape_of(invariant_.a, shapes);
+    b_ = shape_of(invariant_.b, shapes);
+    l_max_ = invariant_.nu == 1 ? 0 : std::min(a_.l_max, b_.l_max);
+    const std::size_t n_a = size(a_.n_q());
+    n_full_ = invariant_.nu == 1 ? n_a : size(l_max_ + 1) * (same() ? n_a * (n_a + 1) / 2 : n_a * size(b_.n_q()));
+    for (const int k : invariant_.selection) {
+        if (k < 0 || size(k) >= n_full_) {
+            throw std::invalid_argument("a selected feature must be in 0.." + std::to_string(n_full_ - 1) + ", got " +
+                                        std::to_string(k));
+        }
+    }
+    n_features_ = invariant_.selection.empty() ? n_full_ : invariant_.selection.size();
+    for (int l = 0; l <= l_max_; ++l) {
+        factor_.push_back(invariant_.scale * (l % 2 == 0 ? 1.0 : -1.0) / std::sqrt(2.0 * l + 1.0));
+    }
+    if (invariant_.nu == 1) factor_[0] = invariant_.scale;
+}
+
+std::size_t InvariantKernel::scratch_size() const {
+    return n_full_ + size(l_max_ + 1) * (matrix_size() + transpose_size());
+}
+
+void InvariantKernel::compute(const double* const* c, double* p, double* scratch) const {
+    const double* a = c[invariant_.a];
+    const double* b = c[invariant_.b];
+    const bool select = !invariant_.selection.empty();
+    double* full = select ? scratch : p;
+    double* g = scratch + n_full_;
+    const int n_a = a_.n_q();
+    const int n_b = b_.n_q();
+    if (invariant_.nu == 1) {
+        for (int q = 0; q < n_a; ++q) full[q] = factor_[0] * a[q];
+    } else {
+        const std::size_t ldg = size(b_.stride());
+        double* out = full;
+        for (int l = 0; l <= l_max_; ++l) {
+            gram(2 * l + 1, a + size(l * l) * size(a_.stride()), size(a_.stride()), n_a, b + size(l * l) * ldg, ldg,
+                 b_.stride(), g, ldg, same());
+            const double f = factor_[size(l)];
+            for (int q = 0; q < n_a; ++q) {
+                const double* row = g + size(q) * ldg;
+                int first = 0;
+                double off_diagonal = f;
+                if (same()) {
+                    *out++ = f * row[q];
+                    first = q + 1;
+                    off_diagonal = f * std::sqrt(2.0);
+                }
+                for (int k = first; k < n_b; ++k) *out++ = off_diagonal * row[k];
+            }
+        }
+    }
+    if (select) {
+        for (std::size_t k = 0; k < n_features_; ++k) p[k] = full[invariant_.selection[k]];
+    }
+}
+
+void InvariantKernel::fill_matrices(const double* p_adj, double* g, double* g_t, double* scratch) const {
+    const double* full = p_adj;
+    if (!invariant_.selection.empty()) {
+        std::fill(scratch, scratch + n_full_, 0.0);
+        for (std::size_t k = 0; k < n_features_; ++k) scratch[invariant_.selection[k]] += p_adj[k];
+        full = scratch;
+    }
+    const std::size_t n_a = size(a_.n_q());
+    const std::size_t n_b = size(b_.n_q());
+    const std::size_t ld_a = size(a_.stride());
+    const std::size_t ld_b = size(b_.stride());
+    for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) {
+        const double f = factor_[size(l)];
+        for (std::size_t q = 0; q < n_a; ++q) {
+            double* row = g + q * ld_b;
+            std::fill(row + n_b, row + ld_b, 0.0);
+            if (same()) {
+                row[q] = 2.0 * f * *full++;
+                for (std::size_t k = q + 1; k < n_b; ++k) row[k] = g[k * ld_b + q] = std::sqrt(2.0) * f * *full++;
+            } else {
+                for (std::size_t k = 0; k < n_b; ++k) row[k] = g_t[k * ld_a + q] = f * *full++;
+            }
+        }
+        if (!same()) {
+            for (std::size_t k = 0; k < n_b; ++k) std::fill(g_t + k * ld_a + n_a, g_t + (k + 1) * ld_a, 0.0);
+        }
+    }
+}
+
+double InvariantKernel::apply_matrices(const double* const* c, const double* g, const double* g_t,
+                                       double* const* c_adj) const {
+    const std::size_t ld_a = size(a_.stride());
+    const std::size_t ld_b = size(b_.stride());
+    double energy = 0.0;
+    for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) {
+        const double* a = c[invariant_.a] + size(l * l) * ld_a;
+        const double* b = c[invariant_.b] + size(l * l) * ld_b;
+        double* a_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.a] + size(l * l) * ld_a;
+        double* b_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.b] + size(l * l) * ld_b;
+        energy += multiply_dot(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, b_.stride(), b, ld_b, b_adj, ld_b);
+        if (!same() && c_adj != nullptr) {
+            multiply_add(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, a_.stride(), a_adj, ld_a);
+        }
+    }
+    return same() ? 0.5 * energy : energy;
+}
+
+void InvariantKernel::backward(const double* const* c, const double* p_adj, double* const* c_adj,
+                               double* scratch) const {
+    if (invariant_.nu == 1) {
+        double* a_adj = c_adj[invariant_.a];
+        for (std::size_t k = 0; k < n_features_; ++k) {
+            const std::size_t q = invariant_.selection.empty() ? k : size(invariant_.selection[k]);
+            a_adj[q] += factor_[0] * p_adj[k];
+        }
+        return;
+    }
+    double* g = scratch + n_full_;
+    double* g_t = g + size(l_max_ + 1) * matrix_size();
+    fill_matrices(p_adj, g, g_t, scratch);
+    apply_matrices(c, g, g_t, c_adj);
+}
+
+FeatureVector::FeatureVector(const std::vector<Invariant>& invariants, const std::vector<CoefficientShape>& shapes) {
+    for (const Invariant& invariant : invariants) {
+        kernels_.emplace_back(invariant, shapes);
+        size_ += kernels_.back().n_features();
+        scratch_size_ = std::max(scratch_size_, kernels_.back().scratch_size());
+    }
+}
+
+void FeatureVector::compute(const double* const* c, double* p, double* scratch) const {
+    for (const InvariantKernel& kernel : kernels_) {
+        kernel.compute(c, p, scratch);
+        p += kernel.n_features();
+    }
+}
+
+void FeatureVector::backward(const double* const* c, const double* p_adj, double* const* c_adj,
+                             double* scratch) const {
+    for (const InvariantKernel& kernel : kernels_) {
+        kernel.backward(c, p_adj, c_adj, scratch);
+        p_adj += kernel.n_features();
+    }
+}
+
+}  // namespace mlcalc
