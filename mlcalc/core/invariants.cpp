@@ -133,14 +133,22 @@ double InvariantKernel::apply_matrices(const double* const* c, const double* g, 
     return same() ? 0.5 * energy : energy;
 }
 
+double InvariantKernel::apply_weights(const double* const* c, const double* w, double* const* c_adj) const {
+    const double* a = c[invariant_.a];
+    double* a_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.a];
+    double energy = 0.0;
+    for (std::size_t k = 0; k < n_features_; ++k) {
+        const std::size_t q = invariant_.selection.empty() ? k : size(invariant_.selection[k]);
+        energy += factor_[0] * w[k] * a[q];
+        if (a_adj != nullptr) a_adj[q] += factor_[0] * w[k];
+    }
+    return energy;
+}
+
 void InvariantKernel::backward(const double* const* c, const double* p_adj, double* const* c_adj,
                                double* scratch) const {
     if (invariant_.nu == 1) {
-        double* a_adj = c_adj[invariant_.a];
-        for (std::size_t k = 0; k < n_features_; ++k) {
-            const std::size_t q = invariant_.selection.empty() ? k : size(invariant_.selection[k]);
-            a_adj[q] += factor_[0] * p_adj[k];
-        }
+        apply_weights(c, p_adj, c_adj);
         return;
     }
     double* g = scratch + n_full_;

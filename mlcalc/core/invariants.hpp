@@ -46,12 +46,12 @@ public:
     /// `g` has l_max + 1 matrices (n_q of a, stride of b), `g_t` the transposes (n_q of b, stride of a), not used if
     /// a and b are the same. Also `scratch`.
     void fill_matrices(const double* p_adj, double* g, double* g_t, double* scratch) const;
+    /// For nu = 1: w . p, and c_adj += w dp/dc if c_adj is not null.
+    double apply_weights(const double* const* c, const double* w, double* const* c_adj) const;
     /// c_adj of all expansions for given matrices; returns 1/2 sum c . dE/dc, the energy if E is linear in p.
     double apply_matrices(const double* const* c, const double* g, const double* g_t, double* const* c_adj) const;
 
 private:
-    std::size_t n_full() const { return n_full_; }
-
     Invariant invariant_;
     CoefficientShape a_, b_;
     int l_max_ = 0;

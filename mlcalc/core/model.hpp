@@ -24,6 +24,8 @@ struct ZblDescription {
 /// E_i = w[Z_i] . p_i
 struct LinearDescription {
     std::vector<double> weights;  ///< (n_members, n_species, n_features)
+    /// Per centre species L (n_rows, n_features) of the extrapolation measure |L p|^2; empty: the model has none.
+    std::vector<std::vector<double>> leverage;
 };
 
 /// E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta, p_hat = p / sqrt(|p|^2 + epsilon^2) if normalised, else p.

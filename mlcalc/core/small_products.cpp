@@ -78,7 +78,48 @@ MLCALC_INLINE void gram_rows(int n_m, const double* a, std::size_t lda, const do
     }
 }
 
+template <int Zeta>
+MLCALC_INLINE double kernel_row_of(int n, const double* w, double* k, double* powers) {
+    Vec8 sum{};
+    double total = 0.0;
+    const auto lower_power = [](const auto& x, auto& lower) {
+        lower = x - x + 1.0;
+        for (int z = 1; z < Zeta; ++z) lower *= x;
+    };
+    int m = 0;
+    for (; m + 8 <= n; m += 8) {
+        Vec8& x = *reinterpret_cast<Vec8*>(k + m);
+        Vec8 lower;
+        lower_power(x, lower);
+        const Vec8 full = lower * x;
+        const Vec8 weight = *reinterpret_cast<const Vec8*>(w + m);
+        sum += weight * full;
+        if (powers != nullptr) *reinterpret_cast<Vec8*>(powers + m) = full;
+        x = static_cast<double>(Zeta) * weight * lower;
+    }
+    for (; m < n; ++m) {
+        double lower;
+        lower_power(k[m], lower);
+        total += w[m] * lower * k[m];
+        if (powers != nullptr) powers[m] = lower * k[m];
+        k[m] = Zeta * w[m] * lower;
+    }
+    for (int r = 0; r < 8; ++r) total += sum[r];
+    return total;
+}
+
 }  // namespace
+
+MLCALC_CLONES double kernel_row(int zeta, int n, const double* w, double* k, double* powers) {
+    switch (zeta) {
+        case 1: return kernel_row_of<1>(n, w, k, powers);
+        case 2: return kernel_row_of<2>(n, w, k, powers);
+        case 3: return kernel_row_of<3>(n, w, k, powers);
+        case 4: return kernel_row_of<4>(n, w, k, powers);
+        case 5: return kernel_row_of<5>(n, w, k, powers);
+        default: return kernel_row_of<6>(n, w, k, powers);
+    }
+}
 
 MLCALC_CLONES void gram(int n_m, const double* a, std::size_t lda, int n_a, const double* b, std::size_t ldb,
                         int columns_b, double* g, std::size_t ldg, bool upper) {

@@ -21,4 +21,8 @@ void multiply_add(int n_m, const double* x, std::size_t ldx, int n_k, const doub
 double multiply_dot(int n_m, const double* x, std::size_t ldx, int n_k, const double* w, std::size_t ldw, int columns,
                     const double* z, std::size_t ldz, double* y, std::size_t ldy);
 
+/// One row of a polynomial kernel: k holds x_M = p . p_M, becomes zeta w_M x_M^(zeta-1); returns sum_M w_M x_M^zeta.
+/// `powers`, if not null, gets x_M^zeta.
+double kernel_row(int zeta, int n, const double* w, double* k, double* powers);
+
 }  // namespace mlcalc
