@@ -334,9 +334,16 @@ std::vector<int> ModelReader::read_selection(const std::string& name, std::size_
 }
 
 LinearDescription ModelReader::read_linear(const Field& field, const Term& term, const Model& model) {
-    field.only({"type"});
+    field.only({"type", "leverage"});
     const auto n_members = static_cast<std::size_t>(model.n_members);
-    return {tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features})};
+    LinearDescription linear;
+    linear.weights = tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
+    if (!field.has("leverage") || !field["leverage"].boolean()) return linear;
+    for (const int number : model.species) {
+        const std::string name = "terms." + term.name + ".leverage." + std::to_string(number);
+        linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], term.n_features}));
+    }
+    return linear;
 }
 
 KernelDescription ModelReader::read_kernel(const Field& field, const Term& term, const Model& model) {

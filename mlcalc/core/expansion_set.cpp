@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "expansion_set.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace mlcalc {
+
+ExpansionSet::ExpansionSet(const Model& model, FarFieldOptions options)
+    : n_species_(static_cast<int>(model.species.size())), options_(options) {
+    for (const ExpansionDescription& description : model.expansions) {
+        Item item;
+        if (const auto* density = std::get_if<DensityDescription>(&description)) {
+            item.density = std::make_unique<DensityExpansion>(*density);
+            shapes_.push_back(item.density->shape());
+        } else {
+            item.potential = &std::get<PotentialDescription>(description);
+            shapes_.push_back(item.potential->shape());
+        }
+        items_.push_back(std::move(item));
+    }
+}
+
+bool ExpansionSet::has_far() const {
+    return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.potential != nullptr; });
+}
+
+double ExpansionSet::cutoff() const {
+    double cutoff = 0.0;
+    for (const Item& item : items_) {
+        if (item.density != nullptr) cutoff = std::max(cutoff, item.density->description().cutoff);
+    }
+    return cutoff;
+}
+
+std::string ExpansionSet::summary() const {
+    std::string text;
+    for (const Item& item : items_) {
+        if (item.density != nullptr) {
+            const DensityDescription& d = item.density->description();
+            text += d.name + ": density, n_max " + std::to_string(d.n_max) + ", l_max " + std::to_string(d.l_max) + "\n";
+        } else {
+            text += item.potential->name + ": " +
+                    (item.far == nullptr ? "potential, evaluator not chosen yet" : item.far->summary()) + "\n";
+        }
+    }
+    return text;
+}
+
+void ExpansionSet::reset() {
+    for (Item& item : items_) item.far.reset();
+}
+
+void ExpansionSet::check(const Atoms& atoms) const {
+    for (int i = 0; i < atoms.n_all; ++i) {
+        if (atoms.species[i] >= n_species_) {
+            throw std::invalid_argument("atom " + std::to_string(i) + " has species index " +
+                                        std::to_string(atoms.species[i]) + ", the model has " +
+                                        std::to_string(n_species_) + " species");
+        }
+    }
+    if (!has_far()) return;
+    for (int i = 0; i < atoms.n_local; ++i) {
+        const Vec3& r = atoms.positions[i];
+        if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2])) {
+            throw std::invalid_argument("the position of atom " + std::to_string(i) + " is not finite");
+        }
+    }
+}
+
+void ExpansionSet::compute_far(const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {
+    // an evaluator keeps references to the two
+    if (&communicator != communicator_ || &factory != factory_) reset();
+    communicator_ = &communicator;
+    factory_ = &factory;
+    for (std::size_t e = 0; e < items_.size(); ++e) {
+        Item& item = items_[e];
+        if (item.potential == nullptr) continue;
+        item.v.resize(static_cast<std::size_t>(atoms.n_local) * shapes_[e].size());
+        if (item.far == nullptr) item.far = make_far_field(*item.potential, options_, atoms, communicator, factory);
+        item.far->compute(atoms, item.v.data());
+    }
+}
+
+void ExpansionSet::clear_far_adjoint() {
+    for (Item& item : items_) {
+        if (item.potential != nullptr) item.v_adj.assign(item.v.size(), 0.0);
+    }
+}
+
+void ExpansionSet::backward_far(const Atoms& atoms, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
+    for (Item& item : items_) {
+        if (item.potential != nullptr) item.far->backward(atoms, item.v_adj.data(), gradient, strain, atom_strain);
+    }
+}
+
+void ExpansionSet::compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient,
+                           Workspace& work) {
+    const std::size_t n_expansions = items_.size();
+    work.c.resize(n_expansions);
+    work.c_adj.resize(n_expansions);
+    work.density.resize(n_expansions);
+    CenterBlock& block = work.block;
+    block.n = end - begin;
+    block.species = atoms.species + begin;
+    block.gradient = gradient;
+    block.c.assign(n_expansions, nullptr);
+    block.c_adj.assign(n_expansions, nullptr);
+    block.size.resize(n_expansions);
+    for (std::size_t e = 0; e < n_expansions; ++e) {
+        Item& item = items_[e];
+        block.size[e] = shapes_[e].size();
+        if (item.density == nullptr) {
+            const std::size_t offset = static_cast<std::size_t>(begin) * block.size[e];
+            block.c[e] = item.v.data() + offset;
+            block.c_adj[e] = gradient ? item.v_adj.data() + offset : nullptr;
+            continue;
+        }
+        const std::size_t n = static_cast<std::size_t>(block.n) * block.size[e];
+        work.c[e].resize(n);
+        if (gradient) work.c_adj[e].assign(n, 0.0);
+        item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e]);
+        block.c[e] = work.c[e].data();
+        block.c_adj[e] = gradient ? work.c_adj[e].data() : nullptr;
+    }
+}
+
+void ExpansionSet::backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient,
+                            Mat3& strain, Mat3* atom_strain, Workspace& work) const {
+    for (std::size_t e = 0; e < items_.size(); ++e) {
+        if (items_[e].density == nullptr) continue;
+        items_[e].density->backward(atoms, list, begin, end, work.c_adj[e].data(), work.density[e], gradient, strain,
+                                    atom_strain);
+    }
+}
+
+}  // namespace mlcalc

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aligned.hpp"
+#include "density.hpp"
+#include "far_field.hpp"
+#include "model.hpp"
+#include "regressor.hpp"
+#include "types.hpp"
+
+namespace mlcalc {
+
+/// All expansions of a model: densities are made block by block of centres, far fields for all centres at once.
+class ExpansionSet {
+public:
+    ExpansionSet(const Model& model, FarFieldOptions options);
+
+    const std::vector<CoefficientShape>& shapes() const { return shapes_; }
+    bool is_far(int expansion) const { return items_[static_cast<std::size_t>(expansion)].density == nullptr; }
+    bool has_far() const;
+    double cutoff() const;  ///< largest of the densities
+    std::string summary() const;
+    void reset();
+
+    /// Throws std::invalid_argument for species out of range and, with a far field, for positions that are not finite.
+    void check(const Atoms& atoms) const;
+
+    /// V of all local atoms. Collective.
+    void compute_far(const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory);
+    void clear_far_adjoint();
+    /// Adjoint of V from what the blocks left in it. Collective.
+    void backward_far(const Atoms& atoms, Vec3* gradient, Mat3& strain, Mat3* atom_strain);
+    /// The evaluator of a potential expansion; null before compute_far.
+    FarField* far_field(int expansion) { return items_[static_cast<std::size_t>(expansion)].far.get(); }
+
+    /// Coefficients of a block of centres, one per thread.
+    struct Workspace {
+        CenterBlock block;
+        std::vector<AlignedVector<double>> c, c_adj;     ///< densities only
+        std::vector<DensityExpansion::Workspace> density;
+    };
+    /// Fills work.block for the centres begin <= i < end; with `gradient` its adjoints are zero and ready to be added to.
+    void compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient, Workspace& work);
+    /// Adjoint of the densities of that block.
+    void backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient, Mat3& strain,
+                  Mat3* atom_strain, Workspace& work) const;
+
+private:
+    struct Item {
+        std::unique_ptr<DensityExpansion> density;
+        const PotentialDescription* potential = nullptr;
+        std::unique_ptr<FarField> far;
+        AlignedVector<double> v, v_adj;  ///< (n_local, shape.size())
+    };
+    int n_species_;
+    FarFieldOptions options_;
+    std::vector<Item> items_;
+    std::vector<CoefficientShape> shapes_;
+    Communicator* communicator_ = nullptr;
+    MeshBackendFactory* factory_ = nullptr;
+};
+
+}  // namespace mlcalc
