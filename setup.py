@@ -75,7 +75,7 @@ class BuildEngineAndPlugin(build_ext):
     def build_extensions(self):
         core = self.compile(CORE, WARNINGS, INCLUDE, SYSTEM_INCLUDE)
         for extension in self.extensions:
-            extension.extra_objects = core
+            extension.extra_objects = extension.depends = core
         super().build_extensions()
         self.build_plugin(core)
 

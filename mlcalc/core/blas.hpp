@@ -10,8 +10,8 @@ void scipy_cblas_dgemm(int order, int trans_a, int trans_b, int m, int n, int k,
                        const double* b, int ldb, double beta, double* c, int ldc);
 void scipy_cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
                        const float* b, int ldb, float beta, float* c, int ldc);
-void scipy_cblas_dtrsm(int order, int side, int uplo, int trans_a, int diag, int m, int n, double alpha, const double* a,
-                       int lda, double* b, int ldb);
+void scipy_cblas_dtrsm(int order, int side, int uplo, int trans_a, int diag, int m, int n, double alpha,
+                       const double* a, int lda, double* b, int ldb);
 void scipy_dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
 void scipy_dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w, double* work,
                    const int* lwork, int* iwork, const int* liwork, int* info, std::size_t, std::size_t);
@@ -38,6 +38,8 @@ inline void gemm(Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, 
 }
 
 /// One BLAS thread: the parallelism is over atoms and ranks.
-inline void use_one_thread() { scipy_openblas_set_num_threads(1); }
+inline void use_one_thread() {
+    scipy_openblas_set_num_threads(1);
+}
 
 }  // namespace mlcalc::blas

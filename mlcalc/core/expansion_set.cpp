@@ -43,7 +43,8 @@ std::string ExpansionSet::summary() const {
     for (const Item& item : items_) {
         if (item.density != nullptr) {
             const DensityDescription& d = item.density->description();
-            text += d.name + ": density, n_max " + std::to_string(d.n_max) + ", l_max " + std::to_string(d.l_max) + "\n";
+            text +=
+                d.name + ": density, n_max " + std::to_string(d.n_max) + ", l_max " + std::to_string(d.l_max) + "\n";
         } else {
             text += item.potential->name + ": " +
                     (item.far == nullptr ? "potential, evaluator not chosen yet" : item.far->summary()) + "\n";

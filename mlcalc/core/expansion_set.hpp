@@ -40,10 +40,11 @@ public:
     /// Coefficients of a block of centres, one per thread.
     struct Workspace {
         CenterBlock block;
-        std::vector<AlignedVector<double>> c, c_adj;     ///< densities only
+        std::vector<AlignedVector<double>> c, c_adj;  ///< densities only
         std::vector<DensityExpansion::Workspace> density;
     };
-    /// Fills work.block for the centres begin <= i < end; with `gradient` its adjoints are zero and ready to be added to.
+    /// Fills work.block for the centres begin <= i < end; with `gradient` its adjoints are zero and ready to be added
+    /// to.
     void compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient, Workspace& work);
     /// Adjoint of the densities of that block.
     void backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient, Mat3& strain,

@@ -11,7 +11,9 @@
 namespace mlcalc {
 namespace {
 
-std::size_t size(int n) { return static_cast<std::size_t>(n); }
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
 
 const CoefficientShape& shape_of(int expansion, const std::vector<CoefficientShape>& shapes) {
     if (expansion < 0 || size(expansion) >= shapes.size()) {
@@ -172,8 +174,7 @@ void FeatureVector::compute(const double* const* c, double* p, double* scratch) 
     }
 }
 
-void FeatureVector::backward(const double* const* c, const double* p_adj, double* const* c_adj,
-                             double* scratch) const {
+void FeatureVector::backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const {
     for (const InvariantKernel& kernel : kernels_) {
         kernel.backward(c, p_adj, c_adj, scratch);
         p_adj += kernel.n_features();

@@ -31,8 +31,12 @@ public:
     bool same() const { return invariant_.a == invariant_.b; }
     int l_max() const { return l_max_; }
     /// Doubles per l of the matrices that `fill_matrices` writes.
-    std::size_t matrix_size() const { return static_cast<std::size_t>(a_.n_q()) * static_cast<std::size_t>(b_.stride()); }
-    std::size_t transpose_size() const { return same() ? 0 : static_cast<std::size_t>(b_.n_q()) * static_cast<std::size_t>(a_.stride()); }
+    std::size_t matrix_size() const {
+        return static_cast<std::size_t>(a_.n_q()) * static_cast<std::size_t>(b_.stride());
+    }
+    std::size_t transpose_size() const {
+        return same() ? 0 : static_cast<std::size_t>(b_.n_q()) * static_cast<std::size_t>(a_.stride());
+    }
 
     /// Doubles of scratch that compute and backward need.
     std::size_t scratch_size() const;
@@ -41,8 +45,8 @@ public:
     /// c_adj[e] += (dp/dc_e)^T p_adj
     void backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const;
 
-    /// For nu = 2, the matrices G_l with dE/db_l = a_l G_l and dE/da_l = b_l G_l^T (rows m, columns q) for p_adj = dE/dp.
-    /// For a product of an expansion with itself G_l is symmetric and dE/dc_l = c_l G_l is the whole derivative.
+    /// For nu = 2, the matrices G_l with dE/db_l = a_l G_l and dE/da_l = b_l G_l^T (rows m, columns q) for p_adj =
+    /// dE/dp. For a product of an expansion with itself G_l is symmetric and dE/dc_l = c_l G_l is the whole derivative.
     /// `g` has l_max + 1 matrices (n_q of a, stride of b), `g_t` the transposes (n_q of b, stride of a), not used if
     /// a and b are the same. Also `scratch`.
     void fill_matrices(const double* p_adj, double* g, double* g_t, double* scratch) const;

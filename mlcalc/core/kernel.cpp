@@ -85,9 +85,8 @@ std::size_t KernelRegressor::gather(const CenterBlock& block, int species, Regre
     return n;
 }
 
-void KernelRegressor::chunk(const SparseSet& set, std::size_t first, std::size_t n_rows, std::size_t n,
-                            const double* w, bool gradient, double* member_energies, RegressorWorkspace& work,
-                            double* energies) const {
+void KernelRegressor::chunk(const SparseSet& set, std::size_t first, std::size_t n_rows, std::size_t n, const double* w,
+                            bool gradient, double* member_energies, RegressorWorkspace& work, double* energies) const {
     const std::size_t n_features = features_.size();
     const double beta = first == 0 ? 0.0 : 1.0;
     work.rows.resize(n_rows * n);
@@ -204,8 +203,7 @@ void KernelRegressor::extrapolation(const CenterBlock& block, double* measure, R
             for (double& value : work.rows) value = power(value, zeta_);
             // rows <- rows L^-T
             scipy_cblas_dtrsm(101, 142, 122, 112, 131, static_cast<int>(n), static_cast<int>(set.n), 1.0,
-                              cholesky(set).data(), static_cast<int>(set.n), work.rows.data(),
-                              static_cast<int>(set.n));
+                              cholesky(set).data(), static_cast<int>(set.n), work.rows.data(), static_cast<int>(set.n));
         }
         for (std::size_t i = 0; i < n; ++i) {
             const double* p = &work.features[i * n_features];

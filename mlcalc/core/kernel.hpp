@@ -26,10 +26,10 @@ private:
     /// Sparse points of one centre species as they enter the products, and their weights.
     struct SparseSet {
         std::size_t n = 0;
-        AlignedVector<double> points;        ///< (n, n_features), normalised if the kernel is
+        AlignedVector<double> points;  ///< (n, n_features), normalised if the kernel is
         AlignedVector<float> points_single;
-        std::vector<double> mean;            ///< (n)
-        std::vector<double> members;         ///< (n_members, n)
+        std::vector<double> mean;              ///< (n)
+        std::vector<double> members;           ///< (n_members, n)
         mutable std::vector<double> cholesky;  ///< lower triangle of k(M, M), made when first asked for
         std::unique_ptr<std::once_flag> once = std::make_unique<std::once_flag>();
     };

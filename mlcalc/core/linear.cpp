@@ -93,7 +93,9 @@ void LinearRegressor::compute(const CenterBlock& block, int member, double* ener
     }
 }
 
-bool LinearRegressor::has_extrapolation() const { return !leverage_.empty(); }
+bool LinearRegressor::has_extrapolation() const {
+    return !leverage_.empty();
+}
 
 void LinearRegressor::extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& work) const {
     if (!has_extrapolation()) return;

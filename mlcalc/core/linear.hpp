@@ -22,8 +22,8 @@ public:
 private:
     /// The mean weights of one centre species for one invariant.
     struct Operator {
-        std::vector<double> w;                      ///< nu = 1, selected features only
-        AlignedVector<double> g, g_t;               ///< nu = 2: see InvariantKernel::fill_matrices
+        std::vector<double> w;         ///< nu = 1, selected features only
+        AlignedVector<double> g, g_t;  ///< nu = 2: see InvariantKernel::fill_matrices
     };
     const double* weights(int member, int species) const;
     double energy_of(int species, const double* const* c, double* const* c_adj) const;

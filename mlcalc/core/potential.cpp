@@ -20,7 +20,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 Mat3& operator+=(Mat3& to, const Mat3& from) {
     for (std::size_t a = 0; a < 3; ++a) {
@@ -139,7 +141,8 @@ void Potential::Impl::block(const Atoms& atoms, const NeighborList& list, const 
     for (int i = 0; i < centers.n; ++i) {
         const int species = centers.species[i];
         if (species < 0) continue;
-        const double energy = baseline[static_cast<std::size_t>(i)] + model->reference_energies[static_cast<std::size_t>(species)];
+        const double energy =
+            baseline[static_cast<std::size_t>(i)] + model->reference_energies[static_cast<std::size_t>(species)];
         block_energies[i] += energy;
         buffers.components[2] += energy;
         for (int k = 0; members != nullptr && k < n_members; ++k) members[i * n_members + k] += energy;
@@ -157,7 +160,7 @@ void Potential::Impl::sweep(const Atoms& atoms, const NeighborList& list, const 
         buffers.failure = nullptr;
         if (t > 0 && s.gradient) buffers.gradient.assign(n_all, Vec3{});
     }
-#pragma omp parallel for schedule(dynamic) num_threads(n_threads) if (n_threads > 1)
+#pragma omp parallel for schedule(static, 1) num_threads(n_threads) if (n_threads > 1)
     for (int b = 0; b < n_blocks; ++b) {
         const int t = omp_get_thread_num();
         ThreadBuffers& buffers = threads[static_cast<std::size_t>(t)];
@@ -270,7 +273,9 @@ Potential::Potential(std::shared_ptr<const Model> model, PotentialOptions option
 
 Potential::~Potential() = default;
 
-const Model& Potential::model() const { return *impl_->model; }
+const Model& Potential::model() const {
+    return *impl_->model;
+}
 
 double Potential::cutoff() const {
     return std::max(impl_->expansions.cutoff(), impl_->zbl == nullptr ? 0.0 : impl_->zbl->cutoff());
@@ -281,7 +286,9 @@ void Potential::compute(const Atoms& atoms, const NeighborList& list, Communicat
     impl_->compute(atoms, list, communicator, factory, results);
 }
 
-void Potential::reset() { impl_->expansions.reset(); }
+void Potential::reset() {
+    impl_->expansions.reset();
+}
 
 std::string Potential::summary() const {
     std::string text = impl_->expansions.summary();

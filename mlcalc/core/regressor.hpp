@@ -15,11 +15,11 @@ namespace mlcalc {
 /// A block of centres as a regressor sees it. Coefficients of expansion e around centre i are c[e] + i * size[e].
 struct CenterBlock {
     int n = 0;
-    const int* species = nullptr;          ///< (n) species of the centres; -1 is skipped
-    std::vector<const double*> c;          ///< per expansion
-    std::vector<double*> c_adj;            ///< dE/dc, added to
-    std::vector<std::size_t> size;         ///< doubles per centre
-    bool gradient = false;                 ///< is dE/dc wanted
+    const int* species = nullptr;   ///< (n) species of the centres; -1 is skipped
+    std::vector<const double*> c;   ///< per expansion
+    std::vector<double*> c_adj;     ///< dE/dc, added to
+    std::vector<std::size_t> size;  ///< doubles per centre
+    bool gradient = false;          ///< is dE/dc wanted
 
     void center(int i, std::vector<const double*>& ci, std::vector<double*>& ci_adj) const {
         ci.resize(c.size());

@@ -28,13 +28,13 @@ MLCALC_INLINE void product_tile(const double* x, std::size_t ldx, int n_k, const
 
 template <int R>
 MLCALC_INLINE void multiply_rows(const double* x, std::size_t ldx, int n_k, const double* w, std::size_t ldw,
-                                 int columns, const double* z, std::size_t ldz, double* y, std::size_t ldy,
-                                 Vec8& sum) {
+                                 int columns, const double* z, std::size_t ldz, double* y, std::size_t ldy, Vec8& sum) {
     for (int q = 0; q < columns; q += 8) {
         Vec8 acc[R];
         product_tile<R>(x, ldx, n_k, w + q, ldw, acc);
         if (z != nullptr) {
-            for (int r = 0; r < R; ++r) sum += acc[r] * *reinterpret_cast<const Vec8*>(z + static_cast<std::size_t>(r) * ldz + q);
+            for (int r = 0; r < R; ++r)
+                sum += acc[r] * *reinterpret_cast<const Vec8*>(z + static_cast<std::size_t>(r) * ldz + q);
         }
         if (y != nullptr) {
             for (int r = 0; r < R; ++r) *reinterpret_cast<Vec8*>(y + static_cast<std::size_t>(r) * ldy + q) += acc[r];
@@ -52,13 +52,27 @@ MLCALC_INLINE void multiply_all(int n_m, const double* x, std::size_t ldx, int n
         const double* zm = z == nullptr ? nullptr : z + static_cast<std::size_t>(m) * ldz;
         double* ym = y == nullptr ? nullptr : y + static_cast<std::size_t>(m) * ldy;
         switch (rows) {
-            case 1: multiply_rows<1>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            case 2: multiply_rows<2>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            case 3: multiply_rows<3>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            case 4: multiply_rows<4>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            case 5: multiply_rows<5>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            case 6: multiply_rows<6>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
-            default: multiply_rows<7>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum); break;
+            case 1:
+                multiply_rows<1>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            case 2:
+                multiply_rows<2>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            case 3:
+                multiply_rows<3>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            case 4:
+                multiply_rows<4>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            case 5:
+                multiply_rows<5>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            case 6:
+                multiply_rows<6>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
+            default:
+                multiply_rows<7>(xm, ldx, n_k, w, ldw, columns, zm, ldz, ym, ldy, sum);
+                break;
         }
         m += rows;
     }
@@ -72,7 +86,8 @@ MLCALC_INLINE void gram_rows(int n_m, const double* a, std::size_t lda, const do
         for (int r = 0; r < R; ++r) acc[r] = Vec8{};
         for (int m = 0; m < n_m; ++m) {
             const Vec8 row = *reinterpret_cast<const Vec8*>(b + static_cast<std::size_t>(m) * ldb + q);
-            for (int r = 0; r < R; ++r) acc[r] += a[static_cast<std::size_t>(m) * lda + static_cast<std::size_t>(r)] * row;
+            for (int r = 0; r < R; ++r)
+                acc[r] += a[static_cast<std::size_t>(m) * lda + static_cast<std::size_t>(r)] * row;
         }
         for (int r = 0; r < R; ++r) *reinterpret_cast<Vec8*>(g + static_cast<std::size_t>(r) * ldg + q) = acc[r];
     }
@@ -112,21 +127,32 @@ MLCALC_INLINE double kernel_row_of(int n, const double* w, double* k, double* po
 
 MLCALC_CLONES double kernel_row(int zeta, int n, const double* w, double* k, double* powers) {
     switch (zeta) {
-        case 1: return kernel_row_of<1>(n, w, k, powers);
-        case 2: return kernel_row_of<2>(n, w, k, powers);
-        case 3: return kernel_row_of<3>(n, w, k, powers);
-        case 4: return kernel_row_of<4>(n, w, k, powers);
-        case 5: return kernel_row_of<5>(n, w, k, powers);
-        default: return kernel_row_of<6>(n, w, k, powers);
+        case 1:
+            return kernel_row_of<1>(n, w, k, powers);
+        case 2:
+            return kernel_row_of<2>(n, w, k, powers);
+        case 3:
+            return kernel_row_of<3>(n, w, k, powers);
+        case 4:
+            return kernel_row_of<4>(n, w, k, powers);
+        case 5:
+            return kernel_row_of<5>(n, w, k, powers);
+        default:
+            return kernel_row_of<6>(n, w, k, powers);
     }
 }
 
 MLCALC_CLONES void gram(int n_m, const double* a, std::size_t lda, int n_a, const double* b, std::size_t ldb,
                         int columns_b, double* g, std::size_t ldg, bool upper) {
     int q = 0;
-    for (; q + 8 <= n_a; q += 8) gram_rows<8>(n_m, a + q, lda, b, ldb, upper ? q : 0, columns_b, g + static_cast<std::size_t>(q) * ldg, ldg);
-    for (; q + 4 <= n_a; q += 4) gram_rows<4>(n_m, a + q, lda, b, ldb, upper ? q / 8 * 8 : 0, columns_b, g + static_cast<std::size_t>(q) * ldg, ldg);
-    for (; q < n_a; ++q) gram_rows<1>(n_m, a + q, lda, b, ldb, upper ? q / 8 * 8 : 0, columns_b, g + static_cast<std::size_t>(q) * ldg, ldg);
+    for (; q + 8 <= n_a; q += 8)
+        gram_rows<8>(n_m, a + q, lda, b, ldb, upper ? q : 0, columns_b, g + static_cast<std::size_t>(q) * ldg, ldg);
+    for (; q + 4 <= n_a; q += 4)
+        gram_rows<4>(n_m, a + q, lda, b, ldb, upper ? q / 8 * 8 : 0, columns_b, g + static_cast<std::size_t>(q) * ldg,
+                     ldg);
+    for (; q < n_a; ++q)
+        gram_rows<1>(n_m, a + q, lda, b, ldb, upper ? q / 8 * 8 : 0, columns_b, g + static_cast<std::size_t>(q) * ldg,
+                     ldg);
 }
 
 MLCALC_CLONES void multiply_add(int n_m, const double* x, std::size_t ldx, int n_k, const double* w, std::size_t ldw,
