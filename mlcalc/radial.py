@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Radial bases and the tables of radial integrals that a model file carries.
 
 A table holds functions and their first two derivatives at uniform knots; the core interpolates with quintic Hermite
@@ -118,6 +119,40 @@ def laplacian_eigenstates(n_max, l_max, cutoff, r):
     return out
 
 
+def checked_functions(functions, n_max, l_max, r):
+    """R_nl(r) of the user, (len(r), l_max + 1, n_max). Raises ValueError for another shape or a value not finite."""
+    values = np.asarray(functions(r), dtype=float)
+    if values.shape != (len(r), l_max + 1, n_max):
+        raise ValueError(f"the radial functions at {len(r)} distances must have shape {(len(r), l_max + 1, n_max)}, "
+                         f"got {values.shape}")  # fmt: skip
+    if not np.all(np.isfinite(values)):
+        raise ValueError("the radial functions must be finite from r = 0 to the cutoff")
+    return values
+
+
+def chebyshev_series(functions, n_max, l_max, cutoff):
+    """Chebyshev series of the user's functions on [0, cutoff], which can be differentiated.
+
+    Raises ValueError if they are not smooth enough for 400 terms."""
+    n = 400
+    angles = np.pi * (np.arange(n) + 0.5) / n
+    values = checked_functions(functions, n_max, l_max, 0.5 * cutoff * (1 + np.cos(angles))).reshape(n, -1)
+    phases = np.outer(np.arange(n), 2 * np.arange(n) + 1) % (4 * n)  # exact, where k * angle would lose digits
+    coefficients = 2 / n * np.cos(np.pi * phases / (2 * n)) @ values
+    coefficients[0] /= 2
+    used = np.flatnonzero(np.abs(coefficients).max(axis=1) > 1e-14 * np.abs(coefficients).max())
+    degree = used[-1] if len(used) else 0
+    if degree > 0.9 * n:
+        raise ValueError("the radial functions are not smooth: a Chebyshev series of 400 terms does not represent them")
+    return [np.polynomial.Chebyshev(column, [0, cutoff]) for column in coefficients[: degree + 1].T]
+
+
+def evaluate_series(series, n_max, l_max, r):
+    """Values and two derivatives of a `chebyshev_series`, (3, len(r), l_max + 1, n_max)."""
+    out = np.stack([[f.deriv(order)(r) for f in series] for order in range(3)])
+    return np.moveaxis(out.reshape(3, l_max + 1, n_max, len(r)), -1, 1)
+
+
 # --- integrals of a basis with the density of one neighbour at distance r --------------------------------------------
 
 
@@ -155,7 +190,9 @@ def gto_gaussian_integral(n_max, l_max, cutoff, width, r):
         for n in range(n_max):
             d = 1 / (2 * sigma[n] ** 2)
             a2, b2, g = n + l + 3, 2 * l + 3, c * c / (c + d)
-            scale = (2 * PI * c) ** Extended(0.75) * c**l * half_gamma(a2) / half_gamma(b2) * (c + d) ** (-Extended(a2) / 2)
+            scale = (
+                (2 * PI * c) ** Extended(0.75) * c**l * half_gamma(a2) / half_gamma(b2) * (c + d) ** (-Extended(a2) / 2)
+            )
             p0 = _scaled_hyp1f1(a2, b2, g * r * r)
             slope = Extended(a2) / b2 * _scaled_hyp1f1(a2 + 2, b2 + 2, g * r * r)
             p1 = slope - p0

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Descriptions of the expansions that a model is made of: what is expanded, on which basis, with which cutoff.
+
+They are values: frozen, hashable, checked when made. The core sees only the tables that `tables` returns.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlcalc import radial
+
+
+def require(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def positive(value, name):
+    """`value` as a float above 0, or a ValueError that names it."""
+    require(isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0,
+            f"{name} must be a positive number, got {value!r}")  # fmt: skip
+    return float(value)
+
+
+def count(value, name, least):
+    require(isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least,
+            f"{name} must be an integer of at least {least}, got {value!r}")  # fmt: skip
+    return int(value)
+
+
+@dataclass(frozen=True)
+class ShiftedCosine:
+    """f_c(r): 1 below cutoff - width, (1 + cos(pi (r - cutoff + width) / width)) / 2 up to the cutoff; Angstrom."""
+
+    width: float = 0.5
+
+    def __post_init__(self):
+        object.__setattr__(self, "width", positive(self.width, "the smoothing width"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """f_c(r) = 1 below the cutoff. Energies jump when an atom crosses it: for comparisons, not for dynamics."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Each neighbor is (pi s^2)^(-3/4) exp(-r^2 / 2 s^2) with s = `width` in Angstrom."""
+
+    width: float = 0.4
+
+    def __post_init__(self):
+        object.__setattr__(self, "width", positive(self.width, "the width of the Gaussian density"))
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Each neighbor is a point, as in ACE [Drautz, PRB 99, 014104 (2019)]."""
+
+
+@dataclass(frozen=True)
+class WillattScaling:
+    """u(r) = rate / (rate + (r / scale)**exponent), scale in Angstrom [Willatt et al., PCCP 20, 29661 (2018)]."""
+
+    rate: float
+    scale: float
+    exponent: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "rate", positive(self.rate, "the rate of the radial scaling"))
+        object.__setattr__(self, "scale", positive(self.scale, "the scale of the radial scaling"))
+        require(math.isfinite(self.exponent) and self.exponent >= 0,
+                f"the exponent of the radial scaling must be at least 0, got {self.exponent!r}")  # fmt: skip
+        object.__setattr__(self, "exponent", float(self.exponent))
+
+
+@dataclass(frozen=True)
+class Gto:
+    """Orthonormalized r^n exp(-r^2 / 2 sigma_n^2). `radius` (Angstrom) places them; a density takes its cutoff."""
+
+    radius: float | None = None
+
+    def __post_init__(self):
+        if self.radius is not None:
+            object.__setattr__(self, "radius", positive(self.radius, "the radius of the GTO basis"))
+
+
+@dataclass(frozen=True)
+class LaplacianEigenstates:
+    """Spherical Bessel functions that vanish at the cutoff [Bigi et al., JCP 157, 234101 (2022)]."""
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """A basis of the user: ``functions(r)`` -> R_nl(r), shape (len(r), l_max + 1, n_max), r in [0, cutoff].
+
+    The functions must be smooth; they need not be orthonormal. A model file stores their tables, not the functions:
+    an expansion read from a file has ``functions`` None.
+    """
+
+    functions: Callable | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityExpansion:
+    """Expansion of the density of neighbors within `cutoff` (Angstrom) on radial functions and spherical harmonics.
+
+    c^a_i,nlm = sum_{j in a, r_ij < cutoff} f_c(r_ij) u(r_ij) Y_lm(r_ij) I_nl(r_ij), n = 0 .. n_max - 1, l = 0 .. l_max
+    [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
+
+    `mixing` is a matrix (n_channels, n_species), species in ascending order, that makes pseudo-species
+    c_J = sum_a u_Ja c_a [Willatt, Musil, Ceriotti, PCCP 20, 29661 (2018)]. `accuracy` is the largest error of the
+    tabulated radial functions and slopes, relative to the largest value and slope of each. Raises ValueError, with one
+    sentence, for anything that cannot be.
+    """
+
+    cutoff: float
+    n_max: int
+    l_max: int
+    name: str = "rho"
+    smoothing: ShiftedCosine | Step = ShiftedCosine()
+    density: Gaussian | Delta = Gaussian()
+    scaling: WillattScaling | None = None
+    basis: Gto | LaplacianEigenstates | Tabulated = Gto()
+    center_atom_weight: float = 1.0
+    mixing: tuple[tuple[float, ...], ...] | None = None
+    accuracy: float = 1e-9
+    _table: radial.Table | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        assign = functools.partial(object.__setattr__, self)
+        require(isinstance(self.name, str) and self.name, f"an expansion needs a name, got {self.name!r}")
+        assign("cutoff", positive(self.cutoff, "cutoff"))
+        assign("n_max", count(self.n_max, "n_max", 1))
+        assign("l_max", count(self.l_max, "l_max", 0))
+        assign("accuracy", positive(self.accuracy, "accuracy"))
+        require(
+            math.isfinite(self.center_atom_weight), f"center_atom_weight must be finite, got {self.center_atom_weight}"
+        )
+        for value, kinds, what in (
+            (self.smoothing, (ShiftedCosine, Step), "smoothing"),
+            (self.density, (Gaussian, Delta), "density"),
+            (self.scaling, (WillattScaling, type(None)), "scaling"),
+            (self.basis, (Gto, LaplacianEigenstates, Tabulated), "basis"),
+        ):
+            names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+            require(isinstance(value, kinds), f"{what} must be {names}, got {value!r}")
+        width = getattr(self.smoothing, "width", 0.0)
+        require(width <= self.cutoff, f"the smoothing width must not exceed the cutoff {self.cutoff}, got {width}")
+        if isinstance(self.basis, Gto):
+            radius = self.basis.radius
+            require(
+                radius in (None, self.cutoff), f"the GTO radius of a density is its cutoff {self.cutoff}, got {radius}"
+            )
+            assign("basis", Gto())
+            radial.gto_basis(self.n_max, self.cutoff)
+        if self.mixing is not None:
+            assign("mixing", mixing_matrix(self.mixing))
+
+    def to_json(self):
+        """The entry of this expansion in the description of a model file."""
+        smoothing = {"type": "step"}
+        if isinstance(self.smoothing, ShiftedCosine):
+            smoothing = {"type": "shifted_cosine", "width": self.smoothing.width}
+        density = {"type": "delta"}
+        if isinstance(self.density, Gaussian):
+            density = {"type": "gaussian", "width": self.density.width}
+        return {
+            "name": self.name, "type": "density", "n_max": self.n_max, "l_max": self.l_max, "cutoff": self.cutoff,
+            "smoothing": smoothing, "density": density,
+            "scaling": None if self.scaling is None else dict(vars(self.scaling)),
+            "basis": {"type": _BASIS_NAMES[type(self.basis)]},
+            "center_atom_weight": float(self.center_atom_weight), "mixing": self.mixing is not None,
+            "accuracy": self.accuracy,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, entry, tables=None):
+        """The inverse of `to_json`; `tables` are the tensors stored with it, needed for tabulated bases and mixing."""
+        tables = tables or {}
+        smoothing, density, basis = entry["smoothing"], entry["density"], entry["basis"]["type"]
+        table = tables.get("radial")
+        require(basis != "tabulated" or table is not None, "a tabulated basis needs its table")
+        require(not entry["mixing"] or "mixing" in tables, "an expansion that mixes species needs its mixing matrix")
+        out = cls(
+            cutoff=entry["cutoff"], n_max=entry["n_max"], l_max=entry["l_max"], name=entry["name"],
+            smoothing=ShiftedCosine(smoothing["width"]) if smoothing["type"] == "shifted_cosine" else Step(),
+            density=Gaussian(density["width"]) if density["type"] == "gaussian" else Delta(),
+            scaling=None if entry["scaling"] is None else WillattScaling(**entry["scaling"]),
+            basis={name: kind for kind, name in _BASIS_NAMES.items()}[basis](),
+            center_atom_weight=entry["center_atom_weight"],
+            mixing=tables["mixing"] if entry["mixing"] else None,
+            accuracy=entry["accuracy"],
+        )  # fmt: skip
+        if table is not None:
+            object.__setattr__(out, "_table", radial.Table(out.cutoff, np.asarray(table, dtype=float)))
+        return out
+
+    def tables(self, species):
+        """The tensors of this expansion: ``radial`` (n_knots, 3, l_max + 1, n_max) with u(r) I_nl(r) and derivatives,
+        and ``mixing`` (n_channels, n_species) if species are mixed. Raises ValueError if the accuracy is out of reach.
+        """
+        table = self._table
+        if table is None:
+            table = _density_table(self.cutoff, self.n_max, self.l_max, self.density, self.scaling, self.basis,
+                                   self.accuracy)  # fmt: skip
+        out = {"radial": table.data}
+        if self.mixing is not None:
+            n, n_species = len(self.mixing[0]), len(species)
+            require(n == n_species, f"the mixing matrix needs one column for each of {n_species} species, got {n}")
+            out["mixing"] = np.array(self.mixing)
+        return out
+
+
+_BASIS_NAMES = {Gto: "gto", LaplacianEigenstates: "laplacian_eigenstates", Tabulated: "tabulated"}
+
+
+def mixing_matrix(mixing):
+    """`mixing` as nested tuples, so that an expansion stays hashable."""
+    matrix = np.asarray(mixing, dtype=float)
+    require(matrix.ndim == 2 and matrix.size and np.all(np.isfinite(matrix)),
+            f"mixing must be a finite matrix (n_channels, n_species), got shape {matrix.shape}")  # fmt: skip
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+@functools.lru_cache(maxsize=64)
+def _density_table(cutoff, n_max, l_max, density, scaling, basis, accuracy):
+    """u(r) I_nl(r) on [0, cutoff]."""
+
+    def functions(r):
+        out = _density_integral(cutoff, n_max, l_max, density, basis, r)
+        if scaling is None:
+            return out
+        u = radial.willatt_scaling(scaling.rate, scaling.scale, scaling.exponent, r)
+        return radial.multiply(out, u[:, :, None, None])
+
+    # a scaling with a fractional exponent is not smooth at r = 0, where no neighbor can be
+    rough = scaling is not None and not scaling.exponent.is_integer()
+    return radial.tabulate(functions, cutoff, accuracy, x_min=0.1 * cutoff if rough else 0.0)
+
+
+def _density_integral(cutoff, n_max, l_max, density, basis, r):
+    delta = isinstance(density, Delta)
+    if isinstance(basis, Gto):
+        if not delta:
+            return radial.gto_gaussian_integral(n_max, l_max, cutoff, density.width, r)
+        return np.repeat(radial.gto_functions(n_max, cutoff, r)[:, :, None, :], l_max + 1, axis=2)
+    if isinstance(basis, LaplacianEigenstates):
+        if delta:
+            return radial.laplacian_eigenstates(n_max, l_max, cutoff, r)
+        values = functools.partial(_laplacian_values, n_max, l_max, cutoff)
+    else:
+        require(basis.functions is not None, "the functions of this tabulated basis are not known, only their table is")
+        if delta:
+            return radial.evaluate_series(_series(basis.functions, n_max, l_max, cutoff), n_max, l_max, r)
+        values = functools.partial(radial.checked_functions, basis.functions, n_max, l_max)
+    return radial.gaussian_integral(values, n_max, l_max, cutoff, density.width, r)
+
+
+def _laplacian_values(n_max, l_max, cutoff, r):
+    return radial.laplacian_eigenstates(n_max, l_max, cutoff, r)[0]
+
+
+_series = functools.lru_cache(maxsize=4)(radial.chebyshev_series)
+
+
+@dataclass(frozen=True)
+class MultiWidth:
+    """One Gaussian-smeared multipole per width (Angstrom), ascending."""
+
+    widths: tuple[float, ...] = (1.0, 2.0)
+
+    def __post_init__(self):
+        object.__setattr__(self, "widths", tuple(positive(w, "a width of the basis") for w in self.widths))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PotentialExpansion:
+    """Expansion of the smeared 1/r^p field of all atoms, p = `exponent`, on radial functions and spherical harmonics.
+
+    `smearing` (Angstrom) is the width of the Gaussian charge. [Grisafi & Ceriotti, JCP 151, 204105 (2019)]"""
+
+    n_max: int
+    l_max: int
+    name: str = "V"
+    exponent: int = 1
+    smearing: float = 1.0
+    basis: Gto | MultiWidth | Tabulated = MultiWidth()
+    center_atom_weight: float = 1.0
+    mixing: tuple[tuple[float, ...], ...] | None = None
+    accuracy: float = 1e-9
+    _tables: dict | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        assign = functools.partial(object.__setattr__, self)
+        assign("n_max", count(self.n_max, "n_max", 1))
+        assign("l_max", count(self.l_max, "l_max", 0))
+        assign("exponent", count(self.exponent, "exponent", 0))
+        assign("smearing", positive(self.smearing, "smearing"))
+        assign("accuracy", positive(self.accuracy, "accuracy"))
+        if isinstance(self.basis, Gto):
+            require(self.basis.radius is not None, "the GTO basis of a potential needs a radius in Angstrom")
+        if isinstance(self.basis, MultiWidth):
+            n = len(self.basis.widths)
+            require(n == self.n_max, f"a multi-width basis needs n_max = {self.n_max} widths, got {n}")
+        if self.mixing is not None:
+            assign("mixing", mixing_matrix(self.mixing))
+
+    def to_json(self):
+        """The entry of this expansion in the description of a model file."""
+        basis = {"type": "tabulated"}
+        if isinstance(self.basis, Gto):
+            basis = {"type": "gto", "radius": self.basis.radius}
+        if isinstance(self.basis, MultiWidth):
+            basis = {"type": "multi_width", "widths": list(self.basis.widths)}
+        return {
+            "name": self.name, "type": "potential", "n_max": self.n_max, "l_max": self.l_max,
+            "exponent": self.exponent, "smearing": self.smearing, "basis": basis,
+            "center_atom_weight": float(self.center_atom_weight), "mixing": self.mixing is not None,
+            "accuracy": self.accuracy,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, entry, tables=None):
+        """The inverse of `to_json`; `tables` are the tensors stored with it."""
+        basis = {
+            "gto": lambda b: Gto(b["radius"]),
+            "multi_width": lambda b: MultiWidth(tuple(b["widths"])),
+            "tabulated": lambda b: Tabulated(),
+        }[entry["basis"]["type"]](entry["basis"])
+        out = cls(
+            n_max=entry["n_max"], l_max=entry["l_max"], name=entry["name"], exponent=entry["exponent"],
+            smearing=entry["smearing"], basis=basis, center_atom_weight=entry["center_atom_weight"],
+            mixing=tables["mixing"] if entry["mixing"] else None, accuracy=entry["accuracy"],
+        )  # fmt: skip
+        object.__setattr__(out, "_tables", tables)
+        return out
+
+    def tables(self, species):
+        """The tensors of this expansion; docs/file-format.md lists them."""
+        return radial.potential_tables(self, species) if self._tables is None else self._tables
