@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 
 import numpy as np
+import scipy.fft
 
 DIGEST_SIZE = 16
 PATIENCE = 60.0  # seconds after which a rank that waits alone says so
@@ -56,6 +57,10 @@ class Ranks:
 
     def max(self, value: float) -> float:
         return self._comm.allreduce(float(value), op=self._mpi.MAX)
+
+    def mesh(self, shape, below: int, above: int):
+        """A mesh of this shape divided over the ranks, for stencils that reach so many points from an atom."""
+        return SlabMesh(self._comm, self._mpi, shape, below, above)
 
     def agree(self, digest: bytes, what: str, flag: bool = False) -> bool:
         """Whether ``flag`` is set on any rank, once all have arrived with the same ``digest``.
@@ -118,3 +123,93 @@ def digest_of(*things) -> bytes:
         digest.update(str(np.shape(thing)).encode())
         digest.update(data)
     return digest.digest()
+
+
+class SlabMesh:
+    """A periodic mesh divided into slabs, with its FFT, for the core's particle mesh.
+
+    In real space a rank owns planes of the first axis, in reciprocal space planes of the second. The atoms of a rank
+    may be anywhere, so that its halo is the whole mesh: what its atoms spread is summed to the owners, what the owners
+    hold is gathered by all. Memory for the grids is therefore not divided, the Fourier transforms are.
+    """
+
+    def __init__(self, comm, mpi, shape, below, above):
+        self._comm, self._mpi = comm, mpi
+        self.shape = tuple(int(m) for m in shape)
+        rank, size = comm.Get_rank(), comm.Get_size()
+        self._x = [m * self.shape[0] // size for m in range(size + 1)]
+        self._y = [m * self.shape[1] // size for m in range(size + 1)]
+        (x, x_end), (y, y_end) = self._x[rank : rank + 2], self._y[rank : rank + 2]
+        self.owned = ((x, 0, 0), (x_end, self.shape[1], self.shape[2]))
+        self.spectral = ((0, y, 0), (self.shape[0], y_end, self.shape[2]))
+        self.ghosted = ((-below,) * 3, tuple(m + above for m in self.shape))
+        self._images = [np.arange(-below, m + above) % m for m in self.shape]
+        self._halo = (slice(x + below, x_end + below), slice(below, below + shape[1]), slice(below, below + shape[2]))
+
+    def add_halo(self, grid, n_values):
+        """Adds what every rank holds of a plane to the plane of its owner."""
+        grid = grid.reshape(*(len(images) for images in self._images), n_values)
+        folded = grid
+        for axis, (images, m) in enumerate(zip(self._images, self.shape, strict=True)):
+            folded = _fold(folded, axis, images, m)
+        mine = np.empty(self._slab(n_values))
+        self._comm.Reduce_scatter(folded, mine, [_size(self._slab(n_values, r)) for r in range(len(self._x) - 1)])
+        grid[self._halo] = mine
+
+    def fill_halo(self, grid, n_values):
+        """Gives every rank the planes of all owners, and their periodic images."""
+        grid = grid.reshape(*(len(images) for images in self._images), n_values)
+        mine = np.ascontiguousarray(grid[self._halo])
+        everything = np.empty((*self.shape, n_values))
+        counts = [_size(self._slab(n_values, r)) for r in range(len(self._x) - 1)]
+        self._comm.Allgatherv(mine, (everything, counts))
+        grid[...] = everything[np.ix_(*self._images)]
+
+    def forward(self, real_space, reciprocal, n):
+        """FFTs of ``n`` complex grids from slabs of the first axis to slabs of the second, not normalised."""
+        planes = scipy.fft.fftn(real_space.reshape(n, -1, *self.shape[1:]), axes=(2, 3))
+        columns = self._transpose(planes, self._y, 2, self._x, 1)
+        reciprocal.reshape(n, self.shape[0], -1, self.shape[2])[...] = scipy.fft.fft(columns, axis=1)
+
+    def inverse(self, reciprocal, real_space, n):
+        """The inverse of ``forward``, not normalised."""
+        columns = scipy.fft.ifft(reciprocal.reshape(n, self.shape[0], -1, self.shape[2]), axis=1, norm="forward")
+        planes = self._transpose(columns, self._x, 1, self._y, 2)
+        planes = scipy.fft.ifftn(planes, axes=(2, 3), norm="forward")
+        real_space.reshape(n, -1, *self.shape[1:])[...] = planes
+
+    def _slab(self, n_values, rank=None):
+        rank = self._comm.Get_rank() if rank is None else rank
+        return (self._x[rank + 1] - self._x[rank], *self.shape[1:], n_values)
+
+    def _transpose(self, grids, to_slabs, split_axis, from_slabs, join_axis):
+        """Sends the slabs of ``split_axis`` to their owners and joins what comes along ``join_axis``."""
+        rank, size = self._comm.Get_rank(), self._comm.Get_size()
+        pieces = np.split(grids, to_slabs[1:-1], axis=split_axis)
+        sent = np.concatenate([piece.ravel() for piece in pieces])
+        mine = to_slabs[rank + 1] - to_slabs[rank]
+        shapes = []
+        for r in range(size):
+            shape = list(grids.shape)
+            shape[split_axis], shape[join_axis] = mine, from_slabs[r + 1] - from_slabs[r]
+            shapes.append(shape)
+        received = np.empty(sum(map(_size, shapes)), dtype=complex)
+        self._comm.Alltoallv((sent, [piece.size for piece in pieces]), (received, [_size(s) for s in shapes]))
+        parts = np.split(received, np.cumsum([_size(s) for s in shapes])[:-1])
+        return np.concatenate([part.reshape(s) for part, s in zip(parts, shapes, strict=True)], axis=join_axis)
+
+
+def _fold(grid, axis, images, m):
+    """The sum of all periodic images along an axis."""
+    grid = np.moveaxis(grid, axis, 0)
+    folded = np.zeros((m, *grid.shape[1:]))
+    start = 0
+    while start < len(images):
+        n = min(m - images[start], len(images) - start)
+        folded[images[start] : images[start] + n] += grid[start : start + n]
+        start += n
+    return np.ascontiguousarray(np.moveaxis(folded, 0, axis))
+
+
+def _size(shape):
+    return int(np.prod(shape))
