@@ -2,6 +2,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The C++ engine as seen from Python: views in, arrays out. No physics here."""
 
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stddef cimport size_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr, unique_ptr, make_unique
@@ -101,15 +102,24 @@ cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
         cbool (*max)(void*, double*) noexcept
     cppclass PythonCommunicator(Communicator):
         PythonCommunicator(void*, PythonCalls, int, int)
+    struct PythonMeshCalls:
+        int (*make)(void*, const int*, int, int, int*) noexcept
+        void (*release)(void*, int) noexcept
+        cbool (*halo)(void*, int, cbool, double*, size_t, int) noexcept
+        cbool (*transform)(void*, int, cbool, double*, size_t, double*, size_t, int) noexcept
+    cppclass PythonMeshBackendFactory(MeshBackendFactory):
+        PythonMeshBackendFactory(void*, PythonMeshCalls)
     cppclass NoMesh(MeshBackendFactory):
         NoMesh()
     void check_views(const Atoms&, const NeighborList&, int n_pairs, int n_species) except +
 
 
 cdef class Bridge:
-    """The Python communicator, and the first exception it raised."""
+    """The Python communicator, the meshes it made, and the first exception it raised."""
     cdef object communicator
     cdef object error
+    cdef dict meshes
+    cdef int n_meshes
 
 
 cdef cbool call_sum(void* python, double* values, size_t n) noexcept with gil:
@@ -130,6 +140,62 @@ cdef cbool call_max(void* python, double* value) noexcept with gil:
     except BaseException as error:
         bridge.error = bridge.error or error
         return False
+
+
+cdef int make_mesh(void* python, const int* shape, int below, int above, int* bricks) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    cdef int k
+    try:
+        mesh = bridge.communicator.mesh((shape[0], shape[1], shape[2]), below, above)
+        corners = [index for brick in (mesh.owned, mesh.ghosted, mesh.spectral) for corner in brick for index in corner]
+        for k in range(18):
+            bricks[k] = corners[k]
+        bridge.n_meshes += 1
+        bridge.meshes[bridge.n_meshes] = mesh
+        return bridge.n_meshes
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return -1
+
+
+cdef void release_mesh(void* python, int handle) noexcept with gil:
+    (<Bridge> python).meshes.pop(handle, None)
+
+
+cdef cbool exchange_halo(void* python, int handle, cbool add, double* grid, size_t n_doubles,
+                         int n_values) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    try:
+        mesh = bridge.meshes[handle]
+        (mesh.add_halo if add else mesh.fill_halo)(np.asarray(<double[:n_doubles]> grid), n_values)
+        return True
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return False
+
+
+cdef cbool transform(void* python, int handle, cbool forward, double* real_space, size_t n_real, double* reciprocal,
+                     size_t n_reciprocal, int n) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    try:
+        mesh = bridge.meshes[handle]
+        real = complex_view(real_space, n_real)
+        spectrum = complex_view(reciprocal, n_reciprocal)
+        if forward:
+            mesh.forward(real, spectrum, n)
+        else:
+            mesh.inverse(spectrum, real, n)
+        return True
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return False
+
+
+cdef complex_view(double* values, size_t n_doubles):
+    """The doubles as complex numbers; a rank may own none."""
+    if n_doubles == 0:
+        return np.empty(0, dtype=complex)
+    return np.asarray(<double[:n_doubles]> values).view(complex)
 
 
 cdef class Views:
@@ -192,7 +258,8 @@ cdef class Potential:
     ``model`` are the bytes of a model file, ``source`` its name for messages. ``lode`` chooses how the far field is
     evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
     ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy. ``comm`` is an object with ``rank``,
-    ``size``, ``sum(array)`` in place and ``max(value)``; None for one process.
+    ``size``, ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
+    one process.
 
     Raises RuntimeError with one sentence naming the file and the field if the model file is not valid.
     """
@@ -223,16 +290,27 @@ cdef class Potential:
         cdef shared_ptr[const Model] parsed = parse_model(
             &model[0] if model.shape[0] else NULL, model.shape[0], name)
         self.potential.reset(new CPotential(parsed, options))
-        self.mesh_factory.reset(new NoMesh())
         self.bridge = Bridge()
         self.bridge.communicator = comm
         cdef PythonCalls calls
         calls.sum = call_sum
         calls.max = call_max
+        cdef PythonMeshCalls mesh_calls
+        mesh_calls.make = make_mesh
+        mesh_calls.release = release_mesh
+        mesh_calls.halo = exchange_halo
+        mesh_calls.transform = transform
         if comm is None:
             self.communicator.reset(new Communicator())
+            self.mesh_factory.reset(new NoMesh())
         else:
+            self.mesh_factory.reset(new PythonMeshBackendFactory(<void*> self.bridge, mesh_calls))
             self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))
+
+    def __dealloc__(self):
+        self.potential.reset()
+        if self.bridge is not None:
+            Py_DECREF(self.bridge)
 
     @property
     def cutoff(self):

@@ -51,6 +51,80 @@ public:
     }
 };
 
+/// As PythonCalls, for the mesh that the Python communicator makes; `handle` names one of them.
+struct PythonMeshCalls {
+    /// `bricks` receives lo and hi of the owned, the ghosted and the spectral brick. Returns the handle, or -1.
+    int (*make)(void* python, const int* shape, int below, int above, int* bricks);
+    void (*release)(void* python, int handle);
+    bool (*halo)(void* python, int handle, bool add, double* grid, std::size_t n_doubles, int n_values);
+    bool (*transform)(void* python, int handle, bool forward, double* real_space, std::size_t n_real,
+                      double* reciprocal, std::size_t n_reciprocal, int n);
+};
+
+/// A mesh that is a Python object: mlcalc.parallel.SlabMesh.
+class PythonMeshBackend : public MeshBackend {
+public:
+    PythonMeshBackend(void* python, PythonMeshCalls calls, std::array<int, 3> shape, int below, int above)
+        : python_(python), calls_(calls) {
+        std::array<int, 18> bricks{};
+        handle_ = calls_.make(python_, shape.data(), below, above, bricks.data());
+        if (handle_ < 0) python_raised("mesh");
+        const auto brick = [&](int k) {
+            Brick b;
+            std::copy_n(&bricks[6 * k], 3, b.lo.begin());
+            std::copy_n(&bricks[6 * k + 3], 3, b.hi.begin());
+            return b;
+        };
+        owned_ = brick(0);
+        ghosted_ = brick(1);
+        spectral_ = brick(2);
+    }
+    PythonMeshBackend(const PythonMeshBackend&) = delete;
+    PythonMeshBackend& operator=(const PythonMeshBackend&) = delete;
+    ~PythonMeshBackend() override { calls_.release(python_, handle_); }
+    Brick owned() const override { return owned_; }
+    Brick ghosted() const override { return ghosted_; }
+    Brick spectral() const override { return spectral_; }
+    void add_halo(double* grid, int n_values) override { halo(true, grid, n_values); }
+    void fill_halo(double* grid, int n_values) override { halo(false, grid, n_values); }
+    void forward(const double* real_space, double* reciprocal, int n) override {
+        transform(true, const_cast<double*>(real_space), reciprocal, n);
+    }
+    void inverse(const double* reciprocal, double* real_space, int n) override {
+        transform(false, real_space, const_cast<double*>(reciprocal), n);
+    }
+
+private:
+    void halo(bool add, double* grid, int n_values) {
+        const std::size_t n_doubles = ghosted_.size() * static_cast<std::size_t>(n_values);
+        if (!calls_.halo(python_, handle_, add, grid, n_doubles, n_values)) python_raised("a halo exchange");
+    }
+    void transform(bool forward, double* real_space, double* reciprocal, int n) {
+        const std::size_t doubles = 2 * static_cast<std::size_t>(n);
+        if (!calls_.transform(python_, handle_, forward, real_space, owned_.size() * doubles, reciprocal,
+                              spectral_.size() * doubles, n)) {
+            python_raised("a Fourier transform");
+        }
+    }
+
+    void* python_;
+    PythonMeshCalls calls_;
+    int handle_ = -1;
+    Brick owned_, ghosted_, spectral_;
+};
+
+class PythonMeshBackendFactory : public MeshBackendFactory {
+public:
+    PythonMeshBackendFactory(void* python, PythonMeshCalls calls) : python_(python), calls_(calls) {}
+    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
+        return std::make_unique<PythonMeshBackend>(python_, calls_, shape, below, above);
+    }
+
+private:
+    void* python_;
+    PythonMeshCalls calls_;
+};
+
 /// Checks what the core takes on trust from a front-end: indices that lead outside the arrays would end the
 /// interpreter. Throws std::invalid_argument.
 inline void check_views(const Atoms& atoms, const NeighborList& neighbors, int n_pairs, int n_species) {
