@@ -13,8 +13,50 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int max_depth = 32;
+constexpr std::size_t max_depth = 32;
 constexpr std::size_t max_values = 200000;
+
+/// Follows the parser through a text; what is wrong with it is `fault`.
+struct Limits : nlohmann::json_sax<json> {
+    bool null() override { return count(); }
+    bool boolean(bool) override { return count(); }
+    bool number_integer(number_integer_t) override { return count(); }
+    bool number_unsigned(number_unsigned_t) override { return count(); }
+    bool number_float(number_float_t, const string_t&) override { return count(); }
+    bool string(string_t&) override { return count(); }
+    bool binary(binary_t&) override { return count(); }
+    bool start_object(std::size_t) override { return enter(); }
+    bool start_array(std::size_t) override { return enter(); }
+    bool end_object() override { return leave(); }
+    bool end_array() override { return leave(); }
+    bool key(string_t& key) override {
+        return keys.back().insert(key).second || stop("has the key " + in_quotes(key) + " twice in one object");
+    }
+    bool parse_error(std::size_t byte, const std::string&, const nlohmann::detail::exception& error) override {
+        // 406: the only number that JSON allows and we do not have
+        return stop(error.id == 406 ? "holds a number that is out of range"
+                                    : "is not valid JSON at byte " + std::to_string(byte));
+    }
+
+    bool count() { return ++n_values <= max_values || stop("has more than " + std::to_string(max_values) + " values"); }
+    bool enter() {
+        keys.emplace_back();
+        return count() &&
+               (keys.size() <= max_depth || stop("is nested deeper than " + std::to_string(max_depth) + " levels"));
+    }
+    bool leave() {
+        keys.pop_back();
+        return true;
+    }
+    bool stop(const std::string& why) {
+        fault = why;
+        return false;
+    }
+
+    std::vector<std::set<std::string>> keys;
+    std::size_t n_values = 0;
+    std::string fault;
+};
 
 std::string kind(const json& value) {
     if (value.is_string()) return "the string " + in_quotes(value.get_ref<const std::string&>());
@@ -47,29 +89,10 @@ void refuse(const std::string& source, const std::string& field, const std::stri
 }
 
 json parse_json(const char* text, std::size_t size, const std::string& source, const std::string& field) {
-    std::vector<std::set<std::string>> keys;
-    std::size_t n_values = 0;
-    const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-        if (depth > max_depth) refuse(source, field, "is nested deeper than " + std::to_string(max_depth) + " levels");
-        if (++n_values > max_values) refuse(source, field, "has more than " + std::to_string(max_values) + " values");
-        if (event == json::parse_event_t::object_start) {
-            keys.resize(static_cast<std::size_t>(depth) + 1);
-            keys.back().clear();
-        } else if (event == json::parse_event_t::key) {
-            const auto& key = parsed.get_ref<const std::string&>();
-            if (!keys[static_cast<std::size_t>(depth) - 1].insert(key).second) {
-                refuse(source, field, "has the key " + in_quotes(key) + " twice in one object");
-            }
-        }
-        return true;
-    };
-    try {
-        return json::parse(text, text + size, check);
-    } catch (const json::parse_error& error) {
-        refuse(source, field, "is not valid JSON at byte " + std::to_string(error.byte));
-    } catch (const json::exception&) {
-        refuse(source, field, "holds a number that is out of range");
-    }
+    // the limits are checked before a tree is built: the parser's own callback takes quadratic time in nested arrays
+    Limits limits;
+    if (!json::sax_parse(text, text + size, &limits)) refuse(source, field, limits.fault);
+    return json::parse(text, text + size);
 }
 
 void Field::refuse(const std::string& message) const {
@@ -157,7 +180,7 @@ bool Field::has(const char* key) const {
 
 Field Field::operator[](const char* key) const {
     const auto found = object().find(key);
-    const std::string path = path_.empty() ? key : path_ + "." + key;
+    const std::string path = path_ + "." + key;
     if (found == value_->end()) mlcalc::refuse(*source_, path, "is missing");
     return Field(*found, *source_, path);
 }

@@ -391,7 +391,7 @@ std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, co
     auto model = std::make_shared<Model>();
     model->source = source;
     model->checksum = tensors.checksum();
-    ModelReader(tensors, Field(json, source, "")).read(*model);
+    ModelReader(tensors, Field(json, source, "description")).read(*model);
     return model;
 }
 
