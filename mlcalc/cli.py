@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    for add in (add_lammps,):
+    for add in (add_info, add_md, add_lammps):
         add(command)
     return parser
 
@@ -99,6 +99,85 @@ def run_lammps(args) -> int:
         print(f"[{'ok' if passed else 'NO'}] {line}", flush=True)
         good = good and passed
     return 0 if good else 1
+
+
+def add_info(command) -> None:
+    sub = command("info", run_info, "What a model file is made of, what it was trained on, and how good it was.")
+    sub.add_argument("model", help="a model file, *.mlcalc")
+    sub.add_argument("--json", action="store_true", help="the complete description, as stored in the file")
+
+
+def run_info(args) -> None:
+    from .info import describe, document
+
+    print(document(args.model) if args.json else describe(args.model))
+
+
+def add_md(command) -> None:
+    sub = command(
+        "md",
+        run_md,
+        "Molecular dynamics with ASE: trajectory, table, progress, exact restart.",
+        epilog="Writes OUTPUT.xyz (trajectory), OUTPUT.csv (table) and OUTPUT.checkpoint; for large systems and many\n"
+        "processes use LAMMPS with pair_style mlcalc.",
+    )
+    sub.add_argument("structure", help="initial structure, any format that ASE reads; the last frame is taken")
+    sub.add_argument("--model", "-m", required=True, help="a model file, *.mlcalc")
+    sub.add_argument("--ensemble", choices=["nve", "nvt", "npt"], default="nvt", help="default: nvt")
+    sub.add_argument("--temperature", "-T", type=float, default=300.0, metavar="K", help="default: 300")
+    sub.add_argument("--pressure", "-P", type=float, default=1.0, metavar="BAR", help="default: 1")
+    sub.add_argument("--timestep", "-t", type=float, default=1.0, metavar="FS", help="default: 1")
+    sub.add_argument("--thermostat-time", type=float, default=100.0, metavar="FS", help="default: 100")
+    sub.add_argument("--barostat-time", type=float, default=1000.0, metavar="FS", help="default: 1000")
+    sub.add_argument("--steps", "-n", type=int, default=1000, help="total, also after a restart; default: 1000")
+    sub.add_argument("--every", type=int, default=10, help="steps between frames and checkpoints; default: 10")
+    sub.add_argument("--seed", type=int, default=0, help="of initial velocities and thermostat; default: 0")
+    sub.add_argument("--repeat", type=int, nargs=3, metavar=("A", "B", "C"), help="repeat the structure")
+    sub.add_argument("--output", "-o", default="md", help="prefix of the files; default: md")
+    sub.add_argument("--restart", action="store_true", help="continue from OUTPUT.checkpoint")
+    sub.add_argument("--threads", type=int, default=1, help="default: 1")
+    sub.add_argument("--accuracy", type=float, default=1e-5, help="of far-field forces, relative; default: 1e-5")
+    sub.add_argument(
+        "--max-uncertainty",
+        type=float,
+        metavar="EV",
+        help="stop if the energy of an atom is more uncertain (committees)",
+    )
+
+
+def run_md(args) -> None:
+    from ase.io import read
+    from tqdm import tqdm
+
+    from .calculator import MLCalculator
+    from .md import Run, Settings
+
+    settings = Settings(
+        ensemble=args.ensemble,
+        temperature=args.temperature,
+        pressure=args.pressure,
+        timestep=args.timestep,
+        thermostat_time=args.thermostat_time,
+        barostat_time=args.barostat_time,
+        steps=args.steps,
+        every=args.every,
+        seed=args.seed,
+    )
+    atoms = read(args.structure)
+    if args.repeat:
+        atoms = atoms.repeat(args.repeat)
+    atoms.calc = MLCalculator(
+        args.model,
+        threads=args.threads,
+        accuracy=args.accuracy,
+        uncertainty=args.max_uncertainty,
+        on_uncertainty="raise",
+    )
+    run = Run(atoms, settings, args.output, restart=args.restart)
+    with tqdm(total=settings.steps, initial=run.dynamics.nsteps, unit="step", file=sys.stderr) as bar:
+        run.run(progress=bar.update)
+    print(f"trajectory: {run.trajectory}\ntable: {run.table}")
+    print("continue: the same command with a larger --steps, and --restart")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from ase.io import read
 from mlcalc.md import Run, Settings
 
 
-def copper():
-    atoms = bulk("Cu", cubic=True).repeat(2)
+def copper(repeat=2):
+    atoms = bulk("Cu", cubic=True).repeat(repeat)
     atoms.calc = EMT()
     return atoms
 
@@ -35,22 +35,22 @@ def test_a_restart_continues_the_unbroken_run(tmp_path, ensemble):
 
 
 def test_nve_conserves_and_nvt_reaches_its_temperature(tmp_path):
-    Run(copper(), Settings("nve", temperature=300, timestep=2, steps=200), tmp_path / "nve").run()
+    Run(copper(), Settings("nve", temperature=300, timestep=2, steps=100), tmp_path / "nve").run()
     nve = np.genfromtxt(tmp_path / "nve.csv", delimiter=",", names=True)
     assert np.std(nve["total_eV"]) < 0.02 * np.std(nve["kinetic_eV"])
-    Run(copper(), Settings("nvt", temperature=300, timestep=2, thermostat_time=20, steps=600), tmp_path / "nvt").run()
+    Run(copper(), Settings("nvt", temperature=300, timestep=2, thermostat_time=20, steps=400), tmp_path / "nvt").run()
     nvt = np.genfromtxt(tmp_path / "nvt.csv", delimiter=",", names=True)
     assert abs(np.mean(nvt["temperature_K"][30:]) - 300) < 30
 
 
 def test_npt_releases_the_pressure(tmp_path):
-    atoms = copper()
+    atoms = copper((2, 1, 1))
     atoms.set_cell(atoms.cell * 0.98, scale_atoms=True)
-    run = Run(atoms, Settings("npt", temperature=100, timestep=2, barostat_time=300, steps=500), tmp_path / "npt")
-    run.run()
+    settings = Settings("npt", temperature=100, timestep=4, thermostat_time=20, barostat_time=100, steps=200)
+    Run(atoms, settings, tmp_path / "npt").run()
     table = np.genfromtxt(tmp_path / "npt.csv", delimiter=",", names=True)
     assert table["pressure_bar"][0] > 5e4
-    assert abs(np.mean(table["pressure_bar"][25:])) < 1e4
+    assert abs(np.mean(table["pressure_bar"][10:])) < 2e4
 
 
 def test_files_of_an_earlier_run_are_kept(tmp_path):
