@@ -4,7 +4,9 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 DESCRIPTION = """Machine-learned interatomic potentials that see the neighbourhood of an atom (SOAP) and
 the far field of all the others (LODE): train them, and run them in ASE and in LAMMPS."""
@@ -12,13 +14,14 @@ the far field of all the others (LODE): train them, and run them in ASE and in L
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 for an error (one sentence on stderr), 130 for Ctrl-C."""
-    parser = make_parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = make_parser(next((word for word in argv if not word.startswith("-")), None))
     args = parser.parse_args(argv)
-    if args.run is None:
+    if args.command is None:
         parser.print_help()
         return 0
     try:
-        return args.run(args) or 0
+        return COMMANDS[args.command].run(args) or 0
     except KeyboardInterrupt:
         print("mlcalc: interrupted", file=sys.stderr)
         return 130
@@ -43,23 +46,26 @@ def sentence(error: BaseException) -> str:
     return text if text else f"{type(error).__name__} (run again with --debug for the details)"
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+class Command(NamedTuple):
+    """A command: its help, what adds its arguments to a parser, what runs it."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands; only ``chosen`` has its arguments, whose definition may need slow imports."""
     parser = argparse.ArgumentParser(prog="mlcalc", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"mlcalc {installed_version()}")
-    parser.set_defaults(run=None, debug=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-
-    def command(name, run, text, epilog=None):
+    for name, command in COMMANDS.items():
         sub = commands.add_parser(
-            name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+            name, help=command.help, description=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.set_defaults(run=run)
-        return sub
-
-    for add in (add_info, add_md, add_lammps):
-        add(command)
+        if name == chosen:
+            command.add_arguments(sub)
     return parser
 
 
@@ -70,13 +76,8 @@ def installed_version() -> str:
         return "(not installed)"
 
 
-def add_lammps(command) -> None:
-    sub = command(
-        "lammps",
-        run_lammps,
-        "Where the LAMMPS plugin is, and whether LAMMPS can load it.",
-        epilog="With no argument: print the folder of the plugin, for LAMMPS_PLUGIN_PATH or 'plugin load'.",
-    )
+def add_lammps(sub) -> None:
+    sub.epilog = "With no argument: print the folder of the plugin, for LAMMPS_PLUGIN_PATH or 'plugin load'."
     sub.add_argument(
         "action", nargs="?", choices=["path", "check"], default="path", help="check: start LAMMPS and load the plugin"
     )
@@ -101,8 +102,7 @@ def run_lammps(args) -> int:
     return 0 if good else 1
 
 
-def add_info(command) -> None:
-    sub = command("info", run_info, "What a model file is made of, what it was trained on, and how good it was.")
+def add_info(sub) -> None:
     sub.add_argument("model", help="a model file, *.mlcalc")
     sub.add_argument("--json", action="store_true", help="the complete description, as stored in the file")
 
@@ -113,14 +113,9 @@ def run_info(args) -> None:
     print(document(args.model) if args.json else describe(args.model))
 
 
-def add_md(command) -> None:
-    sub = command(
-        "md",
-        run_md,
-        "Molecular dynamics with ASE: trajectory, table, progress, exact restart.",
-        epilog="Writes OUTPUT.xyz (trajectory), OUTPUT.csv (table) and OUTPUT.checkpoint; for large systems and many\n"
-        "processes use LAMMPS with pair_style mlcalc.",
-    )
+def add_md(sub) -> None:
+    sub.epilog = """Writes OUTPUT.xyz (trajectory), OUTPUT.csv (table) and OUTPUT.checkpoint. For large systems and many
+processes use LAMMPS with pair_style mlcalc."""
     sub.add_argument("structure", help="initial structure, any format that ASE reads; the last frame is taken")
     sub.add_argument("--model", "-m", required=True, help="a model file, *.mlcalc")
     sub.add_argument("--ensemble", choices=["nve", "nvt", "npt"], default="nvt", help="default: nvt")
@@ -178,6 +173,13 @@ def run_md(args) -> None:
         run.run(progress=bar.update)
     print(f"trajectory: {run.trajectory}\ntable: {run.table}")
     print("continue: the same command with a larger --steps, and --restart")
+
+
+COMMANDS = {
+    "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
+    "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
+    "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
+}
 
 
 if __name__ == "__main__":
