@@ -98,6 +98,10 @@ class MLCalculator(Calculator):
         memory_limit: int = 4 << 30,
     ):
         super().__init__()
+        if not (isinstance(threads, int | np.integer) and threads >= 1):
+            raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
+        if not 0 < accuracy < 1:
+            raise ValueError(f"accuracy is a relative error and must be between 0 and 1, got {accuracy!r}")
         engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "k_cutoff": k_cutoff}
         engine |= {"memory_limit": memory_limit, "n_threads": threads}
         if comm is None:

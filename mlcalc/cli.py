@@ -4,7 +4,9 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 DESCRIPTION = """Machine-learned interatomic potentials that see the neighbourhood of an atom (SOAP) and
 the far field of all the others (LODE): train them, and run them in ASE and in LAMMPS."""
@@ -12,13 +14,14 @@ the far field of all the others (LODE): train them, and run them in ASE and in L
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 for an error (one sentence on stderr), 130 for Ctrl-C."""
-    parser = make_parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = make_parser(next((word for word in argv if not word.startswith("-")), None))
     args = parser.parse_args(argv)
-    if args.run is None:
+    if args.command is None:
         parser.print_help()
         return 0
     try:
-        return args.run(args) or 0
+        return COMMANDS[args.command].run(args) or 0
     except KeyboardInterrupt:
         print("mlcalc: interrupted", file=sys.stderr)
         return 130
@@ -43,23 +46,26 @@ def sentence(error: BaseException) -> str:
     return text if text else f"{type(error).__name__} (run again with --debug for the details)"
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+class Command(NamedTuple):
+    """A command: its help, what adds its arguments to a parser, what runs it."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands; only ``chosen`` has its arguments, whose definition may need slow imports."""
     parser = argparse.ArgumentParser(prog="mlcalc", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"mlcalc {installed_version()}")
-    parser.set_defaults(run=None, debug=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-
-    def command(name, run, text, epilog=None):
+    for name, command in COMMANDS.items():
         sub = commands.add_parser(
-            name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+            name, help=command.help, description=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.set_defaults(run=run)
-        return sub
-
-    for add in (add_lammps,):
-        add(command)
+        if name == chosen:
+            command.add_arguments(sub)
     return parser
 
 
@@ -70,13 +76,8 @@ def installed_version() -> str:
         return "(not installed)"
 
 
-def add_lammps(command) -> None:
-    sub = command(
-        "lammps",
-        run_lammps,
-        "Where the LAMMPS plugin is, and whether LAMMPS can load it.",
-        epilog="With no argument: print the folder of the plugin, for LAMMPS_PLUGIN_PATH or 'plugin load'.",
-    )
+def add_lammps(sub) -> None:
+    sub.epilog = "With no argument: print the folder of the plugin, for LAMMPS_PLUGIN_PATH or 'plugin load'."
     sub.add_argument(
         "action", nargs="?", choices=["path", "check"], default="path", help="check: start LAMMPS and load the plugin"
     )
@@ -99,6 +100,86 @@ def run_lammps(args) -> int:
         print(f"[{'ok' if passed else 'NO'}] {line}", flush=True)
         good = good and passed
     return 0 if good else 1
+
+
+def add_info(sub) -> None:
+    sub.add_argument("model", help="a model file, *.mlcalc")
+    sub.add_argument("--json", action="store_true", help="the complete description, as stored in the file")
+
+
+def run_info(args) -> None:
+    from .info import describe, document
+
+    print(document(args.model) if args.json else describe(args.model))
+
+
+def add_md(sub) -> None:
+    sub.epilog = """Writes OUTPUT.xyz (trajectory), OUTPUT.csv (table) and OUTPUT.checkpoint. For large systems and many
+processes use LAMMPS with pair_style mlcalc."""
+    sub.add_argument("structure", help="initial structure, any format that ASE reads; the last frame is taken")
+    sub.add_argument("--model", "-m", required=True, help="a model file, *.mlcalc")
+    sub.add_argument("--ensemble", choices=["nve", "nvt", "npt"], default="nvt", help="default: nvt")
+    sub.add_argument("--temperature", "-T", type=float, default=300.0, metavar="K", help="default: 300")
+    sub.add_argument("--pressure", "-P", type=float, default=1.0, metavar="BAR", help="default: 1")
+    sub.add_argument("--timestep", "-t", type=float, default=1.0, metavar="FS", help="default: 1")
+    sub.add_argument("--thermostat-time", type=float, default=100.0, metavar="FS", help="default: 100")
+    sub.add_argument("--barostat-time", type=float, default=1000.0, metavar="FS", help="default: 1000")
+    sub.add_argument("--steps", "-n", type=int, default=1000, help="total, also after a restart; default: 1000")
+    sub.add_argument("--every", type=int, default=10, help="steps between frames and checkpoints; default: 10")
+    sub.add_argument("--seed", type=int, default=0, help="of initial velocities and thermostat; default: 0")
+    sub.add_argument("--repeat", type=int, nargs=3, metavar=("A", "B", "C"), help="repeat the structure")
+    sub.add_argument("--output", "-o", default="md", help="prefix of the files; default: md")
+    sub.add_argument("--restart", action="store_true", help="continue from OUTPUT.checkpoint")
+    sub.add_argument("--threads", type=int, default=1, help="default: 1")
+    sub.add_argument("--accuracy", type=float, default=1e-5, help="of far-field forces, relative; default: 1e-5")
+    sub.add_argument(
+        "--max-uncertainty",
+        type=float,
+        metavar="EV",
+        help="stop if the energy of an atom is more uncertain (committees)",
+    )
+
+
+def run_md(args) -> None:
+    from ase.io import read
+    from tqdm import tqdm
+
+    from .calculator import MLCalculator
+    from .md import Run, Settings
+
+    settings = Settings(
+        ensemble=args.ensemble,
+        temperature=args.temperature,
+        pressure=args.pressure,
+        timestep=args.timestep,
+        thermostat_time=args.thermostat_time,
+        barostat_time=args.barostat_time,
+        steps=args.steps,
+        every=args.every,
+        seed=args.seed,
+    )
+    atoms = read(args.structure)
+    if args.repeat:
+        atoms = atoms.repeat(args.repeat)
+    atoms.calc = MLCalculator(
+        args.model,
+        threads=args.threads,
+        accuracy=args.accuracy,
+        uncertainty=args.max_uncertainty,
+        on_uncertainty="raise",
+    )
+    run = Run(atoms, settings, args.output, restart=args.restart)
+    with tqdm(total=settings.steps, initial=run.dynamics.nsteps, unit="step", file=sys.stderr) as bar:
+        run.run(progress=bar.update)
+    print(f"trajectory: {run.trajectory}\ntable: {run.table}")
+    print("continue: the same command with a larger --steps, and --restart")
+
+
+COMMANDS = {
+    "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
+    "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
+    "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
+}
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ class Settings:
 
 
 class Run:
-    """One trajectory: ``<output>.xyz``, ``<output>.csv`` and ``<output>.checkpoint``.
+    """One trajectory: ``<output>.xyz``, ``<output>.csv`` and ``<output>.checkpoint``. With a committee the table
+    has the largest uncertainty of an atom's energy.
 
     A run that was killed continues from its checkpoint as if nothing had happened: the state of the thermostat and of
     the random numbers is in it, and what was written after it is removed. Raises FileExistsError if there are files of
@@ -98,9 +99,13 @@ class Run:
     def _start(self) -> None:
         if "momenta" not in self.atoms.arrays:
             self.atoms.set_momenta(thermal_momenta(self.atoms, self.settings.temperature, self.rng))
-        self.table.write_text(",".join(COLUMNS) + "\n")
+        columns = COLUMNS + (("uncertainty_eV",) if self._has_committee() else ())
+        self.table.write_text(",".join(columns) + "\n")
         self.trajectory.write_text("")
         self.reported = -1
+
+    def _has_committee(self) -> bool:
+        return "energies_uncertainty" in self.atoms.calc.implemented_properties
 
     def _make_dynamics(self):
         s, fs = self.settings, units.fs
@@ -134,6 +139,8 @@ class Run:
             )
         time = step * self.settings.timestep * 1e-3
         row = (step, time, potential, kinetic, potential + kinetic, atoms.get_temperature(), volume, pressure)
+        if self._has_committee():
+            row += (np.max(atoms.calc.get_property("energies_uncertainty", atoms)),)
         with open(self.table, "a") as file:
             file.write(",".join(f"{value:.10g}" for value in row) + "\n")
         atoms.info["step"] = step

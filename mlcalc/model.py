@@ -95,15 +95,10 @@ class Model:
     committee: Committee | None = None
     boundaries: tuple[str, ...] = ("periodic",)
     provenance: dict = field(default_factory=dict)
-    _tables: dict = field(default_factory=dict, repr=False, compare=False)
 
-    def tables(self, name):
-        """The tensors of an expansion, computed once; those of a loaded model are the ones in its file."""
-        expansion = next(e for e in self.expansions if e.name == name)
-        key = (expansion, tuple(self.species))
-        if name not in self._tables or self._tables[name][0] != key:
-            self._tables[name] = (key, expansion.tables(self.species))
-        return self._tables[name][1]
+    def expansion(self, name):
+        """The expansion of this name."""
+        return next(e for e in self.expansions if e.name == name)
 
     def n_features(self, term):
         """Number of features of a term (by name or as object), after selection."""
@@ -117,17 +112,16 @@ class Model:
     def full_size(self, invariant):
         """Number of features of an invariant before selection."""
 
-        def n_q(name):
-            expansion = next(e for e in self.expansions if e.name == name)
-            mixing = self.tables(name).get("mixing") if expansion.to_json()["mixing"] else None
-            return expansion.n_max * (len(self.species) if mixing is None else len(mixing))
+        def n_q(expansion):
+            n_channels = len(self.species) if expansion.mixing is None else len(expansion.mixing)
+            return n_channels * expansion.n_max
 
+        a = self.expansion(invariant.a)
         if invariant.nu == 1:
-            return n_q(invariant.a)
-        l_max = min(e.l_max for e in self.expansions if e.name in (invariant.a, invariant.b))
-        if invariant.a == invariant.b:
-            return (l_max + 1) * (n_q(invariant.a) * (n_q(invariant.a) + 1) // 2)
-        return (l_max + 1) * n_q(invariant.a) * n_q(invariant.b)
+            return n_q(a)
+        b = self.expansion(invariant.b)
+        n_l = min(a.l_max, b.l_max) + 1
+        return n_l * (n_q(a) * (n_q(a) + 1) // 2 if a is b else n_q(a) * n_q(b))
 
     def potential(self, **options):
         """The engine for this model, an ``mlcalc._engine.Potential``; ``options`` are its keyword arguments."""
@@ -170,7 +164,7 @@ class Model:
     def _tensors(self):
         tensors = {}
         for expansion in self.expansions:
-            for name, table in self.tables(expansion.name).items():
+            for name, table in expansion.tables(self.species).items():
                 tensors[f"expansions.{expansion.name}.{name}"] = table
         n_members = 1 if self.committee is None else self.committee[0]
         for term in self.terms:
@@ -209,9 +203,7 @@ class Model:
         for entry in document["expansions"]:
             prefix = f"expansions.{entry['name']}."
             tables = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-            expansion = _EXPANSIONS[entry["type"]].from_json(entry, tables)
-            model.expansions.append(expansion)
-            model._tables[entry["name"]] = ((expansion, tuple(model.species)), tables)
+            model.expansions.append(_EXPANSIONS[entry["type"]].from_json(entry, tables))
         return model
 
 

@@ -30,9 +30,8 @@ class Ranks:
     """
 
     def __init__(self, comm):
-        from mpi4py import MPI
-
-        if not isinstance(comm, MPI.Intracomm):
+        MPI = sys.modules.get("mpi4py.MPI")  # whoever has a communicator has imported it
+        if MPI is None or not isinstance(comm, MPI.Intracomm):
             raise TypeError(f"comm must be an mpi4py communicator such as MPI.COMM_WORLD, got {type(comm).__name__}")
         self._mpi = MPI
         self._comm = comm.Dup()

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line as a user meets it."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from ase.io import read
 
 from mlcalc import lammps
 from mlcalc.cli import main, sentence
+from mlcalc.demo.salt import rock_salt
+from mlcalc.expansions import DensityExpansion
+from mlcalc.model import Invariant, Linear, Model, Term
 
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from mlcalc.cli import make_parser; make_parser().format_help();"
+        "import sys; from mlcalc.cli import make_parser; make_parser('info').format_help();"
         "print([m for m in ('numpy', 'ase', 'scipy', 'matplotlib', 'mlcalc._engine') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -55,3 +61,47 @@ def test_lammps_check_explains_a_plugin_that_is_not_one(monkeypatch, tmp_path, c
     (tmp_path / "mlcalcplugin.so").write_text("not a library")
     assert main(["lammps", "check", "--lmp", "/nonexistent/lmp"]) == 1
     assert "not a program" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A committee with random weights."""
+    rho = DensityExpansion(name="rho", n_max=3, l_max=2, cutoff=4.0)
+    term = Term("soap", [Invariant(2, "rho", "rho")])
+    model = Model([11, 17], [rho], [term], reference_energies=[-1.0, -2.0], committee=(4, 1.3))
+    shape = (4, 2, model.n_features(term))
+    term.regressor = Linear(np.random.default_rng(0).normal(scale=0.05, size=shape))
+    path = tmp_path_factory.mktemp("model") / "model.mlcalc"
+    model.save(path)
+    return path
+
+
+def test_info_says_what_is_in_the_file(model, capsys):
+    assert main(["info", str(model)]) == 0
+    text = capsys.readouterr().out
+    for part in ("Na -1, Cl -2", "neighbor density, cutoff 4 A", "rho x rho", "committee: 4 members"):
+        assert part in text
+    assert main(["info", str(model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["committee"] == {"n_members": 4, "scale": 1.3}
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path, capsys):
+    (tmp_path / "a.mlcalc").write_text("no model at all")
+    assert main(["info", str(tmp_path / "a.mlcalc")]) == 1
+    assert "a.mlcalc" in capsys.readouterr().err
+
+
+def test_md_continues_stops_and_refuses(model, tmp_path, capsys):
+    rock_salt(1).write(tmp_path / "salt.xyz")
+    run = ["md", str(tmp_path / "salt.xyz"), "-m", str(model), "-T", "100", "-o", str(tmp_path / "run")]
+    assert main([*run, "-n", "20"]) == 0
+    assert main([*run, "-n", "30", "--restart"]) == 0
+    table = np.genfromtxt(tmp_path / "run.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["step"], [0, 10, 20, 30])
+    assert (table["uncertainty_eV"] > 0).all()
+    assert len(read(tmp_path / "run.xyz", ":")) == 4
+    capsys.readouterr()
+    assert main([*run, "-n", "30"]) == 1
+    assert "--restart" in capsys.readouterr().err
+    assert main([*run[:-1], str(tmp_path / "other"), "--max-uncertainty", "1e-6"]) == 1
+    assert "not trained for such an environment" in capsys.readouterr().err

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Structures and their labels: reading with named keys, units, checks and splits."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
+
+from .options import DataOptions, OptionError
+
+ENERGY_UNITS = {"eV": 1.0, "meV": 1e-3, "hartree": Hartree, "rydberg": Rydberg, "kcal/mol": kcal / mol,
+                "kJ/mol": kJ / mol}  # fmt: skip
+LENGTH_UNITS = {"Angstrom": 1.0, "bohr": 0.529177210903, "nm": 10.0}
+STRESS_UNITS = {"eV/Angstrom^3": 1.0, "GPa": GPa, "kbar": 0.1 * GPa, "bar": 1e-4 * GPa}
+#: position of xx yy zz yz xz xy in a list of six numbers
+STRESS_ORDERS = {"voigt": (0, 1, 2, 3, 4, 5), "vasp": (0, 1, 2, 4, 5, 3), "lammps": (0, 1, 2, 5, 4, 3)}
+SPLITS = ("train", "validation", "test")
+
+
+class DataError(ValueError):
+    """Data that cannot be used as the options ask."""
+
+
+@dataclass
+class Structure:
+    """A structure and its labels in eV and Angstrom; a label that is not there is None.
+
+    ``virial`` (3, 3) is -dE/d strain in eV; ``forces`` (n_atoms, 3)."""
+
+    atoms: ase.Atoms
+    energy: float | None = None
+    forces: np.ndarray | None = None
+    virial: np.ndarray | None = None
+    config_type: str = "all"
+    split: str = "train"
+    distance: float | None = None
+    offset_group: str | None = None
+    source: str = ""
+    index: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Hash of what the structure is (species, positions to 1e-6 Angstrom, cell), not of its labels."""
+        h = hashlib.sha256(np.asarray(self.atoms.numbers, dtype=np.int32).tobytes())
+        for values in (self.atoms.positions, np.asarray(self.atoms.cell)):
+            h.update((np.round(values, 6) + 0.0).tobytes())
+        h.update(np.asarray(self.atoms.pbc, dtype=np.int8).tobytes())
+        return h.hexdigest()
+
+
+@dataclass
+class Dataset:
+    structures: list[Structure]
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, split: str) -> list[Structure]:
+        return [s for s in self.structures if s.split == split]
+
+    @property
+    def species(self) -> list[int]:
+        return sorted({int(z) for s in self.structures for z in s.atoms.numbers})
+
+    @property
+    def boundaries(self) -> list[str]:
+        kinds = {"periodic" if all(s.atoms.pbc) else "free" if not any(s.atoms.pbc) else "mixed"
+                 for s in self.structures}  # fmt: skip
+        return sorted(kinds)
+
+    @property
+    def digest(self) -> str:
+        """Hash over structures, labels and splits, in order."""
+        h = hashlib.sha256()
+        for s in self.structures:
+            h.update(f"{s.digest} {s.split} {s.config_type} {s.offset_group} {s.energy!r}".encode())
+            for label in (s.forces, s.virial):
+                h.update(b"-" if label is None else np.ascontiguousarray(label, dtype=float).tobytes())
+        return h.hexdigest()
+
+    def describe(self) -> dict:
+        """Counts per split, for the report and the provenance."""
+        table = {}
+        for split in SPLITS:
+            members = self.of(split)
+            types: dict[str, int] = {}
+            for s in members:
+                types[s.config_type] = types.get(s.config_type, 0) + 1
+            table[split] = {
+                "structures": len(members),
+                "atoms": int(sum(len(s.atoms) for s in members)),
+                "energies": sum(s.energy is not None for s in members),
+                "forces": sum(s.forces is not None for s in members),
+                "virials": sum(s.virial is not None for s in members),
+                "config_types": types,
+            }
+        return table
+
+
+def found_keys(atoms: ase.Atoms) -> list[str]:
+    """Names under which ``atoms`` carries anything, with where: info, arrays, or the results of its calculator."""
+    results = getattr(atoms.calc, "results", {}) if atoms.calc is not None else {}
+    keys = [f"{k} (info)" for k in atoms.info]
+    keys += [f"{k} (per atom)" for k in atoms.arrays if k not in ("numbers", "positions")]
+    return sorted(keys + [f"{k} (standard)" for k in results])
+
+
+def _lookup(atoms, key):
+    """ASE moves standard names into a calculator; ``free_energy`` alone is not taken for ``energy``."""
+    if key in atoms.info:
+        return atoms.info[key]
+    if key in atoms.arrays:
+        return atoms.arrays[key]
+    if atoms.calc is not None:
+        return atoms.calc.results.get(key)
+    return None
+
+
+def _finite(value, what, where):
+    try:
+        value = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: {what} is not a number: {value!r}") from None
+    if not np.isfinite(value).all():
+        raise DataError(f"{where}: {what} contains NaN or infinity; remove the structure or its label")
+    return value
+
+
+def _tensor(value, order, what, where):
+    if value.size == 9:
+        matrix = value.reshape(3, 3)
+        if not np.allclose(matrix, matrix.T, atol=1e-4 * max(1e-8, np.abs(matrix).max())):
+            raise DataError(f"{where}: {what} is not symmetric")
+        return 0.5 * (matrix + matrix.T)
+    if value.size == 6:
+        xx, yy, zz, yz, xz, xy = value.reshape(6)[list(STRESS_ORDERS[order])]
+        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    raise DataError(f"{where}: {what} has {value.size} numbers, 6 or 9 are needed")
+
+
+def _structure(atoms, keys, options: DataOptions, where) -> Structure:
+    units = options.units
+    to_ev, to_angstrom = ENERGY_UNITS[units.energy], LENGTH_UNITS[units.length]
+    _finite(atoms.positions, "a position", where)
+    labels = {name: None if key is None else _lookup(atoms, key) for name, key in keys.items()}
+    clean = atoms.copy()
+    clean.calc = None
+    clean.set_cell(atoms.cell * to_angstrom)
+    clean.positions = atoms.positions * to_angstrom
+    s = Structure(clean)
+    if labels["energy"] is not None:
+        energy = _finite(labels["energy"], "the energy", where)
+        if energy.size != 1:
+            raise DataError(f"{where}: the energy has {energy.size} numbers")
+        s.energy = float(energy.reshape(())) * to_ev
+    if labels["forces"] is not None:
+        forces = _finite(labels["forces"], "a force", where)
+        if forces.shape != (len(atoms), 3):
+            raise DataError(f"{where}: forces have shape {forces.shape}, expected ({len(atoms)}, 3)")
+        s.forces = forces * (to_ev / to_angstrom)
+    if labels["virial"] is not None:
+        s.virial = to_ev * _tensor(_finite(labels["virial"], "the virial", where), units.stress_order, "virial", where)
+    if labels["stress"] is not None:
+        if not clean.cell.rank == 3:
+            raise DataError(f"{where}: a stress needs a three-dimensional cell")
+        stress = _tensor(_finite(labels["stress"], "the stress", where), units.stress_order, "stress", where)
+        stress = stress * STRESS_UNITS[units.stress] * (1 if units.stress_sign == "tensile" else -1)
+        s.virial = -stress * clean.get_volume()
+    return s
+
+
+def _missing(keys, frames, where):
+    """A named key that no frame of a file has is a mistake of the options, not missing data."""
+    for name, key in keys.items():
+        if key is None or any(_lookup(a, key) is not None for a in frames):
+            continue
+        found = sorted({k for a in frames for k in found_keys(a)})
+        raise DataError(
+            f"{where}: no structure has '{key}', named as the {name} key. Keys found: {', '.join(found) or 'none'}. "
+            f"Name the right one, or write '{name}: null' for this file if it has no such labels"
+        )
+
+
+def read_frames(path, index=":") -> list[ase.Atoms]:
+    """The frames of a file in any format ASE reads. Raises DataError if there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            frames = ase.io.read(path, index)
+    except FileNotFoundError:
+        raise DataError(f"data file {path} does not exist") from None
+    except Exception as error:
+        # every format has its own exceptions; the user needs the file name in all of them
+        raise DataError(f"cannot read {path}: {type(error).__name__}: {error}") from error
+    frames = frames if isinstance(frames, list) else [frames]
+    if not frames:
+        raise DataError(f"{path} has no structures at index {index!r}")
+    return frames
+
+
+def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
+    """The structures of all files (or ``frames``, a list of ase.Atoms) with checked labels and splits.
+
+    Raises DataError if a named key is absent, a label is not finite, or a split is empty where it is needed."""
+    structures, notes = [], []
+    sources = [(f, read_frames(f.path, f.index)) for f in options.files] if frames is None else [(None, list(frames))]
+    for file, atoms_list in sources:
+        where = file.path if file is not None else "frames"
+        keys = {}
+        for name in ("energy", "forces", "stress", "virial"):
+            override = "inherit" if file is None else getattr(file, name)
+            keys[name] = getattr(options, name) if override == "inherit" else override
+        _missing(keys, atoms_list, where)
+        for k, atoms in enumerate(atoms_list):
+            s = _structure(atoms, keys, options, f"{where}, structure {k}")
+            s.source, s.index = where, k
+            _annotate(s, atoms, file, options, where)
+            structures.append(s)
+        part = structures[-len(atoms_list) :]
+        counts = [sum(getattr(s, name) is not None for s in part) for name in ("energy", "forces", "virial")]
+        notes.append(f"{where}: {len(part)} structures, {counts[0]} energies, {counts[1]} forces, {counts[2]} stresses")
+    if not structures:
+        raise DataError("no structures were given")
+    data = Dataset(structures, notes)
+    _filter(data, options)
+    assign_splits(data, options, seed)
+    _sanity(data)
+    return data
+
+
+def _annotate(s, atoms, file, options, where):
+    for name, attribute in (("config_type", "config_type"), ("distance", "distance"),
+                            ("energy_offset", "offset_group")):  # fmt: skip
+        key = getattr(options, name)
+        if key is None:
+            continue
+        value = _lookup(atoms, key)
+        if value is None:
+            raise DataError(f"{where}, structure {s.index}: no '{key}', named as the {name} key. "
+                            f"Keys found: {', '.join(found_keys(atoms)) or 'none'}")  # fmt: skip
+        setattr(s, attribute, float(value) if name == "distance" else str(value))
+    if file is not None and file.config_type is not None:
+        s.config_type = file.config_type
+    if options.split.method == "file":
+        if file is None or file.split is None:
+            raise OptionError(f"data.split.method is file, but {where} has no 'split' (train, validation or test)")
+        s.split = file.split
+    if options.split.method in ("group", "key"):
+        key = options.split.group if options.split.method == "group" else options.split.key
+        value = _lookup(atoms, key)
+        if value is None:
+            raise DataError(f"{where}, structure {s.index}: no '{key}', named for the split. "
+                            f"Keys found: {', '.join(found_keys(atoms)) or 'none'}")  # fmt: skip
+        s.split = str(value)
+
+
+def _filter(data: Dataset, options: DataOptions):
+    if options.max_force is not None:
+        keep = [s for s in data.structures if s.forces is None or np.abs(s.forces).max() <= options.max_force]
+        dropped = len(data.structures) - len(keep)
+        if dropped:
+            data.notes.append(f"{dropped} structures with a force above {options.max_force} eV/Angstrom left out")
+        data.structures = keep
+
+
+def assign_splits(data: Dataset, options: DataOptions, seed: int):
+    """Sets ``split`` of every structure (see SplitOptions). Random parts depend on the seed and on the order only."""
+    split = options.split
+    rng = np.random.default_rng(seed)
+    if split.method == "key":
+        wrong = sorted({s.split for s in data.structures} - set(SPLITS))
+        if wrong:
+            raise DataError(f"the split key '{split.key}' has the values {wrong}; expected train, validation or test")
+    elif split.method in ("fraction", "group"):
+        # structures move together by group, or one by one
+        labels = [s.split if split.method == "group" else k for k, s in enumerate(data.structures)]
+        groups = list(dict.fromkeys(labels))
+        if split.method == "fraction" and len({s.config_type for s in data.structures}) > 1:
+            parts = _stratified([s.config_type for s in data.structures], split, rng)
+        else:
+            parts = dict(zip(groups, _random_parts(len(groups), split, rng), strict=True))
+        for s, label in zip(data.structures, labels, strict=True):
+            s.split = parts[label]
+    if not data.of("train"):
+        raise DataError("the split leaves no structure to train on")
+
+
+def _random_parts(n, split, rng):
+    n_validation, n_test = round(split.validation * n), round(split.test * n)
+    if n_validation + n_test >= n:
+        raise DataError(f"{n} structures or groups cannot be divided into training, validation and test sets")
+    parts = ["validation"] * n_validation + ["test"] * n_test + ["train"] * (n - n_validation - n_test)
+    return [parts[k] for k in rng.permutation(n)]
+
+
+def _stratified(types, split, rng):
+    """Every config type gives its share, so that a rare one is neither all trained on nor all held out."""
+    parts = {}
+    for name in sorted(set(types)):
+        members = [k for k, t in enumerate(types) if t == name]
+        if len(members) < 3:
+            parts.update(dict.fromkeys(members, "train"))
+        else:
+            parts.update(zip(members, _random_parts(len(members), split, rng), strict=True))
+    return parts
+
+
+def _sanity(data: Dataset):
+    """Adds a note for what is legal but usually a mistake."""
+    forces = [np.abs(s.forces).max() for s in data.structures if s.forces is not None and len(s.atoms)]
+    if forces and max(forces) > 200:
+        data.notes.append(f"WARNING: the largest force is {max(forces):.0f} eV/Angstrom; check data.units")
+    stresses = [np.abs(s.virial).max() / s.atoms.get_volume() for s in data.structures
+                if s.virial is not None and s.atoms.cell.rank == 3]  # fmt: skip
+    if stresses and np.median(stresses) > 0.5:
+        data.notes.append(f"WARNING: the median stress is {np.median(stresses):.3g} eV/Angstrom^3 "
+                          f"({np.median(stresses) / GPa:.0f} GPa); are the units right? See data.units")  # fmt: skip
+    train = {s.digest for s in data.of("train")}
+    for split in ("validation", "test"):
+        twins = sum(s.digest in train for s in data.of(split))
+        if twins:
+            data.notes.append(f"WARNING: {twins} structures of the {split} set are also in the training set")
+
+
+def data_file_hashes(options: DataOptions) -> dict:
+    """SHA-256 of every data file, for the provenance."""
+    hashes = {}
+    for file in options.files:
+        h = hashlib.sha256()
+        with open(file.path, "rb") as stream:
+            for chunk in iter(lambda: stream.read(1 << 20), b""):
+                h.update(chunk)
+        hashes[Path(file.path).name] = h.hexdigest()
+    return hashes

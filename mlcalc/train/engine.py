@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What training asks of the engine, structure by structure, on several threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from mlcalc.neighbors import full_neighbor_list
+
+
+def n_threads(requested: int) -> int:
+    """Threads to use: as requested, or as many as this process may run on."""
+    if requested > 0:
+        return requested
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine:
+    """A model's ``Potential``, one per thread (they keep work space), and the translation from ase.Atoms."""
+
+    def __init__(self, model, options: dict | None = None):
+        self._contents = model
+        self._options = dict(options or {})
+        self._local = threading.local()
+        self.species = {int(z): k for k, z in enumerate(model.species)}
+
+    @property
+    def potential(self):
+        if not hasattr(self._local, "potential"):
+            self._local.potential = self._contents.potential(n_threads=1, **self._options)
+        return self._local.potential
+
+    def arguments(self, atoms):
+        """Arrays for the engine: species indices, positions, cell, pbc and the full neighbour list."""
+        species = np.array([self.species[int(z)] for z in atoms.numbers], dtype=np.int32)
+        first, j, r_ij = full_neighbor_list(atoms, self.potential.cutoff)
+        return species, atoms.positions, np.asarray(atoms.cell), atoms.pbc, first, j, r_ij
+
+    def features(self, atoms, term):
+        """(n_atoms, n_features), scaled and selected, not normalised."""
+        # the k list or mesh is chosen per structure: training structures differ in size
+        self.potential.reset()
+        return self.potential.features(*self.arguments(atoms), term=term)
+
+    def expansion(self, atoms, name):
+        self.potential.reset()
+        return self.potential.expansion(*self.arguments(atoms), name=name)
+
+    def design(self, atoms, terms):
+        """Derivatives of (E, dE/dr, dE/d eps) with respect to all weights of the listed terms."""
+        self.potential.reset()
+        arguments = self.arguments(atoms)
+        parts = [self.potential.design(*arguments, term=t) for t in terms]
+        return tuple(np.concatenate([p[k] for p in parts], axis=-1) for k in range(3))
+
+    def compute(self, atoms, **options):
+        self.potential.reset()
+        return self.potential.compute(*self.arguments(atoms), **options)
+
+
+def ordered_map(function, items, threads: int):
+    """function(item) in order, on ``threads`` threads, with at most threads + 1 results waiting: bounded memory."""
+    items = iter(items)
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Predictions of a model for labelled structures, and the error tables made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .committee import calibration_scale, calibration_table
+from .data import Structure
+from .design import voigt
+from .engine import Engine, ordered_map
+
+#: (JSON name, label, unit, factor from eV and Angstrom)
+QUANTITIES = (
+    ("energy", "energy", "meV/atom", 1e3),
+    ("forces", "force", "meV/Angstrom", 1e3),
+    ("stress", "stress", "meV/Angstrom^3", 1e3),
+)
+
+
+@dataclass
+class Prediction:
+    """What the model says about one structure. Member arrays have the members first and are not scaled."""
+
+    structure: Structure
+    energy: float
+    forces: np.ndarray
+    virial: np.ndarray
+    member_energies: np.ndarray | None = None
+    member_forces: np.ndarray | None = None
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.structure.atoms)
+
+    @property
+    def volume(self) -> float | None:
+        cell = self.structure.atoms.cell
+        return float(abs(cell.volume)) if cell.rank == 3 else None
+
+
+def predict(model, structures, threads=1, engine=None, progress=None, offsets=None) -> list[Prediction]:
+    """Energies, forces, virials and committee members of all structures, by the same engine that runs dynamics.
+
+    ``offsets`` {group: eV} are added to the energies of structures of that offset group."""
+    runner = Engine(model, engine)
+    members = model.committee is not None
+
+    def one(s):
+        out = runner.compute(s.atoms, members=members, member_forces=members)
+        offset = (offsets or {}).get(s.offset_group, 0.0)
+        return Prediction(
+            s,
+            float(np.sum(out["energies"])) + offset,
+            out["forces"],
+            out["virial"],
+            out["member_energies"].sum(axis=0) if members else None,
+            out["member_forces"] if members else None,
+        )
+
+    results = ordered_map(one, structures, threads)
+    return list(progress(results, total=len(structures), desc="predictions") if progress else results)
+
+
+def errors_of(predictions: list[Prediction]) -> dict[str, np.ndarray]:
+    """Prediction minus label: energy per atom, force components, stress components; only where there are labels."""
+    energy = [(p.energy - p.structure.energy) / p.n_atoms for p in predictions if p.structure.energy is not None]
+    forces = [(p.forces - p.structure.forces).ravel() for p in predictions if p.structure.forces is not None]
+    stress = [
+        -voigt(p.virial - p.structure.virial) / p.volume
+        for p in predictions
+        if p.structure.virial is not None and p.volume
+    ]
+    return {
+        "energy": np.array(energy),
+        "forces": np.concatenate(forces) if forces else np.zeros(0),
+        "stress": np.concatenate(stress) if stress else np.zeros(0),
+    }
+
+
+def _statistics(errors: np.ndarray) -> dict | None:
+    if len(errors) == 0:
+        return None
+    return {
+        "n": int(len(errors)),
+        "mae": float(np.mean(np.abs(errors))),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "max": float(np.max(np.abs(errors))),
+    }
+
+
+def error_table(predictions: list[Prediction]) -> dict:
+    """{split: {config type or "all": {energy, forces, stress: {n, mae, rmse, max}}}} in eV and Angstrom."""
+    table: dict = {}
+    for split in dict.fromkeys(p.structure.split for p in predictions):
+        mine = [p for p in predictions if p.structure.split == split]
+        types = sorted({p.structure.config_type for p in mine})
+        parts = {"all": mine}
+        if len(types) > 1:
+            parts.update({t: [p for p in mine if p.structure.config_type == t] for t in types})
+        table[split] = {
+            name: {q: _statistics(e) for q, e in errors_of(part).items()} | {"structures": len(part)}
+            for name, part in parts.items()
+        }
+    return table
+
+
+def format_table(table: dict) -> str:
+    """The error table as text, MAE / RMSE in meV."""
+    lines = [f"{'set':<11} {'config type':<18} {'structures':>10}" + "".join(
+        f" {f'{label} MAE / RMSE':>21}" for _, label, _, _ in QUANTITIES)]  # fmt: skip
+    lines.append(" " * 41 + "".join(f" {unit:>21}" for _, _, unit, _ in QUANTITIES))
+    for split, parts in table.items():
+        for name, stats in parts.items():
+            row = f"{split:<11} {name[:18]:<18} {stats['structures']:>10}"
+            for key, _, _, factor in QUANTITIES:
+                s = stats[key]
+                cell = "-" if s is None else f"{s['mae'] * factor:.3g} / {s['rmse'] * factor:.3g}"
+                row += f" {cell:>21}"
+            lines.append(row)
+    return "\n".join(lines)
+
+
+def uncertainties(predictions: list[Prediction], kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and unscaled committee standard deviations: energies per atom, or force components."""
+    errors, spread = [], []
+    for p in predictions:
+        if kind == "energy" and p.structure.energy is not None:
+            errors.append([(p.energy - p.structure.energy) / p.n_atoms])
+            spread.append([np.std(p.member_energies, ddof=1) / p.n_atoms])
+        elif kind == "forces" and p.structure.forces is not None:
+            errors.append((p.forces - p.structure.forces).ravel())
+            spread.append(np.std(p.member_forces, axis=0, ddof=1).ravel())
+    if not errors:
+        return np.zeros(0), np.zeros(0)
+    return np.concatenate(errors), np.concatenate(spread)
+
+
+def calibrate(predictions: list[Prediction], n_members: int, kind: str) -> dict:
+    """Scales of the committee from held-out predictions, and the table that shows whether they can be believed."""
+    result: dict = {}
+    for name in ("energy", "forces"):
+        errors, spread = uncertainties(predictions, name)
+        if len(errors):
+            result[name] = {"scale": calibration_scale(errors, spread, n_members), "n": int(len(errors))}
+    chosen = kind if kind in result else next(iter(result), None)
+    result["used"] = chosen
+    result["scale"] = result[chosen]["scale"] if chosen else 1.0
+    return result
+
+
+def calibration(predictions: list[Prediction], scale: float) -> dict:
+    """Tables of predicted sigma and held-out error, per kind of label."""
+    tables = {}
+    for name in ("energy", "forces"):
+        errors, spread = uncertainties(predictions, name)
+        if len(errors):
+            tables[name] = calibration_table(errors, scale * spread)
+    return tables
+
+
+def stress_warning(predictions: list[Prediction]) -> str | None:
+    """A sentence if predicted and labelled stresses are anti-correlated: the labels have the other sign."""
+    pairs = [
+        (voigt(p.virial) / p.volume, voigt(p.structure.virial) / p.volume)
+        for p in predictions
+        if p.structure.virial is not None and p.volume
+    ]
+    if len(pairs) < 3:
+        return None
+    x, y = (np.concatenate([q[k] for q in pairs]) for k in range(2))
+    if np.std(x) == 0 or np.std(y) == 0:
+        return None
+    r = float(np.corrcoef(x, y)[0, 1])
+    if r < -0.3:
+        return (
+            f"predicted and labelled stresses have a correlation of {r:.2f}: the labels seem to have the "
+            "opposite sign; see data.units.stress_sign (ASE and this program: tensile stress is positive)"
+        )
+    return None

@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The options of a training run: what may be written in options.yaml, checked before anything is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class OptionError(ValueError):
+    """An option that is unknown, missing or has an impossible value."""
+
+
+def _nearest(key: str, known) -> str:
+    known = [str(k) for k in known]
+    close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+    hint = f", did you mean '{close[0]}'?" if close else "."
+    return f"{hint} Known here: {', '.join(known)}"
+
+
+def check_keys(mapping: Any, known, where: str) -> dict:
+    """``mapping`` as a dict; raises OptionError naming the nearest known key if one is unknown."""
+    if not isinstance(mapping, dict):
+        raise OptionError(f"{where} must be a mapping of option names to values, got {mapping!r}")
+    for key in mapping:
+        if key not in known:
+            raise OptionError(f"{where}: unknown option '{key}'{_nearest(key, known)}")
+    return mapping
+
+
+def _choice(value, allowed, where):
+    if value not in allowed:
+        raise OptionError(f"{where} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+
+
+def _number(value, where, *, low=None, strict=False, optional=False, integer=False):
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        # YAML 1.1 reads "1e-3" as text; users mean the number
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            raise OptionError(f"{where} must be a number, got {value!r}") from None
+    if integer and value != int(value):
+        raise OptionError(f"{where} must be a whole number, got {value!r}")
+    if value != value or (low is not None and (value <= low if strict else value < low)):
+        raise OptionError(f"{where} must be {'above' if strict else 'at least'} {low}, got {value}")
+    return int(value) if integer else float(value)
+
+
+def _build(cls, mapping, where):
+    """An instance of the options dataclass ``cls`` from a mapping, nested dataclasses included."""
+    if isinstance(mapping, cls):
+        return mapping
+    names = [f.name for f in dataclasses.fields(cls)]
+    mapping = check_keys({} if mapping is None else mapping, names, where)
+    result = cls.__new__(cls)
+    for f in dataclasses.fields(cls):
+        if f.name in mapping:
+            value = mapping[f.name]
+        elif f.default is not dataclasses.MISSING:
+            value = f.default
+        elif f.default_factory is not dataclasses.MISSING:
+            value = f.default_factory()
+        else:
+            raise OptionError(f"{where}: '{f.name}' is missing")
+        setattr(result, f.name, value)
+    result.check(where)
+    return result
+
+
+@dataclass
+class FileOptions:
+    """One data file. Keys given here replace those of ``data`` for this file; null says it has no such labels."""
+
+    path: str
+    index: str = ":"
+    split: str | None = None
+    config_type: str | None = None
+    energy: Any = "inherit"
+    forces: Any = "inherit"
+    stress: Any = "inherit"
+    virial: Any = "inherit"
+
+    def check(self, where):
+        if self.split is not None:
+            _choice(self.split, ("train", "validation", "test"), f"{where}.split")
+
+
+@dataclass
+class SplitOptions:
+    """How structures are divided: ``fraction`` (random), ``file`` (the ``split`` of each file), ``group`` (random, but
+    structures with the same ``group`` stay together) or ``key`` (an info entry that says train, validation or test)."""
+
+    method: str = "fraction"
+    validation: float = 0.1
+    test: float = 0.0
+    group: str | None = None
+    key: str | None = None
+
+    def check(self, where):
+        _choice(self.method, ("fraction", "file", "group", "key"), f"{where}.method")
+        self.validation = _number(self.validation, f"{where}.validation", low=0)
+        self.test = _number(self.test, f"{where}.test", low=0)
+        if self.validation + self.test >= 1:
+            raise OptionError(f"{where}: validation and test fractions leave nothing to train on")
+        for method in ("group", "key"):
+            if self.method == method and not getattr(self, method):
+                raise OptionError(f"{where}: method {method} needs '{method}', the name of an entry of atoms.info")
+
+
+@dataclass
+class UnitOptions:
+    """Units of the labels, converted to eV and Angstrom on reading."""
+
+    energy: str = "eV"
+    length: str = "Angstrom"
+    stress: str = "eV/Angstrom^3"
+    stress_sign: str = "tensile"
+    stress_order: str = "voigt"
+
+    def check(self, where):
+        _choice(self.energy, ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg"), f"{where}.energy")
+        _choice(self.length, ("Angstrom", "bohr", "nm"), f"{where}.length")
+        _choice(self.stress, ("eV/Angstrom^3", "GPa", "kbar", "bar"), f"{where}.stress")
+        _choice(self.stress_sign, ("tensile", "compressive"), f"{where}.stress_sign")
+        _choice(self.stress_order, ("voigt", "vasp", "lammps"), f"{where}.stress_order")
+
+
+@dataclass
+class DataOptions:
+    files: list
+    energy: str | None = "energy"
+    forces: str | None = "forces"
+    stress: str | None = None
+    virial: str | None = None
+    config_type: str | None = None
+    distance: str | None = None
+    energy_offset: str | None = None
+    units: Any = field(default_factory=dict)
+    split: Any = field(default_factory=dict)
+    reference_energies: Any = "fit"
+    zbl: Any = None
+    max_force: float | None = None
+
+    def check(self, where):
+        if isinstance(self.files, (str, Path, dict)):
+            self.files = [self.files]
+        if not isinstance(self.files, list):
+            raise OptionError(f"{where}.files must be a list of paths, got {self.files!r}")
+        self.files = [
+            _build(FileOptions, {"path": str(f)} if isinstance(f, (str, Path)) else f, f"{where}.files[{k}]")
+            for k, f in enumerate(self.files)
+        ]
+        self.units = _build(UnitOptions, self.units, f"{where}.units")
+        self.split = _build(SplitOptions, self.split, f"{where}.split")
+        self.max_force = _number(self.max_force, f"{where}.max_force", low=0, strict=True, optional=True)
+        if self.stress and self.virial:
+            raise OptionError(f"{where}: name either stress or virial, not both")
+        if not (self.energy or self.forces):
+            raise OptionError(f"{where}: neither energy nor forces is named, there is nothing to fit")
+        if isinstance(self.reference_energies, str):
+            _choice(self.reference_energies, ("fit", "isolated", "zero"), f"{where}.reference_energies")
+        elif not isinstance(self.reference_energies, dict):
+            raise OptionError(f"{where}.reference_energies must be fit, isolated, zero or {{symbol: eV}}")
+        if self.zbl is not None:
+            check_keys(self.zbl, ("inner", "outer"), f"{where}.zbl")
+            for key in ("inner", "outer"):
+                self.zbl[key] = _number(self.zbl.get(key), f"{where}.zbl.{key}", low=0, strict=True)
+            if self.zbl["inner"] >= self.zbl["outer"]:
+                raise OptionError(f"{where}.zbl: inner must be below outer, got {self.zbl}")
+
+
+EXPANSION_KEYS = {
+    "density": {
+        "name": None, "type": None, "n_max": None, "l_max": None, "cutoff": None, "center_atom_weight": None,
+        "smoothing": ("type", "width"), "density": ("type", "width"), "scaling": ("rate", "scale", "exponent"),
+        "basis": ("type", "radius"), "mixing": ("method", "channels", "matrix"), "accuracy": None,
+    },
+    "potential": {
+        "name": None, "type": None, "n_max": None, "l_max": None, "exponent": None, "smearing": None,
+        "basis": ("type", "radius", "widths"), "center_atom_weight": None,
+        "mixing": ("method", "channels", "matrix"), "accuracy": None,
+    },
+}  # fmt: skip
+
+
+def _check_expansion(mapping, where):
+    kind = mapping.get("type") if isinstance(mapping, dict) else None
+    _choice(kind, tuple(EXPANSION_KEYS), f"{where}.type")
+    known = EXPANSION_KEYS[kind]
+    check_keys(mapping, known, where)
+    for key, nested in known.items():
+        if nested and isinstance(mapping.get(key), dict):
+            check_keys(mapping[key], nested, f"{where}.{key}")
+    for key in ("name", "n_max", "l_max"):
+        if mapping.get(key) is None:
+            raise OptionError(f"{where}: '{key}' is missing")
+    mixing = mapping.get("mixing")
+    if mixing:
+        if not isinstance(mixing, dict):
+            raise OptionError(f"{where}.mixing must be a mapping with method pca, optimize or given")
+        _choice(mixing.get("method"), ("pca", "optimize", "given"), f"{where}.mixing.method")
+        needed = "matrix" if mixing["method"] == "given" else "channels"
+        if mixing.get(needed) is None:
+            raise OptionError(f"{where}.mixing: method {mixing['method']} needs '{needed}'")
+
+
+@dataclass
+class RegressorOptions:
+    type: str
+    zeta: int = 4
+    points: Any = 1000
+    method: str = "fps"
+    normalize: bool = True
+    epsilon: float = 1e-3
+    precision: str = "double"
+
+    def check(self, where):
+        _choice(self.type, ("linear", "kernel"), f"{where}.type")
+        _choice(self.method, ("fps", "cur"), f"{where}.method")
+        _choice(self.precision, ("double", "single"), f"{where}.precision")
+        self.zeta = _number(self.zeta, f"{where}.zeta", low=1, integer=True)
+        self.epsilon = _number(self.epsilon, f"{where}.epsilon", low=0)
+        if isinstance(self.points, dict):
+            self.points = {k: _number(v, f"{where}.points.{k}", low=1, integer=True) for k, v in self.points.items()}
+        else:
+            self.points = _number(self.points, f"{where}.points", low=1, integer=True)
+
+
+@dataclass
+class SelectionOptions:
+    """How many features of each invariant are kept."""
+
+    n: int
+    method: str = "fps"
+
+    def check(self, where):
+        self.n = _number(self.n, f"{where}.n", low=1, integer=True)
+        _choice(self.method, ("fps", "cur"), f"{where}.method")
+
+
+@dataclass
+class InvariantOptions:
+    nu: int
+    a: str
+    b: str | None = None
+    scale: Any = "auto"
+    select: Any = None
+
+    def check(self, where):
+        _choice(self.nu, (1, 2), f"{where}.nu")
+        if self.nu == 2 and self.b is None:
+            self.b = self.a
+        if self.nu == 1 and self.b is not None:
+            raise OptionError(f"{where}: nu 1 takes one expansion, 'b' is for nu 2")
+        if self.scale != "auto":
+            self.scale = _number(self.scale, f"{where}.scale", low=0, strict=True)
+        if self.select is not None:
+            self.select = _build(SelectionOptions, self.select, f"{where}.select")
+
+
+@dataclass
+class TermOptions:
+    name: str
+    invariants: list
+    regressor: Any
+    #: prior standard deviation of an atom's energy in this term relative to the other terms
+    weight: float = 1.0
+
+    def check(self, where):
+        if not isinstance(self.invariants, list) or not self.invariants:
+            raise OptionError(f"{where}.invariants must be a list with at least one entry")
+        self.invariants = [
+            _build(InvariantOptions, i, f"{where}.invariants[{k}]") for k, i in enumerate(self.invariants)
+        ]
+        self.regressor = _build(RegressorOptions, self.regressor, f"{where}.regressor")
+        self.weight = _number(self.weight, f"{where}.weight", low=0, strict=True)
+
+
+@dataclass
+class WeightOptions:
+    """Expected errors (sigma): a label counts as 1/sigma^2. Energy: eV per atom, a structure of N atoms has sigma
+    sqrt(N) [Deringer et al., Chem. Rev. 121, 10073 (2021)]; forces: eV/Angstrom; virial: eV per atom.
+    ``config_types`` multiplies the sigmas: {Surface: {energy: 2, forces: 1}} or {Surface: 2}."""
+
+    energy: float = 0.001
+    forces: float = 0.1
+    virial: float = 0.05
+    config_types: dict = field(default_factory=dict)
+
+    def check(self, where):
+        for key in ("energy", "forces", "virial"):
+            setattr(self, key, _number(getattr(self, key), f"{where}.{key}", low=0, strict=True))
+        for name, factors in check_keys(self.config_types, list(self.config_types), f"{where}.config_types").items():
+            if not isinstance(factors, dict):
+                factors = {k: factors for k in ("energy", "forces", "virial")}
+            check_keys(factors, ("energy", "forces", "virial"), f"{where}.config_types.{name}")
+            for key, value in factors.items():
+                factors[key] = _number(value, f"{where}.config_types.{name}.{key}", low=0, strict=True)
+            self.config_types[name] = factors
+
+
+@dataclass
+class SolverOptions:
+    """``method``: qr (rows reduced by orthogonal transformations), normal (sums of squares; falls back to qr when they
+    are too ill-conditioned) or auto (qr for kernels, normal for linear models). ``criterion`` chooses the
+    regularisation: validation, folds (cross-validation), structures (exact leave-one-structure-out), gcv, or none."""
+
+    method: str = "auto"
+    regularization: Any = "auto"
+    criterion: str = "auto"
+    terms: bool = False
+    folds: int = 5
+
+    def check(self, where):
+        _choice(self.method, ("auto", "qr", "normal"), f"{where}.method")
+        _choice(self.criterion, ("auto", "validation", "folds", "structures", "gcv", "none"), f"{where}.criterion")
+        if self.regularization != "auto":
+            self.regularization = _number(self.regularization, f"{where}.regularization", low=0, strict=True)
+            if self.criterion == "auto":
+                self.criterion = "none"
+        elif self.criterion == "none":
+            raise OptionError(f"{where}: criterion none needs a number for 'regularization'")
+        self.folds = _number(self.folds, f"{where}.folds", low=2, integer=True)
+
+
+@dataclass
+class CommitteeOptions:
+    """``members`` weight sets, each fitted to a random ``fraction`` of the structures without replacement
+    [Musil et al., JCTC 15, 906 (2019)]; ``calibrate``: the label whose held-out errors set the stored scale."""
+
+    members: int = 0
+    fraction: float = 0.5
+    calibrate: str = "energy"
+
+    def check(self, where):
+        self.members = _number(self.members, f"{where}.members", low=0, integer=True)
+        self.fraction = _number(self.fraction, f"{where}.fraction", low=0, strict=True)
+        if 0 < self.members < 4:
+            raise OptionError(f"{where}.members must be 0 or at least 4: the calibration needs a spread")
+        if self.fraction >= 1:
+            raise OptionError(f"{where}.fraction must be below 1, got {self.fraction}")
+        _choice(self.calibrate, ("energy", "forces"), f"{where}.calibrate")
+
+
+@dataclass
+class BudgetOptions:
+    memory: Any = "2 GB"
+    disk: Any = "50 GB"
+    threads: int = 0
+
+    def check(self, where):
+        self.memory = parse_bytes(self.memory, f"{where}.memory")
+        self.disk = parse_bytes(self.disk, f"{where}.disk")
+        self.threads = _number(self.threads, f"{where}.threads", low=0, integer=True)
+
+
+def parse_bytes(text, where) -> int:
+    """Bytes of "2 GB", "500 MB" or a plain number."""
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and text >= 0:
+        return int(text)
+    factors = {"TB": 1e12, "GB": 1e9, "MB": 1e6, "KB": 1e3, "B": 1}
+    for unit, factor in factors.items():
+        if str(text).strip().upper().endswith(unit):
+            return int(_number(str(text).strip()[: -len(unit)], where, low=0) * factor)
+    raise OptionError(f"{where} must be a size such as '2 GB', got {text!r}")
+
+
+@dataclass
+class TrainOptions:
+    """Everything of one training run."""
+
+    data: Any
+    expansions: list
+    terms: list
+    model: str = "model.mlcalc"
+    report: str | None = None
+    seed: int = 1
+    weights: Any = field(default_factory=dict)
+    solver: Any = field(default_factory=dict)
+    committee: Any = field(default_factory=dict)
+    budget: Any = field(default_factory=dict)
+    engine: dict = field(default_factory=dict)
+    checkpoint: str | None = None
+    keep_checkpoint: bool = False
+
+    def check(self, where):
+        where = where or "options"
+        self.seed = _number(self.seed, "seed", low=0, integer=True)
+        self.data = _build(DataOptions, self.data, "data")
+        for name in ("expansions", "terms"):
+            if not isinstance(getattr(self, name), list) or not getattr(self, name):
+                raise OptionError(f"'{name}' must be a list with at least one entry")
+        for k, expansion in enumerate(self.expansions):
+            _check_expansion(expansion, f"expansions[{k}]")
+        self.terms = [_build(TermOptions, t, f"terms[{k}]") for k, t in enumerate(self.terms)]
+        for name, cls in (("weights", WeightOptions), ("solver", SolverOptions), ("committee", CommitteeOptions),
+                          ("budget", BudgetOptions)):  # fmt: skip
+            setattr(self, name, _build(cls, getattr(self, name), name))
+        check_keys(self.engine, ("lode", "accuracy", "mesh", "order", "k_cutoff", "memory_limit"), "engine")
+        self._check_names()
+        stem = str(self.model).removesuffix(".mlcalc")
+        self.report = self.report or f"{stem}-report"
+        self.checkpoint = self.checkpoint or f"{stem}-checkpoint"
+
+    def _check_names(self):
+        expansions = [e["name"] for e in self.expansions]
+        for kind, names in (("expansions", expansions), ("terms", [t.name for t in self.terms])):
+            for name in names:
+                if names.count(name) > 1:
+                    raise OptionError(f"{kind}: the name '{name}' is used twice")
+        for term in self.terms:
+            for invariant in term.invariants:
+                for name in (invariant.a, invariant.b):
+                    if name is not None and name not in expansions:
+                        raise OptionError(f"term '{term.name}' uses expansion '{name}'{_nearest(name, expansions)}")
+
+    def as_dict(self) -> dict:
+        """Plain data, as recorded in the provenance of the model."""
+        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
+
+
+def parse_options(options) -> TrainOptions:
+    """Checked options from a TrainOptions, a mapping, or the path of a YAML file.
+
+    Raises OptionError with one sentence that names the entry, and for an unknown name the nearest known one."""
+    if isinstance(options, TrainOptions):
+        return options
+    if isinstance(options, (str, Path)):
+        try:
+            options = yaml.safe_load(Path(options).read_text())
+        except OSError as error:
+            raise OptionError(f"cannot read the options file {options}: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            raise OptionError(f"{options} is not valid YAML: {' '.join(str(error).split())}") from None
+    # a deep copy: checking normalises in place
+    return _build(TrainOptions, json.loads(json.dumps(options, default=str)), "options")

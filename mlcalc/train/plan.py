@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From options to models: expansions, terms, and what the data decides about them (scales, selections, points)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from mlcalc.expansions import DensityExpansion, PotentialExpansion
+from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
+
+from .options import OptionError, TrainOptions
+
+DENSITY_DEFAULTS = {
+    "smoothing": {"type": "shifted_cosine", "width": 0.5}, "density": {"type": "gaussian", "width": 0.5},
+    "scaling": None, "basis": {"type": "gto"}, "center_atom_weight": 1.0, "mixing": False, "accuracy": 1e-9,
+}  # fmt: skip
+POTENTIAL_DEFAULTS = {
+    "exponent": 1, "smearing": 1.0, "basis": {"type": "multi_width", "widths": [1.0]}, "center_atom_weight": 1.0,
+    "mixing": False, "accuracy": 1e-9,
+}  # fmt: skip
+
+
+@dataclass
+class Plan:
+    """What the training data decided. Per term: a scale and a selection for every invariant and, for kernels, sparse
+    points per species (n_points, n_features), scaled and selected but not normalised."""
+
+    species: list[int]
+    mixing: dict[str, np.ndarray] = field(default_factory=dict)
+    scales: dict[str, list[float]] = field(default_factory=dict)
+    selections: dict[str, list[np.ndarray | None]] = field(default_factory=dict)
+    points: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+
+    def save(self, path: Path):
+        arrays = {"species": np.array(self.species)}
+        arrays.update({f"mixing.{name}": m for name, m in self.mixing.items()})
+        for term, scales in self.scales.items():
+            arrays[f"scales.{term}"] = np.array(scales)
+            for k, chosen in enumerate(self.selections[term]):
+                if chosen is not None:
+                    arrays[f"selection.{term}.{k}"] = chosen
+        for term, points in self.points.items():
+            arrays.update({f"points.{term}.{z}": p for z, p in points.items()})
+        with open(path, "wb") as stream:
+            np.savez(stream, **arrays)
+
+    @classmethod
+    def load(cls, path: Path, options: TrainOptions) -> Plan:
+        with np.load(path) as stored:
+            plan = cls([int(z) for z in stored["species"]])
+            names = set(stored.files)
+            plan.mixing = {n.removeprefix("mixing."): stored[n] for n in names if n.startswith("mixing.")}
+            for term in options.terms:
+                plan.scales[term.name] = [float(s) for s in stored[f"scales.{term.name}"]]
+                keys = [f"selection.{term.name}.{k}" for k in range(len(term.invariants))]
+                plan.selections[term.name] = [stored[k] if k in names else None for k in keys]
+                if term.regressor.type == "kernel":
+                    plan.points[term.name] = {
+                        z: stored[f"points.{term.name}.{z}"] for z in plan.species if f"points.{term.name}.{z}" in names
+                    }
+        return plan
+
+
+def species_of(options: TrainOptions, species: list[int]) -> list[int]:
+    """Species of the data and of given reference energies, ascending."""
+    given = options.data.reference_energies
+    extra = []
+    if isinstance(given, dict):
+        for symbol in given:
+            if str(symbol) not in atomic_numbers:
+                raise OptionError(f"data.reference_energies: '{symbol}' is not a chemical symbol")
+            extra.append(atomic_numbers[str(symbol)])
+    return sorted(set(species) | set(extra))
+
+
+def build_expansions(options: TrainOptions, species, mixing=None) -> list:
+    """Expansion descriptions; ``mixing[name]`` (n_channels, n_species) makes channels of that expansion's species."""
+    expansions = []
+    for entry in options.expansions:
+        density = entry["type"] == "density"
+        document = {**(DENSITY_DEFAULTS if density else POTENTIAL_DEFAULTS), **entry}
+        for key in ("smoothing", "density", "basis"):
+            if isinstance(document.get(key), str):
+                document[key] = {"type": document[key]}
+        coupling = _coupling(entry, species, mixing or {})
+        document["mixing"] = coupling is not None
+        tables = {} if coupling is None else {"mixing": coupling}
+        cls = DensityExpansion if density else PotentialExpansion
+        try:
+            expansions.append(cls.from_json(document, tables))
+        except (TypeError, ValueError, KeyError) as error:
+            raise OptionError(f"expansion '{entry['name']}': {error}") from error
+    return expansions
+
+
+def _coupling(entry, species, mixing):
+    wanted = entry.get("mixing")
+    if not wanted:
+        return None
+    if wanted["method"] == "given":
+        matrix = np.asarray(wanted["matrix"], dtype=float)
+        if matrix.ndim != 2 or matrix.shape[1] != len(species):
+            raise OptionError(
+                f"expansion '{entry['name']}': mixing.matrix must have one column per species ({len(species)}), "
+                f"got shape {matrix.shape}"
+            )
+        return matrix
+    # until the data has decided, every species has its own channel
+    return mixing.get(entry["name"])
+
+
+def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int = 1) -> list[Term]:
+    """Terms with their regressors. ``weights[term]``: linear (n_members, n_species, n_features), kernel
+    {Z: (n_members, n_points)}; absent: terms without regressors, which only describe features."""
+    terms = []
+    for t in options.terms:
+        scales = plan.scales.get(t.name, [1.0] * len(t.invariants))
+        chosen = plan.selections.get(t.name, [None] * len(t.invariants))
+        invariants = [
+            Invariant(nu=i.nu, a=i.a, b=i.b, scale=s, selection=c)
+            for i, s, c in zip(t.invariants, scales, chosen, strict=True)
+        ]
+        regressor = None
+        if weights is not None and t.regressor.type == "linear":
+            regressor = Linear(weights[t.name])
+        elif weights is not None:
+            r = t.regressor
+            regressor = Kernel(
+                points=plan.points[t.name], weights=weights[t.name], zeta=r.zeta, normalize=r.normalize,
+                epsilon=r.epsilon, precision=r.precision,
+            )  # fmt: skip
+        terms.append(Term(t.name, invariants, regressor))
+    return terms
+
+
+def build_model(
+    options: TrainOptions, plan: Plan, *, weights=None, reference_energies=None, boundaries=("periodic",),
+    committee=None, provenance=None,
+) -> Model:  # fmt: skip
+    """The model of these options; without ``weights`` a descriptor."""
+    zbl = options.data.zbl
+    n_members = committee[0] if committee else 1
+    return Model(
+        species=plan.species,
+        expansions=build_expansions(options, plan.species, plan.mixing),
+        terms=build_terms(options, plan, weights, n_members),
+        reference_energies=None if reference_energies is None else [float(e) for e in reference_energies],
+        zbl=Zbl(zbl["inner"], zbl["outer"]) if zbl and weights is not None else None,
+        committee=Committee(*committee) if committee else None,
+        boundaries=tuple(boundaries),
+        provenance=provenance or {},
+    )
+
+
+@dataclass
+class Columns:
+    """A range of columns of the design matrix: the weights of one species in one term."""
+
+    term: int
+    name: str
+    species: int
+    start: int
+    stop: int
+
+
+def layout(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> list[Columns]:
+    """Columns in the order of the engine's design rows: term by term, species by species."""
+    blocks, start = [], 0
+    for k, t in enumerate(options.terms):
+        for z in plan.species:
+            if t.regressor.type == "linear":
+                n = n_features[t.name]
+            else:
+                n = len(plan.points[t.name].get(z, ()))
+            blocks.append(Columns(k, t.name, z, start, start + n))
+            start += n
+    return blocks
+
+
+def zero_weights(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> dict:
+    """Weights of zero with the right shapes: the model whose design rows are asked for."""
+    weights = {}
+    for t in options.terms:
+        if t.regressor.type == "linear":
+            weights[t.name] = np.zeros((1, len(plan.species), n_features[t.name]))
+        else:
+            weights[t.name] = {z: np.zeros((1, len(p))) for z, p in plan.points[t.name].items()}
+    return weights
+
+
+def split_weights(w: np.ndarray, options: TrainOptions, plan: Plan, columns: list[Columns]) -> dict:
+    """Columns (n_members, n_columns) -> the weights of every term as the model stores them."""
+    weights: dict = {}
+    for c in columns:
+        part = w[:, c.start : c.stop]
+        if options.terms[c.term].regressor.type == "linear":
+            weights.setdefault(c.name, []).append(part)
+        else:
+            weights.setdefault(c.name, {})[c.species] = np.ascontiguousarray(part)
+    return {
+        name: np.ascontiguousarray(np.stack(parts, axis=1)) if isinstance(parts, list) else parts
+        for name, parts in weights.items()
+    }

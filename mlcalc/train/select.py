@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the training set decides before any fit: scales, features kept, sparse points, species coupling."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .engine import Engine, ordered_map
+from .options import TrainOptions
+from .plan import Plan, build_model
+
+
+def choose(x: np.ndarray, n: int, method: str = "fps", *, rows: bool = True) -> np.ndarray:
+    """Indices of ``n`` rows (or columns) of x, ascending, by farthest point sampling or CUR (scikit-matter)
+    [Imbalzano et al., JCP 148, 241730 (2018); Mahoney & Drineas, PNAS 106, 697 (2009)].
+
+    Fewer are returned when fewer are distinct: duplicates carry nothing."""
+    if rows:
+        _, distinct = np.unique(np.round(x, 10), axis=0, return_index=True)
+        distinct = np.sort(distinct)
+    else:
+        distinct = np.flatnonzero(np.ptp(x, axis=0) > 0)
+    if len(distinct) <= n:
+        return distinct
+    from skmatter import feature_selection, sample_selection
+
+    module = sample_selection if rows else feature_selection
+    data = x[distinct] if rows else x[:, distinct]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if method == "fps":
+            selector = module.FPS(n_to_select=n)
+        else:
+            # leverage scores are renewed a few hundred times, not after every single choice: same set in practice
+            selector = module.CUR(n_to_select=n, recompute_every=max(1, n // 200), k=min(20, min(data.shape) - 1))
+        selector.fit(data)
+    return np.sort(distinct[np.asarray(selector.selected_idx_[:n])])
+
+
+def sample_environments(structures, species, limit: dict[int, int], rng) -> list[np.ndarray]:
+    """Per structure the indices of the atoms to look at: all of a species, or a random ``limit[Z]`` of them."""
+    mask = [np.zeros(len(s.atoms), dtype=bool) for s in structures]
+    for z in species:
+        places = [(k, i) for k, s in enumerate(structures) for i in np.flatnonzero(s.atoms.numbers == z)]
+        if len(places) > limit[z]:
+            chosen = rng.choice(len(places), limit[z], replace=False)
+            places = [places[c] for c in chosen]
+        for k, i in places:
+            mask[k][i] = True
+    return [np.flatnonzero(m) for m in mask]
+
+
+def gather_features(engine: Engine, structures, term, sample, threads, progress) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, n_features) and species (n,) of the sampled environments."""
+    wanted = [(s, atoms) for s, atoms in zip(structures, sample, strict=True) if len(atoms)]
+
+    def one(item):
+        structure, atoms = item
+        return np.array(engine.features(structure.atoms, term)[atoms]), structure.atoms.numbers[atoms]
+
+    parts = list(progress(ordered_map(one, wanted, threads), total=len(wanted), desc="features"))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def species_coupling(engine: Engine, structures, name, channels, threads, progress) -> np.ndarray:
+    """Principal components (channels, n_species) of the species covariance of a density
+    C_ab = sum_i,nlm c^a_inlm c^b_inlm [Willatt, Musil, Ceriotti, PCCP 20, 29661 (2018)]."""
+
+    def covariance(structure):
+        c = engine.expansion(structure.atoms, name)
+        return np.einsum("ianm,ibnm->ab", c, c, optimize=True)
+
+    total = sum(progress(ordered_map(covariance, structures, threads), total=len(structures), desc=f"coupling {name}"))
+    values, vectors = np.linalg.eigh(total)
+    u = vectors[:, ::-1][:, :channels].T
+    # signs are arbitrary: fix them, so that a rerun gives the same model
+    return u * np.where(u[np.arange(len(u)), np.abs(u).argmax(axis=1)] < 0, -1, 1)[:, None]
+
+
+def normalized(x: np.ndarray, regressor) -> np.ndarray:
+    """p_hat as the kernel sees it."""
+    if not regressor.normalize:
+        return x
+    return x / np.sqrt(np.sum(x * x, axis=1, keepdims=True) + regressor.epsilon**2)
+
+
+def kernel_matrix(points: np.ndarray, regressor) -> np.ndarray:
+    """k(p_M, p_M') of sparse points."""
+    p = normalized(points, regressor)
+    return (p @ p.T) ** regressor.zeta
+
+
+def _limits(options, term, n_features, structures, species):
+    """How many environments per species fit a quarter of the memory budget, as features and the copies of them."""
+    total = max(1000, options.budget.memory // (4 * 3 * 8 * max(1, n_features)))
+    counts = {z: sum(int(np.sum(s.atoms.numbers == z)) for s in structures) for z in species}
+    share = {z: max(1, int(total * counts[z] / max(1, sum(counts.values())))) for z in species}
+    for z in species:
+        points = term.regressor.points
+        wanted = points if isinstance(points, int) else max(points.values())
+        share[z] = max(share[z], 2 * wanted)
+    return share
+
+
+def _points_wanted(term, z, n_invariants):
+    from ase.data import chemical_symbols
+
+    points = term.regressor.points
+    return points if isinstance(points, int) else points.get(chemical_symbols[z], 0)
+
+
+def make_plan(options: TrainOptions, species, structures, threads, progress) -> Plan:
+    """Scales, feature selections, sparse points and couplings from the training structures."""
+    plan = Plan(list(species))
+    for entry in options.expansions:
+        wanted = entry.get("mixing")
+        if wanted and wanted["method"] in ("pca", "optimize"):
+            engine = Engine(build_model(options, Plan(list(species))), options.engine)
+            plan.mixing[entry["name"]] = species_coupling(
+                engine, structures, entry["name"], int(wanted["channels"]), threads, progress
+            )
+    model = build_model(options, plan)
+    engine = Engine(model, options.engine)
+    for k, term in enumerate(options.terms):
+        rng = np.random.default_rng([options.seed, k])
+        sizes = [model.full_size(i) for i in model.terms[k].invariants]
+        limit = _limits(options, term, sum(sizes), structures, species)
+        sample = sample_environments(structures, species, limit, rng)
+        x, z = gather_features(engine, structures, k, sample, threads, progress)
+        if not np.isfinite(x).all():
+            raise ValueError(f"term '{term.name}' has features that are not finite")
+        blocks = np.split(x, np.cumsum(sizes)[:-1], axis=1)
+        plan.scales[term.name] = [_scale(i, b) for i, b in zip(term.invariants, blocks, strict=True)]
+        plan.selections[term.name] = [_selection(i, b) for i, b in zip(term.invariants, blocks, strict=True)]
+        if term.regressor.type != "kernel":
+            continue
+        x = np.concatenate(
+            [
+                (b if c is None else b[:, c]) * s
+                for b, c, s in zip(blocks, plan.selections[term.name], plan.scales[term.name], strict=True)
+            ],
+            axis=1,
+        )
+        plan.points[term.name] = {}
+        for number in species:
+            mine = x[z == number]
+            n = _points_wanted(term, number, len(sizes))
+            if len(mine) == 0 or n == 0:
+                continue
+            progress.say(f"{term.name}: choosing {min(n, len(mine))} of {len(mine)} environments of species {number}")
+            plan.points[term.name][number] = mine[choose(normalized(mine, term.regressor), n, term.regressor.method)]
+    return plan
+
+
+def _scale(invariant, x):
+    """auto: the mean squared norm of this invariant over the training environments becomes 1."""
+    if invariant.scale != "auto":
+        return float(invariant.scale)
+    mean = float(np.mean(np.sum(x * x, axis=1)))
+    return 1.0 / np.sqrt(mean) if mean > 0 else 1.0
+
+
+def _selection(invariant, x):
+    if invariant.select is None or invariant.select.n >= x.shape[1]:
+        return None
+    return choose(x, invariant.select.n, invariant.select.method, rows=False).astype(np.int32)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A commented options file for a given data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from ase.data import chemical_symbols, covalent_radii
+
+from .data import DataError, found_keys, read_frames
+
+#: names under which labels are found in practice, most likely first
+USUAL = {
+    "energy": ("energy", "dft_energy", "DFT_energy", "REF_energy", "total_energy", "Energy", "ref_energy"),
+    "forces": ("forces", "dft_forces", "DFT_forces", "REF_forces", "force", "Forces", "ref_forces"),
+    "stress": ("stress", "dft_stress", "REF_stress", "ref_stress"),
+    "virial": ("virial", "dft_virial", "DFT_virial", "virials", "REF_virial"),
+    "config_type": ("config_type", "group", "label", "type"),
+    "distance": ("distance",),
+}
+
+TEMPLATE = """# Options of `mlcalc train`. Energies in eV, lengths in Angstrom. Try `mlcalc train --dry-run` first.
+model: {stem}.mlcalc          # the report goes to {stem}-report/
+seed: 1
+
+data:
+  files:
+{files}
+  # Names of the labels. A name that is not in the data is an error. Write null for what the data does not have.
+  # Found in the data: {found}
+  energy: {energy}
+  forces: {forces}
+  stress: {stress}              # tensile is positive, as in ASE; see units if it is not
+  virial: {virial}              # -dE/dstrain in eV; either stress or virial
+  config_type: {config_type}         # errors are reported, and weights can be set, per value of this entry
+  distance: {distance}            # curves of energy against this entry are drawn
+  # units: {{energy: eV, length: Angstrom, stress: GPa, stress_sign: compressive}}
+  split: {{method: fraction, validation: 0.1, test: 0.1}}     # or file, or {{method: group, group: <info entry>}}
+  reference_energies: fit      # or isolated (single-atom structures in the data), or {{{symbol}: -1.0}}
+  # zbl: {{inner: {inner:.1f}, outer: {outer:.1f}}}    # repulsion of close pairs, subtracted before the fit
+
+# What an atom sees. {n_species} species: {species}. Median distance of nearest neighbours: {nearest:.2f} Angstrom.
+expansions:
+  - {{name: rho, type: density, n_max: {n_max}, l_max: {l_max}, cutoff: {cutoff:.1f},
+     density: {{type: gaussian, width: {width:.2f}}}, smoothing: {{type: shifted_cosine, width: {smoothing:.1f}}}}}
+{far}
+terms:
+  - name: soap
+    invariants: [{{nu: 2, a: rho, b: rho}}]
+    # kernel: accurate with little data; linear: fastest
+    regressor: {{type: kernel, zeta: 4, points: {points}, method: fps}}
+{lode}
+weights:                       # expected errors (sigma); smaller counts more
+  energy: 0.002                # eV per atom
+  forces: 0.1                  # eV/Angstrom
+  virial: 0.05                 # eV per atom
+  # config_types: {{liquid: 2, surface: {{energy: 3}}}}    # factors on the sigmas
+
+solver: {{regularization: auto, criterion: auto}}
+committee: {{members: 0}}       # 8 or more for uncertainties
+budget: {{memory: 2 GB, threads: 0}}     # 0: all cores
+"""
+
+
+def template(paths, index=":") -> str:
+    """The text of an options file for these data files, with hyperparameters that suit their species and distances.
+
+    Raises DataError if a file cannot be read."""
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    frames = [a for p in paths for a in read_frames(p, index)]
+    keys = sorted({k.split(" (")[0] for a in frames for k in found_keys(a)})
+    names = {what: next((n for n in usual if n in keys), "null") for what, usual in USUAL.items()}
+    if names["energy"] == "null" and names["forces"] == "null":
+        energies = [k for k in keys if "energy" in k.lower()]
+        names["energy"] = energies[0] if energies else "null"
+    if names["stress"] != "null":
+        names["virial"] = "null"
+    species = sorted({int(z) for a in frames for z in a.numbers})
+    if not species:
+        raise DataError(f"{paths[0]} has no atoms")
+    nearest = _nearest_distance(frames)
+    # two to three coordination shells; the smearing must be narrower than a bond
+    cutoff = float(np.clip(2.2 * nearest, 4.0, 6.0))
+    n_atoms = sum(len(a) for a in frames)
+    # far more than one species makes n_max and l_max expensive: features grow with their square
+    n_max, l_max = {1: (8, 8), 2: (8, 6), 3: (6, 6)}.get(len(species), (6, 4))
+    charged = len(species) > 1 and all(a.pbc.all() or not a.pbc.any() for a in frames)
+    far = (
+        "  # The far field of everything else (LODE), for ions and polar molecules: remove the leading '# '.\n"
+        f"  # - {{name: V, type: potential, exponent: 1, smearing: {max(1.0, 0.5 * nearest):.1f}, n_max: 2, l_max: 2,\n"
+        "  #    basis: {type: multi_width, widths: [1.0, 2.0]}}\n"
+        if charged
+        else ""
+    )
+    lode = "  # - {name: lode, invariants: [{nu: 2, a: rho, b: V}], regressor: {type: linear}}\n" if charged else ""
+    return TEMPLATE.format(
+        stem=Path(paths[0]).stem,
+        files="\n".join(f"    - {p}" for p in paths),
+        found=", ".join(keys) or "nothing",
+        symbol=chemical_symbols[species[0]],
+        inner=0.35 * nearest,
+        outer=0.7 * nearest,
+        n_species=len(species),
+        species=" ".join(chemical_symbols[z] for z in species),
+        nearest=nearest,
+        n_max=n_max,
+        l_max=l_max,
+        cutoff=cutoff,
+        width=float(np.clip(0.2 * nearest, 0.3, 0.5)),
+        smoothing=min(1.0, 0.2 * cutoff),
+        points=int(np.clip(50 * round(n_atoms / 10 / 50), 100, 1000)),
+        far=far,
+        lode=lode,
+        **names,
+    )
+
+
+def _nearest_distance(frames) -> float:
+    """Median over sampled atoms of the distance to the nearest neighbour."""
+    from mlcalc.neighbors import full_neighbor_list
+
+    distances = []
+    for atoms in frames[:: max(1, len(frames) // 20)]:
+        first, _, r_ij = full_neighbor_list(atoms, 5.0)
+        r = np.linalg.norm(r_ij, axis=1)
+        distances += [r[first[i] : first[i + 1]].min() for i in range(len(atoms)) if first[i + 1] > first[i]]
+    if distances:
+        return float(np.median(distances))
+    return float(2 * np.mean([covalent_radii[z] for a in frames[:1] for z in a.numbers] or [1.0]))

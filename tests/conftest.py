@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import ase.build
+import models
+import numpy as np
+import pytest
+from ase import Atoms
+
+
+def rattled(atoms, amplitude, seed):
+    rng = np.random.default_rng(seed)
+    atoms = atoms.copy()
+    atoms.positions += rng.uniform(-amplitude, amplitude, atoms.positions.shape)
+    atoms.positions += rng.uniform(-20, 20, 3)  # not in the cell, and not around the origin
+    return atoms
+
+
+def triclinic(atoms):
+    shear = np.array([[1.0, 0.0, 0.0], [0.12, 0.97, 0.0], [-0.08, 0.15, 1.05]])
+    atoms.set_cell(atoms.cell.array @ shear, scale_atoms=True)
+    return atoms
+
+
+@pytest.fixture
+def rattled_salt():
+    """NaCl, 64 atoms, triclinic, far from symmetry."""
+    salt = ase.build.bulk("NaCl", "rocksalt", a=5.64, cubic=True).repeat(2)
+    return rattled(triclinic(salt), 0.25, seed=1)
+
+
+@pytest.fixture
+def small_salt():
+    """NaCl, 8 atoms in a triclinic cell smaller than the cutoff of most models. No distance is within 0.01 Angstrom of
+    a cutoff of models.py: there forces are continuous, but finite differences of them are only of first order."""
+    return rattled(triclinic(ase.build.bulk("NaCl", "rocksalt", a=5.64, cubic=True)), 0.25, seed=11)
+
+
+@pytest.fixture
+def salt_cluster():
+    """Na4Cl4 in free space."""
+    cluster = rattled(ase.build.bulk("NaCl", "rocksalt", a=5.64, cubic=True), 0.25, seed=3)
+    cluster.pbc = False
+    cluster.cell = np.zeros((3, 3))
+    return cluster
+
+
+@pytest.fixture
+def isolated_atom():
+    """One Na atom in a large periodic cell: no neighbors."""
+    return Atoms("Na", positions=[[1.0, 2.0, 3.0]], cell=[20, 21, 22], pbc=True)
+
+
+@pytest.fixture
+def model(request):
+    """A random model; parametrize with ``@pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)``."""
+    return models.build(request.param)

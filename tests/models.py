@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small models of every kind with random weights and fixed seeds, and the one way the tests evaluate them."""
+
+import functools
+
+import numpy as np
+
+from mlcalc.expansions import (
+    Delta,
+    DensityExpansion,
+    Gto,
+    LaplacianEigenstates,
+    MultiWidth,
+    PotentialExpansion,
+    ShiftedCosine,
+    WillattScaling,
+)
+from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
+from mlcalc.neighbors import full_neighbor_list
+
+SALT = [11, 17]
+RHO = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=3)
+SHORT = DensityExpansion(name="short", cutoff=3.3, n_max=2, l_max=2, smoothing=ShiftedCosine(1.0))
+SCALED = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=2, scaling=WillattScaling(1.0, 2.0, 4.0))
+EIGENSTATES = DensityExpansion(
+    name="rho", cutoff=4.0, n_max=3, l_max=2, density=Delta(), basis=LaplacianEigenstates(), center_atom_weight=0.0
+)
+MIXED = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=2, mixing=((0.8, -0.3),))
+V = PotentialExpansion(name="V", n_max=2, l_max=3, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
+V_GTO = PotentialExpansion(name="V", n_max=2, l_max=2, smearing=0.9, basis=Gto(2.5))
+V3 = PotentialExpansion(name="V", n_max=2, l_max=2, exponent=3, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
+V6 = PotentialExpansion(name="V", n_max=2, l_max=2, exponent=6, smearing=1.1, basis=Gto(2.5), center_atom_weight=0.0)
+V_MIXED = PotentialExpansion(
+    name="V", n_max=2, l_max=2, smearing=1.0, basis=MultiWidth((1.0, 1.8)), mixing=((1.0, -1.0), (0.4, 0.7))
+)
+
+RADIAL = [Invariant(1, "rho")]
+POWER = [Invariant(2, "rho", "rho")]
+MULTI_SCALE = [Invariant(2, "rho", "V", scale=0.3)]
+FIELD = [Invariant(1, "V", scale=0.5)]
+FIELD_POWER = [Invariant(2, "V", "V", scale=0.2)]
+
+
+def linear_model(expansions, invariants, seed, *, scale=0.3, n_members=None, leverage=False, **options):
+    """Linear terms with random weights, one per list of invariants."""
+    model = _without_regressors(expansions, invariants, n_members, options)
+    rng = np.random.default_rng(seed)
+    for term in model.terms:
+        n = model.n_features(term)
+        shape = (len(model.species), n) if n_members is None else (n_members, len(model.species), n)
+        term.regressor = Linear(scale / np.sqrt(n) * rng.normal(size=shape))
+    return model
+
+
+def kernel_model(expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, **settings):
+    """Kernel terms with random sparse points and weights, one per list of invariants."""
+    options = {key: settings.pop(key) for key in ("zbl", "boundaries", "species") if key in settings}
+    model = _without_regressors(expansions, invariants, n_members, options)
+    rng = np.random.default_rng(seed)
+    for term in model.terms:
+        points, weights = {}, {}
+        for k, number in enumerate(model.species):
+            # a bias, because features of real environments have large products with each other
+            points[number] = point_scale * (rng.normal(size=(n_points - k, model.n_features(term))) + 0.7)
+            shape = (n_points - k,) if n_members is None else (n_members, n_points - k)
+            weights[number] = scale * rng.normal(size=shape)
+        term.regressor = Kernel(points, weights, **settings)
+    return model
+
+
+def _without_regressors(expansions, invariants, n_members, options):
+    terms = [Term(f"term{k}", list(entry)) for k, entry in enumerate(invariants)]
+    options = {"species": SALT, "reference_energies": [-1.3, -2.4], **options}
+    committee = None if n_members is None else Committee(n_members, 1.4)
+    return Model(expansions=list(expansions), terms=terms, committee=committee, **options)
+
+
+def with_selection(model, seed, fraction=0.4):
+    """The model with a random selection of the features of each invariant; call before it gets weights."""
+    rng = np.random.default_rng(seed)
+    for term in model.terms:
+        for invariant in term.invariants:
+            n = model.full_size(invariant)
+            invariant.selection = np.sort(rng.permutation(n)[: max(1, int(fraction * n))]).astype(np.int32)
+    return model
+
+
+def selected(invariants, model_expansions, seed):
+    """Copies of invariants with random selections of their features."""
+    copies = [Invariant(i.nu, i.a, i.b, i.scale) for i in invariants]
+    with_selection(Model(SALT, list(model_expansions), [Term("term", copies)]), seed)
+    return copies
+
+
+SHORT_RANGED = {
+    "linear rho": lambda: linear_model([RHO], [RADIAL], 1),
+    "linear rho x rho": lambda: linear_model([RHO], [POWER], 2),
+    "linear rho + rho x rho": lambda: linear_model([RHO], [RADIAL + POWER], 3),
+    "linear two cutoffs": lambda: linear_model(
+        [RHO, SHORT], [POWER, [Invariant(2, "short", "short")], [Invariant(2, "rho", "short")]], 4
+    ),
+    "linear scaled": lambda: linear_model([SCALED], [POWER], 5),
+    "linear eigenstates": lambda: linear_model([EIGENSTATES], [RADIAL + POWER], 6),
+    "linear mixed species": lambda: linear_model([MIXED], [POWER], 7),
+    "linear selected": lambda: linear_model([RHO], [selected(POWER, [RHO], 8)], 8),
+    "linear committee": lambda: linear_model([RHO], [POWER], 9, n_members=4),
+    "linear zbl": lambda: linear_model([RHO], [POWER], 10, zbl=Zbl(2.0, 3.5)),
+    "kernel zeta 1": lambda: kernel_model([RHO], [POWER], 11, zeta=1),
+    "kernel zeta 2": lambda: kernel_model([RHO], [POWER], 12, zeta=2),
+    "kernel zeta 3": lambda: kernel_model([RHO], [RADIAL + POWER], 13, zeta=3),
+    "kernel zeta 4": lambda: kernel_model([RHO], [POWER], 14, zeta=4, scale=4.0),
+    "kernel zeta 5": lambda: kernel_model([RHO], [POWER], 15, zeta=5, scale=8.0),
+    "kernel zeta 6": lambda: kernel_model([RHO], [POWER], 16, zeta=6, scale=8.0),
+    "kernel not normalized": lambda: kernel_model([RHO], [POWER], 17, zeta=2, normalize=False, point_scale=0.1),
+    "kernel rho": lambda: kernel_model([RHO], [RADIAL], 18, zeta=2),
+    "kernel two cutoffs": lambda: kernel_model(
+        [RHO, SHORT], [POWER + [Invariant(2, "short", "short", scale=1.5)], [Invariant(1, "short")]], 19, zeta=2
+    ),
+    "kernel selected": lambda: kernel_model([RHO], [selected(POWER, [RHO], 20)], 20, zeta=3),
+    "kernel committee": lambda: kernel_model([RHO], [POWER], 21, zeta=2, n_members=3),
+    "kernel zbl": lambda: kernel_model([RHO], [POWER], 22, zeta=4, zbl=Zbl(2.0, 3.5)),
+    "kernel mixed species": lambda: kernel_model([MIXED], [POWER], 23, zeta=2),
+}
+FAR_FIELDS = {
+    "linear V": lambda: linear_model([V], [FIELD], 31),
+    "linear rho x V": lambda: linear_model([RHO, V], [MULTI_SCALE], 32),
+    "linear V x V": lambda: linear_model([V], [FIELD_POWER], 33),
+    "linear soap + lode": lambda: linear_model([RHO, V], [POWER, MULTI_SCALE], 34),
+    "linear p=3": lambda: linear_model([RHO, V3], [MULTI_SCALE], 35),
+    "linear p=6": lambda: linear_model([RHO, V6], [MULTI_SCALE], 36),
+    "linear mixed fields": lambda: linear_model([RHO, V_MIXED], [MULTI_SCALE], 37),
+    "linear far committee": lambda: linear_model([RHO, V], [POWER + MULTI_SCALE], 38, n_members=3),
+    "linear far selected": lambda: linear_model([RHO, V], [selected(MULTI_SCALE, [RHO, V], 39)], 39),
+    "kernel V": lambda: kernel_model([V], [FIELD], 41, zeta=2),
+    "kernel rho x V": lambda: kernel_model([RHO, V], [MULTI_SCALE], 42, zeta=2),
+    "kernel V x V": lambda: kernel_model([V], [FIELD_POWER], 43, zeta=2),
+    "kernel soap + lode": lambda: kernel_model([RHO, V_GTO], [POWER + MULTI_SCALE], 44, zeta=3),
+    "kernel soap, lode": lambda: kernel_model([RHO, V_GTO], [POWER, MULTI_SCALE], 45, zeta=2),
+    "kernel far committee": lambda: kernel_model([RHO, V], [POWER + MULTI_SCALE], 46, zeta=2, n_members=3),
+}
+_BUILDERS = {**SHORT_RANGED, **FAR_FIELDS}
+EVERY_KIND_OF_MODEL = list(SHORT_RANGED)
+SHORT_RANGED, FAR_FIELDS = list(SHORT_RANGED), list(FAR_FIELDS)
+
+
+@functools.cache
+def build(kind):
+    """The model of this kind; cached, so do not change it."""
+    return _BUILDERS[kind]()
+
+
+def evaluate(potential, atoms, **options):
+    """``Potential.compute`` for ASE atoms with the neighbor list that belongs to it."""
+    neighbors = full_neighbor_list(atoms, potential.cutoff)
+    species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
+    return potential.compute(species, atoms.positions, atoms.cell.array, atoms.pbc, *neighbors, **options)
+
+
+def energy(potential, atoms):
+    return evaluate(potential, atoms, forces=False)["energies"].sum()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a piece of Python on several MPI ranks and returns what each of them printed."""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEADER = """
+import sys, json
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+def say(value):
+    open(f"said-{comm.rank}.json", "w").write(json.dumps(value))
+"""
+
+
+def mpi_library():
+    """The MPI library of the mpich package; a test is skipped where it is not installed."""
+    pytest.importorskip("mpi4py")
+    try:
+        files = importlib.metadata.files("mpich") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    library = next((file for file in files if file.name == "libmpi.so.12"), None)
+    if library is None:
+        pytest.skip("the mpich package is not installed")
+    return str(library.locate().resolve())
+
+
+def run_ranks(code, n_ranks, directory, timeout=120):
+    """What ``say`` was called with on every rank (None: it was not), and the CompletedProcess."""
+    script = Path(directory) / "ranks.py"
+    script.write_text(HEADER + code)
+    environment = dict(os.environ, MPI4PY_LIBMPI=mpi_library(), OMP_NUM_THREADS="1")
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    mpirun = Path(sys.executable).parent / "mpirun"
+    done = subprocess.run(
+        [mpirun if mpirun.exists() else "mpirun", "-np", str(n_ranks), sys.executable, str(script)],
+        cwd=directory,
+        env=environment,
+        timeout=timeout,
+        text=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    said = []
+    for rank in range(n_ranks):
+        path = Path(directory) / f"said-{rank}.json"
+        said.append(json.loads(path.read_text()) if path.exists() else None)
+    return said, done

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One calculator on several MPI ranks: the same complete result on all, one trajectory, and no hang."""
+
+import numpy as np
+import pytest
+from mpi import run_ranks
+from test_calculator import salt
+
+RESULTS = """
+import hashlib
+import numpy as np
+from ase import Atoms
+from test_calculator import linear_model, salt
+from mlcalc.calculator import MLCalculator
+
+calc = MLCalculator(linear_model(3, 1.3), comm=comm, skin=0.5)
+names = ["energy", "forces", "energies", "stress", "stresses", "energies_uncertainty", "committee_forces"]
+names += ["committee_stress"]
+systems = [salt(), Atoms("NaCl", [[0, 0, 0], [0, 0, 2.4]], cell=[9, 9, 9]), salt().repeat((2, 1, 1)), salt(4)]
+systems[2].wrap()
+said = []
+for atoms in systems:
+    results = {name: np.array(calc.get_property(name, atoms)) for name in names}
+    digest = hashlib.sha256(b"".join(value.tobytes() for value in results.values())).hexdigest()
+    said.append([digest, {name: value.tolist() for name, value in results.items()}])
+say(said)
+"""
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3, 4])
+def test_every_rank_gets_the_serial_result(n_ranks, tmp_path):
+    said, done = run_ranks(RESULTS, n_ranks, tmp_path)
+    assert done.returncode == 0, done.stderr
+    serial = {}
+    exec("comm = None\nsay = lambda said: None\n" + RESULTS, serial)
+    for rank in range(n_ranks):
+        for (digest, results), (first, _), atoms in zip(said[rank], said[0], serial["systems"], strict=True):
+            assert digest == first, "not the same bits on every rank"
+            for name, value in results.items():
+                expected = serial["calc"].get_property(name, atoms)
+                np.testing.assert_allclose(value, expected, atol=1e-10, rtol=1e-10, err_msg=name)
+
+
+TRAJECTORY = """
+from ase import units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from test_calculator import linear_model, salt
+from mlcalc.calculator import MLCalculator
+
+atoms = salt(size=0.05)
+atoms.calc = MLCalculator(linear_model(), comm=comm)
+MaxwellBoltzmannDistribution(atoms, temperature_K=600)
+Langevin(atoms, 1 * units.fs, temperature_K=600, friction=0.01 / units.fs).run(30)
+say([atoms.positions.tobytes().hex(), atoms.get_momenta().tobytes().hex()])
+"""
+
+
+def test_ranks_run_one_trajectory_even_with_random_forces(tmp_path):
+    said, done = run_ranks(TRAJECTORY, 3, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert said[0] == said[1] == said[2]
+    assert said[0][0] != salt(size=0.05).positions.tobytes().hex()
+
+
+FAILURES = """
+import pickle
+from test_calculator import linear_model, salt
+from mlcalc import parallel
+from mlcalc.calculator import MLCalculator
+
+model = linear_model(3)
+calc = MLCalculator(model, comm=comm)
+said = {}
+
+def attempt(name, call):
+    try:
+        call()
+        said[name] = "ok"
+    except Exception as error:
+        said[name] = f"{type(error).__name__}: {error}"
+
+atoms = salt()
+moved = atoms.copy()
+if comm.rank == 1:
+    moved.positions[3, 0] += 1e-15 + 1e-9
+attempt("the same atoms", lambda: calc.get_forces(atoms))
+attempt("atoms moved on one rank", lambda: calc.get_forces(moved))
+attempt("atoms moved on one rank, from calculate", lambda: calc.calculate(moved))
+attempt("another property", lambda: calc.get_property("forces" if comm.rank == 2 else "energy", atoms))
+if comm.rank == 0:
+    calc.reset()
+attempt("cached on some ranks only", lambda: calc.get_forces(atoms))
+attempt("unknown property", lambda: calc.get_property("dipole", atoms))
+broken = atoms.copy()
+broken.positions[2] = float("nan")
+attempt("broken on all ranks", lambda: calc.get_forces(broken))
+
+class Fails:
+    def __init__(self, whole, method):
+        self.whole, self.method = whole, method
+    def __getattr__(self, name):
+        if name == self.method:
+            raise MemoryError("no memory left here")
+        return getattr(self.whole, name)
+
+calc = MLCalculator(model, comm=comm)
+neighbors, potential = calc.neighbors, calc.potential
+if comm.rank == 1:
+    calc.neighbors = Fails(neighbors, "update")
+attempt("neighbors fail on one rank", lambda: calc.get_forces(atoms))
+calc.neighbors = neighbors
+if comm.rank == 1:
+    calc.potential = Fails(potential, "compute")
+attempt("engine fails on one rank", lambda: calc.get_forces(atoms))
+calc.potential = potential
+attempt("and again", lambda: calc.get_forces(atoms))
+
+path = f"only-{comm.rank}.mlcalc"
+if comm.rank != 1:
+    model.save(path)
+attempt("no model on one rank", lambda: MLCalculator(path, comm=comm))
+other = linear_model(4) if comm.rank == 1 else model
+attempt("another model on one rank", lambda: MLCalculator(other, comm=comm))
+attempt("pickle", lambda: pickle.dumps(calc))
+attempt("uncertain", lambda: MLCalculator(model, comm=comm, uncertainty=0.0, on_uncertainty="raise").get_forces(atoms))
+
+parallel.PATIENCE = 0.2
+if comm.rank == 0:
+    import time
+    time.sleep(0.5)
+attempt("waiting", lambda: calc.get_potential_energy(atoms))
+say(said)
+"""
+
+
+def test_a_failure_on_one_rank_is_an_exception_on_all(tmp_path):
+    said, done = run_ranks(FAILURES, 3, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    def on_every_rank(name, *expected):
+        for rank in range(3):
+            text = expected[rank] if len(expected) > 1 else expected[0]
+            assert text in said[rank][name], f"{name} on rank {rank}"
+
+    on_every_rank("the same atoms", "ok")
+    on_every_rank("atoms moved on one rank", "ParallelError: the atoms or the property (forces) on rank 1 of 3 differ")
+    on_every_rank("atoms moved on one rank, from calculate", "ParallelError: the atoms on rank 1 of 3 differ")
+    on_every_rank("another property", "on rank 2 of 3 differ from rank 0's")
+    on_every_rank("cached on some ranks only", "ok")
+    on_every_rank("unknown property", "PropertyNotImplementedError")
+    on_every_rank("broken on all ranks", "ValueError: the position of atom 2 is [nan nan nan]")
+    failed = "ParallelError: rank 1 of 3 failed with MemoryError: no memory left here"
+    for name in ("neighbors fail on one rank", "engine fails on one rank"):
+        on_every_rank(name, failed, "MemoryError: no memory left here", failed)
+    on_every_rank("and again", "ok")
+    missing = "there is no model file only-1.mlcalc"
+    on_every_rank("no model on one rank", "ParallelError: rank 1", "FileNotFoundError", "ParallelError: rank 1")
+    on_every_rank("no model on one rank", missing)
+    on_every_rank("another model on one rank", "ParallelError: the model or the options on rank 1 of 3 differ")
+    on_every_rank("uncertain", "UncertaintyError: energies_uncertainty is above 0 for atoms 0, 1")
+    on_every_rank("pickle", "TypeError: a calculator with an MPI communicator cannot be pickled")
+    on_every_rank("waiting", "ok")
+    assert "rank 1 of 3 has waited" in done.stderr and "rank 2 of 3 has waited" in done.stderr
+
+
+SLABS = """
+import numpy as np
+from mlcalc.parallel import Ranks
+
+ranks = Ranks(comm)
+below, above = 3, 4
+differences = []
+for shape in ((6, 5, 4), (3, 2, 8), (2, 12, 1)):
+    mesh = ranks.mesh(shape, below, above)
+    x, y = (slice(brick[0][k], brick[1][k]) for k, brick in enumerate((mesh.owned, mesh.spectral)))
+    rng = np.random.default_rng(0)
+    grids = rng.standard_normal((2, *shape)) + 1j * rng.standard_normal((2, *shape))
+    expected = np.fft.fftn(grids, axes=(1, 2, 3))[:, :, y]
+    spectrum = np.empty_like(expected)
+    mesh.forward(np.ascontiguousarray(grids[:, x]), spectrum, 2)
+    again = np.empty_like(grids[:, x])
+    mesh.inverse(spectrum, again, 2)
+    differences += [abs(spectrum - expected).max(initial=0), abs(again - grids[:, x] * np.prod(shape)).max(initial=0)]
+    images = np.ix_(*(np.arange(-below, m + above) % m for m in shape))
+    extent = [m + below + above for m in shape]
+    everyones = [np.random.default_rng(rank).standard_normal((*extent, 2)) for rank in range(comm.size)]
+    total = np.zeros((*shape, 2))
+    for grid in everyones:
+        np.add.at(total, images, grid)
+    mine = everyones[comm.rank].copy()
+    mesh.add_halo(mine, 2)
+    owned = mine[below:-above, below:-above, below:-above][x]
+    differences.append(abs(owned - total[x]).max(initial=0))
+    mesh.fill_halo(mine, 2)
+    differences.append(abs(mine - total[images]).max())
+say(max(differences))
+"""
+
+
+def test_slab_mesh_is_one_periodic_mesh(tmp_path):
+    said, done = run_ranks(SLABS, 4, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert max(said) < 1e-12
