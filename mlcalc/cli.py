@@ -175,7 +175,35 @@ def run_md(args) -> None:
     print("continue: the same command with a larger --steps, and --restart")
 
 
+def add_train(sub) -> None:
+    from .train.commands import add_train_arguments
+
+    sub.epilog = """Begin with: mlcalc train --template DATA.xyz -o options.yaml
+Every option is explained in the template and in the documentation (training)."""
+    add_train_arguments(sub)
+
+
+def run_train(args) -> int:
+    from .train.commands import run_train
+
+    return run_train(args)
+
+
+def add_eval(sub) -> None:
+    from .train.commands import add_eval_arguments
+
+    add_eval_arguments(sub)
+
+
+def run_eval(args) -> int:
+    from .train.commands import run_eval
+
+    return run_eval(args)
+
+
 COMMANDS = {
+    "train": Command("From a data set to a model, with a report of its errors.", add_train, run_train),
+    "eval": Command("The errors of a model on labelled structures, as a report and as predictions.", add_eval, run_eval),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
