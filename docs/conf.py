@@ -19,5 +19,5 @@ html_theme_options = {
     "sidebar_width": "240px",
     "fixed_sidebar": True,
 }
-html_static_path = ["pictures"]
+
 highlight_language = "none"

@@ -203,7 +203,9 @@ def run_eval(args) -> int:
 
 COMMANDS = {
     "train": Command("From a data set to a model, with a report of its errors.", add_train, run_train),
-    "eval": Command("The errors of a model on labelled structures, as a report and as predictions.", add_eval, run_eval),
+    "eval": Command(
+        "The errors of a model on labelled structures, as a report and as predictions.", add_eval, run_eval
+    ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
