@@ -58,6 +58,11 @@ cdef extern from "core/far_field.hpp" namespace "mlcalc" nogil:
         double k_cutoff
         size_t memory_limit
 
+cdef extern from "core/smeared_power.hpp" namespace "mlcalc" nogil:
+    cppclass SmearedPower:
+        SmearedPower(int exponent, double smearing) except +
+        void evaluate(double k, double& value, double& derivative)
+
 cdef extern from "core/model.hpp" namespace "mlcalc" nogil:
     cppclass Term:
         string name
@@ -424,3 +429,18 @@ def check_model(const unsigned char[::1] model not None, str source="<memory>"):
 def checksum(bytes json, bytes tensors):
     """The checksum of a model file: FNV-1a over the description and the tensor bytes."""
     return model_checksum(<const char*> json, len(json), <const char*> tensors, len(tensors)).decode()
+
+
+def smeared_power_transform(int exponent, double smearing, k):
+    """Fourier transform of the smeared 1/r^p and its derivative at the wave numbers ``k`` > 0 (1/Angstrom).
+
+    Raises ValueError unless 0 <= exponent <= 12 and smearing > 0.
+    """
+    cdef unique_ptr[SmearedPower] power = make_unique[SmearedPower](exponent, smearing)
+    cdef double[::1] k_ = np.ascontiguousarray(k, dtype=np.float64).ravel()
+    out = np.empty((2, k_.shape[0]))
+    cdef double[:, ::1] out_ = out
+    cdef Py_ssize_t i
+    for i in range(k_.shape[0]):
+        power.get().evaluate(k_[i], out_[0, i], out_[1, i])
+    return out.reshape((2, *np.shape(k)))

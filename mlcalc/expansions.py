@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlcalc import radial
+from mlcalc import radial, radial_potential
 
 
 def require(condition, message):
@@ -342,4 +342,4 @@ class PotentialExpansion:
 
     def tables(self, species):
         """The tensors of this expansion; docs/file-format.md lists them."""
-        return radial.potential_tables(self, species) if self._tables is None else self._tables
+        return radial_potential.potential_tables(self, species) if self._tables is None else self._tables

@@ -68,14 +68,21 @@ def gto_basis(n_max, radius):
     inverse = 1 / (2 * sigma**2)
     power = (3 + n[:, None] + n) / Extended(2)
     overlap = norm[:, None] * norm * gammas[n[:, None] + n] / 2 * (inverse[:, None] + inverse) ** -power
+    root = inverse_root(overlap, f"n_max = {n_max}")
+    return sigma, root * norm
+
+
+def inverse_root(overlap, what):
+    """overlap**(-1/2) in extended precision. Raises ValueError if the functions are linearly dependent."""
+    n = len(overlap)
     eigenvalues, vectors = np.linalg.eigh(overlap.astype(float))
     if eigenvalues[0] < 1e-9:
-        raise ValueError(f"n_max = {n_max} is too many GTO radial functions to orthonormalize accurately")
+        raise ValueError(f"{what} makes radial functions too nearly linearly dependent to orthonormalize accurately")
     root = ((vectors / np.sqrt(eigenvalues)) @ vectors.T).astype(Extended)
     for _ in range(3):  # Newton steps towards overlap**(-1/2)
-        root = root @ (3 * np.eye(n_max) - root @ overlap @ root) / 2
+        root = root @ (3 * np.eye(n) - root @ overlap @ root) / 2
         root = (root + root.T) / 2
-    return sigma, root * norm
+    return root
 
 
 def gto_functions(n_max, radius, r):

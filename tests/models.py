@@ -139,7 +139,7 @@ FAR_FIELDS = {
     "kernel far committee": lambda: kernel_model([RHO, V], [POWER + MULTI_SCALE], 46, zeta=2, n_members=3),
 }
 _BUILDERS = {**SHORT_RANGED, **FAR_FIELDS}
-EVERY_KIND_OF_MODEL = list(SHORT_RANGED)
+EVERY_KIND_OF_MODEL = list(_BUILDERS)
 SHORT_RANGED, FAR_FIELDS = list(SHORT_RANGED), list(FAR_FIELDS)
 
 

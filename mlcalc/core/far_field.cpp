@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "far_field.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "free.hpp"
+#include "ksum.hpp"
+#include "lattice.hpp"
+#include "mesh_plan.hpp"
+
+namespace mlcalc {
+namespace {
+
+/// Chooses an evaluator and keeps it, with its integers, for as long as it fits.
+class AdaptiveFarField : public FarField {
+public:
+    AdaptiveFarField(const PotentialDescription& description, const FarFieldOptions& options,
+                     Communicator& communicator, MeshBackendFactory& factory)
+        : description_(description), options_(options), communicator_(&communicator), factory_(&factory) {
+        if (!(options.accuracy >= 1e-12 && options.accuracy <= 0.1)) {
+            throw std::invalid_argument("the accuracy of the far field must be from 1e-12 to 0.1, got " +
+                                        std::to_string(options.accuracy));
+        }
+    }
+    void compute(const Atoms& atoms, double* v) override {
+        fit(atoms);
+        chosen_->compute(atoms, v);
+    }
+    void backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override {
+        chosen_->backward(atoms, v_adj, gradient, strain, atom_strain);
+    }
+    void jacobian(const Atoms& atoms, double* jacobian, double* strain) override {
+        fit(atoms);
+        chosen_->jacobian(atoms, jacobian, strain);
+    }
+    std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
+
+    void fit(const Atoms& atoms) {
+        std::vector<double> counts = species_counts(atoms);
+        if (chosen_ && counts == counts_ && atoms.pbc == pbc_ && cell_fits(atoms.cell)) return;
+        chosen_ = choose(atoms, counts);
+        counts_ = std::move(counts);
+        pbc_ = atoms.pbc;
+        lattice_ = Lattice(atoms.cell);
+    }
+
+private:
+    std::vector<double> species_counts(const Atoms& atoms) const {
+        std::vector<double> counts(static_cast<std::size_t>(description_.n_species), 0.0);
+        for (int i = 0; i < atoms.n_local; ++i) {
+            if (atoms.species[i] >= 0) counts[static_cast<std::size_t>(atoms.species[i])] += 1.0;
+        }
+        communicator_->sum(counts.data(), counts.size());
+        return counts;
+    }
+
+    bool cell_fits(const Mat3& cell) const {
+        if (!pbc_[0]) return true;
+        const Lattice now(cell);
+        if (!now.valid()) return false;
+        for (int a = 0; a < 3; ++a) {
+            if (std::abs(now.length(a) / lattice_.length(a) - 1.0) > 0.1) return false;
+            if (std::abs(now.height(a) / lattice_.height(a) - 1.0) > 0.1) return false;
+        }
+        return true;
+    }
+
+    std::unique_ptr<FarField> choose(const Atoms& atoms, const std::vector<double>& counts) const {
+        const int n_periodic = atoms.pbc[0] + atoms.pbc[1] + atoms.pbc[2];
+        if (n_periodic == 1 || n_periodic == 2) {
+            throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
+                                        (n_periodic == 2 ? "slab" : "wire") +
+                                        "; give it vacuum and make every direction periodic, or make none periodic");
+        }
+        if (n_periodic == 0) {
+            if (options_.method == FarFieldMethod::ksum || options_.method == FarFieldMethod::mesh) {
+                throw std::invalid_argument(
+                    "k-sum and mesh need three periodic directions, got none; use auto or free");
+            }
+            return std::make_unique<FreeSum>(description_, *communicator_);
+        }
+        if (options_.method == FarFieldMethod::free) {
+            throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
+        }
+        if (!Lattice(atoms.cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
+        double n_atoms = 0.0;
+        for (double count : counts) n_atoms += count;
+        return make_periodic(description_, options_, atoms.cell, n_atoms, *communicator_, *factory_);
+    }
+
+    PotentialDescription description_;
+    FarFieldOptions options_;
+    Communicator* communicator_;
+    MeshBackendFactory* factory_;
+    std::unique_ptr<FarField> chosen_;
+    std::vector<double> counts_;
+    std::array<bool, 3> pbc_{};
+    Lattice lattice_;
+};
+
+}  // namespace
+
+std::unique_ptr<FarField> make_far_field(const PotentialDescription& description, const FarFieldOptions& options,
+                                         const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {
+    auto field = std::make_unique<AdaptiveFarField>(description, options, communicator, factory);
+    field->fit(atoms);
+    return field;
+}
+
+}  // namespace mlcalc
