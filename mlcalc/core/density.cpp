@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "density.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "instruction_set.hpp"
 
 namespace mlcalc {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
+constexpr int max_l = 20;
 
 [[noreturn]] void refuse(const DensityDescription& d, const std::string& what) {
     throw std::invalid_argument("expansion '" + d.name + "': " + what);
@@ -22,6 +27,8 @@ void check(const DensityDescription& d) {
         refuse(d, "cutoff must be positive, got " + std::to_string(d.cutoff));
     if (!(d.smoothing_width >= 0 && d.smoothing_width <= d.cutoff))
         refuse(d, "the smoothing width must be from 0 to the cutoff, got " + std::to_string(d.smoothing_width));
+    if (d.l_max > max_l)
+        refuse(d, "l_max must be at most " + std::to_string(max_l) + ", got " + std::to_string(d.l_max));
     if (d.n_species < 1) refuse(d, "there must be at least one species, got " + std::to_string(d.n_species));
     const auto n_functions = static_cast<std::size_t>(d.n_max) * static_cast<std::size_t>(d.l_max + 1);
     if (d.radial.n_functions != n_functions || d.radial.n_knots < 2 ||
@@ -34,138 +41,232 @@ void check(const DensityDescription& d) {
         refuse(d, "the mixing matrix must have one column per species");
 }
 
-/// Shifted cosine: 1 up to cutoff - width, 0 with zero slope at the cutoff [Behler & Parrinello, PRL 98, 146401
-/// (2007)].
-void cutoff_function(const DensityDescription& d, double r, double& value, double& slope) {
-    value = 1.0;
-    slope = 0.0;
-    const double x = r - d.cutoff + d.smoothing_width;
-    if (d.smoothing_width == 0.0 || x <= 0.0) return;
-    const double angle = pi * x / d.smoothing_width;
-    value = 0.5 * (1.0 + std::cos(angle));
-    slope = -0.5 * pi / d.smoothing_width * std::sin(angle);
+constexpr double closest2 = 1e-12;  // Angstrom^2
+
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
+
+int padded(int n) {
+    return (n + 7) / 8 * 8;
+}
+
+void grow(AlignedVector<double>& v, std::size_t n) {
+    if (v.size() < n) v.resize(n);
+}
+
+[[noreturn]] void refuse_pair(int i, int j, double r2) {
+    if (!std::isfinite(r2)) throw std::invalid_argument("the positions must be finite numbers");
+    throw std::invalid_argument("atoms " + std::to_string(i) + " and " + std::to_string(j) + " are at the same place");
+}
+
+const DensityKernels& density_kernels() {
+#if defined(__x86_64__)
+    switch (selected_instruction_set()) {
+        case InstructionSet::avx512:
+            return density_kernels_avx512;
+        case InstructionSet::avx2:
+            return density_kernels_avx2;
+        case InstructionSet::baseline:
+            break;
+    }
+#endif
+    return density_kernels_baseline;
+}
+
+std::size_t legendre_size(int l_max) {
+    return size((l_max + 1) * (l_max + 2) / 2 + 2 * (l_max + 1));
+}
+
+/// Coefficients of the recurrence in l of normalised associated Legendre functions divided by sin^m, without the
+/// Condon-Shortley phase and with sqrt(2) for m > 0: q_lm = a z q_{l-1,m} - b q_{l-2,m}; the third is (dq_lm/dz) /
+/// q_{l,m+1}. In place of a, (m, m) holds q_mm.
+std::vector<double> harmonics_recurrence(int l_max) {
+    std::vector<double> out;
+    double sectoral = std::sqrt(0.25 / pi);
+    for (int l = 0; l <= l_max; ++l) {
+        for (int m = 0; m <= l; ++m) {
+            const double n = l * l - m * m;
+            const double a = l > m ? std::sqrt((4.0 * l * l - 1) / n) : 0.0;
+            const double b =
+                l > m + 1 ? std::sqrt((2.0 * l + 1) / (2.0 * l - 3) * ((l - 1.0) * (l - 1) - m * m) / n) : 0.0;
+            if (l == m && m > 0) sectoral *= std::sqrt((2.0 * m + 1) / (2.0 * m) * (m == 1 ? 2 : 1));
+            out.push_back(l == m ? sectoral : a);
+            out.push_back(b);
+            out.push_back(std::sqrt((l + m + 1.0) * (l - m) / (m == 0 ? 2 : 1)));
+        }
+    }
+    return out;
 }
 
 }  // namespace
 
 DensityExpansion::DensityExpansion(DensityDescription description)
-    : description_((check(description), std::move(description))), harmonics_(description_.l_max) {
+    : description_((check(description), std::move(description))), kernels_(&density_kernels()) {
     const DensityDescription& d = description_;
-    const auto n_species = static_cast<std::size_t>(d.n_species);
-    mixing_ = d.mixing;
-    if (mixing_.empty()) {
-        mixing_.assign(n_species * n_species, 0.0);
-        for (std::size_t a = 0; a < n_species; ++a) mixing_[a * (n_species + 1)] = 1.0;
-    }
-    shape_ = {static_cast<int>(mixing_.size() / n_species), d.n_max, d.l_max};
+    const int n_channels = d.mixing.empty() ? d.n_species : static_cast<int>(d.mixing.size()) / d.n_species;
+    shape_ = {n_channels, d.n_max, d.l_max};
+    const std::size_t n_functions = d.radial.n_functions, row = size(padded(static_cast<int>(n_functions)));
+    table_.assign(3 * d.radial.n_knots * row, 0.0);
+    for (std::size_t k = 0; k < 3 * d.radial.n_knots; ++k)
+        std::copy_n(d.radial.data.data() + k * n_functions, n_functions, table_.data() + k * row);
+    recurrence_ = harmonics_recurrence(d.l_max);
     for (int n = 0; n < d.n_max; ++n)
-        center_.push_back(d.center_atom_weight * d.radial.data[static_cast<std::size_t>(n)] / std::sqrt(4 * pi));
+        center_.push_back(d.center_atom_weight * d.radial.data[size(n)] / std::sqrt(4 * pi));
 }
 
-void DensityExpansion::compute(const Atoms& atoms, const NeighborList& list, int begin, int end, double* c,
-                               Workspace& w) const {
+DensityPlan DensityExpansion::plan() const {
     const DensityDescription& d = description_;
-    const int n_lm = shape_.n_lm(), n_max = d.n_max, stride = shape_.stride(), n_functions = n_max * (d.l_max + 1);
-    w.pair.clear();
-    w.first.assign(1, 0);
+    const int n_functions = d.n_max * (d.l_max + 1);
+    return {d.n_max,     d.l_max,  n_functions,       padded(n_functions), static_cast<int>(d.radial.n_knots),
+            d.radial.dx, d.cutoff, d.smoothing_width, table_.data(),       recurrence_.data()};
+}
+
+/// Sorts the pairs of a block into groups and fills their geometry.
+void DensityExpansion::collect(const Atoms& atoms, const NeighborList& list, int begin, int end, Workspace& w) const {
+    const double cutoff2 = description_.cutoff * description_.cutoff;
+    w.groups.clear();
+    w.pairs.clear();
     for (int i = begin; i < end; ++i) {
+        if (atoms.species[i] < 0) continue;
+        w.accepted.clear();
         for (int p = list.first[i]; p < list.first[i + 1]; ++p) {
             const Vec3& r = list.r_ij[p];
             const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-            if (!std::isfinite(r2)) throw std::invalid_argument("the positions must be finite numbers");
-            if (r2 < 1e-12)
-                throw std::invalid_argument("atoms " + std::to_string(i) + " and " + std::to_string(list.j[p]) +
-                                            " are at the same place");
-            if (r2 < d.cutoff * d.cutoff && atoms.species[list.j[p]] >= 0) w.pair.push_back(p);
+            if (r2 > closest2 && r2 < cutoff2) {
+                if (atoms.species[list.j[p]] >= 0) w.accepted.push_back(p);
+            } else if (!(r2 >= cutoff2 && r2 <= std::numeric_limits<double>::max())) {
+                refuse_pair(i, list.j[p], r2);
+            }
         }
-        w.first.push_back(static_cast<int>(w.pair.size()));
-    }
-    w.radial.resize(w.pair.size() * static_cast<std::size_t>(n_functions));
-    w.slope.resize(w.radial.size());
-    w.y.resize(w.pair.size() * static_cast<std::size_t>(n_lm));
-    w.gradient.resize(3 * w.y.size());
-    std::fill(c, c + shape_.size() * static_cast<std::size_t>(end - begin), 0.0);
-    for (int i = begin; i < end; ++i) {
-        double* ci = c + shape_.size() * static_cast<std::size_t>(i - begin);
-        const int own = atoms.species[i];
-        if (own < 0) continue;
-        for (int J = 0; J < shape_.n_channels; ++J)
-            for (int n = 0; n < n_max; ++n)
-                ci[J * n_max + n] +=
-                    mixing_[static_cast<std::size_t>(J * d.n_species + own)] * center_[static_cast<std::size_t>(n)];
-        for (int k = w.first[static_cast<std::size_t>(i - begin)]; k < w.first[static_cast<std::size_t>(i - begin) + 1];
-             ++k) {
-            const int p = w.pair[static_cast<std::size_t>(k)];
-            const Vec3& r = list.r_ij[p];
-            const double length = std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]);
-            double* radial = w.radial.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_functions);
-            double* slope = w.slope.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_functions);
-            double* y = w.y.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_lm);
-            harmonics_.evaluate({r[0] / length, r[1] / length, r[2] / length}, y,
-                                w.gradient.data() + 3 * (y - w.y.data()));
-            d.radial.evaluate(length, radial, slope);
-            double f, df;
-            cutoff_function(d, length, f, df);
-            for (int k2 = 0; k2 < n_functions; ++k2) {
-                slope[k2] = f * slope[k2] + df * radial[k2];
-                radial[k2] *= f;
-            }
-            for (int J = 0; J < shape_.n_channels; ++J) {
-                const double u = mixing_[static_cast<std::size_t>(J * d.n_species + atoms.species[list.j[p]])];
-                if (u == 0.0) continue;
-                for (int l = 0; l <= d.l_max; ++l)
-                    for (int lm = l * l; lm < (l + 1) * (l + 1); ++lm)
-                        for (int n = 0; n < n_max; ++n)
-                            ci[lm * stride + J * n_max + n] += u * y[lm] * radial[l * n_max + n];
-            }
+        if (description_.n_species == 1) {
+            add_group(list, i, 0, w.accepted, w);
+            continue;
+        }
+        for (int a = 0; a < description_.n_species; ++a) {
+            w.order.clear();
+            for (const int p : w.accepted)
+                if (atoms.species[list.j[p]] == a) w.order.push_back(p);
+            add_group(list, i, a, w.order, w);
         }
     }
 }
 
-void DensityExpansion::backward(const Atoms& atoms, const NeighborList& list, int begin, int end, const double* c_adj,
+void DensityExpansion::add_group(const NeighborList& list, int center, int species, const std::vector<int>& pairs,
+                                 Workspace& w) const {
+    if (pairs.empty()) return;
+    const std::size_t lanes = size(kernels_->lanes), n = pairs.size(), n_chunks = (n + lanes - 1) / lanes;
+    const std::size_t first = w.pairs.size();
+    w.groups.push_back({center, species, static_cast<int>(first / lanes), static_cast<int>(n_chunks)});
+    w.pairs.insert(w.pairs.end(), pairs.begin(), pairs.end());
+    w.pairs.resize(first + n_chunks * lanes, -1);
+    grow(w.geometry, 5 * w.pairs.size());
+    for (std::size_t k = 0; k < n_chunks * lanes; ++k) {
+        const Vec3 r = k < n ? list.r_ij[pairs[k]] : Vec3{0.0, 0.0, description_.cutoff};
+        const double distance = std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]), inverse = 1.0 / distance;
+        double* geometry = w.geometry.data() + 5 * (first + k / lanes * lanes) + k % lanes;
+        geometry[0] = r[0] * inverse;
+        geometry[lanes] = r[1] * inverse;
+        geometry[2 * lanes] = r[2] * inverse;
+        geometry[3 * lanes] = distance;
+        geometry[4 * lanes] = k < n ? 1.0 : 0.0;
+    }
+}
+
+void DensityExpansion::reserve(Workspace& w, bool gradients) const {
+    const std::size_t lanes = size(kernels_->lanes), row = size(padded(shape_.n_max * (shape_.l_max + 1)));
+    int n_chunks = 1;
+    for (const Workspace::Group& group : w.groups) n_chunks = std::max(n_chunks, group.n_chunks);
+    const std::size_t widest = size(n_chunks) * lanes, kept = gradients ? w.pairs.size() : 0;
+    grow(w.radial, kept * row);
+    grow(w.slope, kept * row);
+    grow(w.legendre, std::max(kept, lanes) * legendre_size(shape_.l_max));
+    grow(w.values, widest * (row + 8));
+    grow(w.slopes, lanes * row);
+    grow(w.harmonics, widest * size(shape_.n_lm()));
+    grow(w.sums, size(shape_.n_lm() * padded(shape_.n_max)));
+    grow(w.forces, 3 * widest);
+}
+
+DensityGroup DensityExpansion::view(const Workspace::Group& group, Workspace& w, bool gradients) const {
+    const std::size_t first = size(group.chunk) * size(kernels_->lanes), kept = gradients ? first : 0;
+    const std::size_t row = size(padded(shape_.n_max * (shape_.l_max + 1)));
+    return {group.n_chunks, w.geometry.data() + 5 * first, w.radial.data() + kept * row, w.slope.data() + kept * row,
+            w.legendre.data() + kept * legendre_size(shape_.l_max)};
+}
+
+void DensityExpansion::add_center(int species, double* c) const {
+    if (species < 0) return;
+    if (description_.mixing.empty()) {
+        for (int n = 0; n < shape_.n_max; ++n) c[species * shape_.n_max + n] += center_[size(n)];
+        return;
+    }
+    for (int channel = 0; channel < shape_.n_channels; ++channel)
+        for (int n = 0; n < shape_.n_max; ++n)
+            c[channel * shape_.n_max + n] += mixing(channel, species) * center_[size(n)];
+}
+
+/// c_J += u_Ja sums_a
+void DensityExpansion::add_channels(int species, const double* sums, double* c) const {
+    const int n_max = shape_.n_max, n_pad = padded(n_max), stride = shape_.stride();
+    const bool mixed = !description_.mixing.empty();
+    for (int channel = mixed ? 0 : species; channel < (mixed ? shape_.n_channels : species + 1); ++channel) {
+        const double u = mixed ? mixing(channel, species) : 1.0;
+        for (int lm = 0; lm < shape_.n_lm(); ++lm)
+            for (int n = 0; n < n_max; ++n) c[lm * stride + channel * n_max + n] += u * sums[lm * n_pad + n];
+    }
+}
+
+/// sums_adj_a = sum_J u_Ja c_adj_J
+void DensityExpansion::mix_adjoint(int species, const double* c_adj, double* sums_adj) const {
+    const int n_max = shape_.n_max, n_pad = padded(n_max), stride = shape_.stride();
+    std::fill(sums_adj, sums_adj + shape_.n_lm() * n_pad, 0.0);
+    for (int channel = 0; channel < shape_.n_channels; ++channel) {
+        const double u = mixing(channel, species);
+        for (int lm = 0; lm < shape_.n_lm(); ++lm)
+            for (int n = 0; n < n_max; ++n) sums_adj[lm * n_pad + n] += u * c_adj[lm * stride + channel * n_max + n];
+    }
+}
+
+void DensityExpansion::compute(const Atoms& atoms, const NeighborList& list, int begin, int end, double* c,
+                               Workspace& w, bool gradients) const {
+    collect(atoms, list, begin, end, w);
+    reserve(w, gradients);
+    std::fill(c, c + shape_.size() * size(end - begin), 0.0);
+    for (int i = begin; i < end; ++i) add_center(atoms.species[i], c + shape_.size() * size(i - begin));
+    const DensityScratch scratch{w.values.data(), w.slopes.data(), w.harmonics.data()};
+    for (const Workspace::Group& group : w.groups) {
+        kernels_->forward(plan(), view(group, w, gradients), scratch, gradients, w.sums.data());
+        add_channels(group.species, w.sums.data(), c + shape_.size() * size(group.center - begin));
+    }
+}
+
+void DensityExpansion::backward(const Atoms&, const NeighborList& list, int begin, int, const double* c_adj,
                                 Workspace& w, Vec3* gradient, Mat3& strain, Mat3* atom_strain) const {
-    const DensityDescription& d = description_;
-    const int n_lm = shape_.n_lm(), n_max = d.n_max, stride = shape_.stride(), n_functions = n_max * (d.l_max + 1);
-    for (int i = begin; i < end; ++i) {
-        const double* ci = c_adj + shape_.size() * static_cast<std::size_t>(i - begin);
-        if (atoms.species[i] < 0) continue;
-        for (int k = w.first[static_cast<std::size_t>(i - begin)]; k < w.first[static_cast<std::size_t>(i - begin) + 1];
-             ++k) {
-            const int p = w.pair[static_cast<std::size_t>(k)];
-            const int j = list.j[p];
-            const Vec3& r = list.r_ij[p];
-            const double length = std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]);
-            const Vec3 unit{r[0] / length, r[1] / length, r[2] / length};
-            const double* radial =
-                w.radial.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_functions);
-            const double* slope = w.slope.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_functions);
-            const double* y = w.y.data() + static_cast<std::size_t>(k) * static_cast<std::size_t>(n_lm);
-            const double* dy = w.gradient.data() + 3 * (y - w.y.data());
-            double along = 0.0;
-            Vec3 turn{};
-            for (int J = 0; J < shape_.n_channels; ++J) {
-                const double u = mixing_[static_cast<std::size_t>(J * d.n_species + atoms.species[j])];
-                if (u == 0.0) continue;
-                for (int l = 0; l <= d.l_max; ++l)
-                    for (int lm = l * l; lm < (l + 1) * (l + 1); ++lm) {
-                        double value = 0.0, derivative = 0.0;
-                        for (int n = 0; n < n_max; ++n) {
-                            value += u * ci[lm * stride + J * n_max + n] * radial[l * n_max + n];
-                            derivative += u * ci[lm * stride + J * n_max + n] * slope[l * n_max + n];
-                        }
-                        along += derivative * y[lm];
-                        for (int x = 0; x < 3; ++x) turn[static_cast<std::size_t>(x)] += value * dy[x * n_lm + lm];
-                    }
-            }
-            const double radial_part = turn[0] * unit[0] + turn[1] * unit[1] + turn[2] * unit[2];
-            for (std::size_t x = 0; x < 3; ++x) {
-                const double g = along * unit[x] + (turn[x] - radial_part * unit[x]) / length;
-                gradient[j][x] += g;
-                gradient[i][x] -= g;
-                for (std::size_t a = 0; a < 3; ++a) {
-                    strain[a][x] += r[a] * g;
-                    if (atom_strain) atom_strain[i][a][x] += r[a] * g;
-                }
+    const std::size_t lanes = size(kernels_->lanes);
+    for (const Workspace::Group& group : w.groups) {
+        const double* adjoint = c_adj + shape_.size() * size(group.center - begin);
+        int stride = shape_.stride();
+        if (description_.mixing.empty()) {
+            adjoint += group.species * shape_.n_max;
+        } else {
+            mix_adjoint(group.species, adjoint, w.sums.data());
+            adjoint = w.sums.data();
+            stride = padded(shape_.n_max);
+        }
+        double total[12] = {};
+        kernels_->backward(plan(), view(group, w, true), adjoint, stride, w.forces.data(), total);
+        const int* pairs = w.pairs.data() + size(group.chunk) * lanes;
+        for (std::size_t k = 0; k < size(group.n_chunks) * lanes && pairs[k] >= 0; ++k) {
+            const double* force = w.forces.data() + 3 * (k / lanes * lanes) + k % lanes;
+            Vec3& g = gradient[list.j[pairs[k]]];
+            for (std::size_t x = 0; x < 3; ++x) g[x] += force[x * lanes];
+        }
+        for (std::size_t x = 0; x < 3; ++x) {
+            gradient[group.center][x] -= total[x];
+            for (std::size_t a = 0; a < 3; ++a) {
+                strain[a][x] += total[3 + 3 * a + x];
+                if (atom_strain) atom_strain[group.center][a][x] += total[3 + 3 * a + x];
             }
         }
     }

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "aligned.hpp"
 #include "coefficients.hpp"
-#include "harmonics.hpp"
+#include "density_kernels.hpp"
 #include "spline.hpp"
 #include "types.hpp"
 
@@ -35,20 +36,27 @@ public:
     const DensityDescription& description() const { return description_; }
     CoefficientShape shape() const { return shape_; }
 
-    /// Radial functions, harmonics and their derivatives of a block of centres, kept for the adjoint sweep. Owned by
-    /// the caller (one per thread and expansion), grows to the largest block seen and is then reused: no allocation
-    /// per step.
+    /// Radial functions and harmonics of a block of centres, kept for the adjoint sweep. Owned by the caller (one per
+    /// thread and expansion), grows to the largest block seen and is then reused: no allocation per step.
     struct Workspace {
-        std::vector<int> pair;              ///< index into the neighbour list, grouped by centre
-        std::vector<int> first;             ///< (end - begin + 1) into `pair`
-        std::vector<double> radial, slope;  ///< (n_pairs, (l_max + 1) * n_max) f_c u I_nl and its derivative
-        std::vector<double> y, gradient;    ///< (n_pairs, n_lm), (n_pairs, 3, n_lm): of the unit vector
-        std::vector<double> channels;       ///< coefficients of one neighbour species, before mixing
+        struct Group {
+            int center, species;  ///< the neighbours of one species of one centre ..
+            int chunk, n_chunks;  ///< .. in these chunks of `lanes` pairs
+        };
+        std::vector<Group> groups;
+        std::vector<int> pairs;                           ///< index into the neighbour list, -1 fills a chunk up
+        std::vector<int> accepted, order;                 ///< pairs of one centre within the cutoff
+        AlignedVector<double> geometry;                   ///< see DensityGroup
+        AlignedVector<double> radial, slope, legendre;    ///< of all chunks, for the adjoint
+        AlignedVector<double> values, slopes, harmonics;  ///< of one group
+        AlignedVector<double> sums, forces;               ///< of one group
     };
 
     /// c[(i - begin) * shape().size() + ..] for the centres begin <= i < end. Pairs beyond the cutoff are skipped, as
-    /// are neighbours of species -1. Throws std::invalid_argument for coincident atoms and non-finite distances.
-    void compute(const Atoms&, const NeighborList&, int begin, int end, double* c, Workspace&) const;
+    /// are neighbours of species -1. Without `gradients` nothing is kept for `backward`, which is faster. Throws
+    /// std::invalid_argument for coincident atoms and non-finite distances.
+    void compute(const Atoms&, const NeighborList&, int begin, int end, double* c, Workspace&,
+                 bool gradients = true) const;
 
     /// c_adj = dE/dc of the same block: adds dE/dr to `gradient` (n_all), dE/d eps to `strain` and, if
     /// not null, the strain derivative of each centre's energy to atom_strain[i]. Must follow `compute` with the same
@@ -65,11 +73,24 @@ public:
     }
 
 private:
+    void collect(const Atoms&, const NeighborList&, int begin, int end, Workspace&) const;
+    void add_group(const NeighborList&, int center, int species, const std::vector<int>& pairs, Workspace&) const;
+    void reserve(Workspace&, bool gradients) const;
+    DensityGroup view(const Workspace::Group&, Workspace&, bool gradients) const;
+    void add_center(int species, double* c) const;
+    void add_channels(int species, const double* sums, double* c) const;
+    void mix_adjoint(int species, const double* c_adj, double* sums_adj) const;
+    double mixing(int channel, int species) const {
+        return description_.mixing[static_cast<std::size_t>(channel * description_.n_species + species)];
+    }
+
     DensityDescription description_;
     CoefficientShape shape_;
-    Harmonics harmonics_;
-    std::vector<double> mixing_;  ///< (n_channels, n_species), the identity if the description has none
-    std::vector<double> center_;  ///< (n_max) what the centre atom adds to l = 0 of its own species
+    AlignedVector<double> table_;     ///< rows of the radial table, padded
+    std::vector<double> recurrence_;  ///< of the harmonics, see DensityPlan
+    std::vector<double> center_;      ///< (n_max) what the centre atom adds to l = 0 of its own species
+    const DensityKernels* kernels_;
+    DensityPlan plan() const;
 };
 
 }  // namespace mlcalc

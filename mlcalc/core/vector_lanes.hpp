@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// SIMD vectors of MLCALC_LANES doubles, for sources that are compiled once per instruction set. Everything has
+/// internal linkage and nothing of the standard library is included: an inline function compiled here for AVX-512 must
+/// never be the one that the linker picks for an old CPU.
+#pragma once
+
+#ifndef MLCALC_LANES
+#error "define MLCALC_LANES as 2, 4 or 8 before including vector_lanes.hpp"
+#endif
+
+namespace {
+
+constexpr int lanes = MLCALC_LANES;
+typedef double Lanes __attribute__((vector_size(8 * MLCALC_LANES), may_alias));
+typedef double UnalignedLanes __attribute__((vector_size(8 * MLCALC_LANES), may_alias, aligned(8)));
+
+inline Lanes load(const double* p) {
+    return *reinterpret_cast<const Lanes*>(p);
+}
+inline Lanes load_unaligned(const double* p) {
+    return *reinterpret_cast<const UnalignedLanes*>(p);
+}
+inline void store(double* p, Lanes v) {
+    *reinterpret_cast<Lanes*>(p) = v;
+}
+inline Lanes broadcast(double x) {
+    return x - Lanes{};
+}
+
+inline double sum_of_lanes(Lanes v) {
+    double sum = 0.0;
+    for (int k = 0; k < lanes; ++k) sum += v[k];
+    return sum;
+}
+
+/// n sums in n registers. A recursive structure because the compiler keeps an array of vectors in memory.
+template <int n>
+struct Sums {
+    Lanes first = {};
+    Sums<n - 1> rest;
+
+    /// sum[k] += factors[k * stride] * v
+    __attribute__((always_inline)) void add(const double* factors, long stride, Lanes v) {
+        first += broadcast(*factors) * v;
+        rest.add(factors + stride, stride, v);
+    }
+    __attribute__((always_inline)) void write(double* p, long stride) const {
+        store(p, first);
+        rest.write(p + stride, stride);
+    }
+};
+template <>
+struct Sums<0> {
+    void add(const double*, long, Lanes) {}
+    void write(double*, long) const {}
+};
+
+/// rows[i][j] <- rows[j][i], exchanging blocks of 1, 2 and 4.
+inline void transpose(Lanes* rows) {
+#if MLCALC_LANES == 2
+    const Lanes a = rows[0], b = rows[1];
+    rows[0] = __builtin_shufflevector(a, b, 0, 2);
+    rows[1] = __builtin_shufflevector(a, b, 1, 3);
+#elif MLCALC_LANES == 4
+    for (int i = 0; i < 4; i += 2) {
+        const Lanes a = rows[i], b = rows[i + 1];
+        rows[i] = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+        rows[i + 1] = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+    }
+    for (int i = 0; i < 2; ++i) {
+        const Lanes a = rows[i], b = rows[i + 2];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    }
+#else
+    for (int i = 0; i < 8; i += 2) {
+        const Lanes a = rows[i], b = rows[i + 1];
+        rows[i] = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+        rows[i + 1] = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int i = 0; i < 8; i += (i & 1) ? 3 : 1) {
+        const Lanes a = rows[i], b = rows[i + 2];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (int i = 0; i < 4; ++i) {
+        const Lanes a = rows[i], b = rows[i + 4];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+        rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#endif
+}
+
+}  // namespace
