@@ -102,7 +102,9 @@ std::vector<double> harmonics_recurrence(int l_max) {
 }  // namespace
 
 DensityExpansion::DensityExpansion(DensityDescription description)
-    : description_((check(description), std::move(description))), kernels_(&density_kernels()) {
+    : description_((check(description), std::move(description))),
+      harmonics_(description_.l_max),
+      kernels_(&density_kernels()) {
     const DensityDescription& d = description_;
     const int n_channels = d.mixing.empty() ? d.n_species : static_cast<int>(d.mixing.size()) / d.n_species;
     shape_ = {n_channels, d.n_max, d.l_max};
@@ -270,39 +272,6 @@ void DensityExpansion::backward(const Atoms&, const NeighborList& list, int begi
             }
         }
     }
-}
-
-bool DensityExpansion::pair_derivative(const Vec3& r, std::vector<double>& derivative) const {
-    const DensityDescription& d = description_;
-    const double length = std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]);
-    if (length >= d.cutoff) return false;
-    const std::size_t n_lm = static_cast<std::size_t>(shape_.n_lm());
-    const std::size_t n_max = static_cast<std::size_t>(d.n_max);
-    const std::size_t n_functions = n_max * static_cast<std::size_t>(d.l_max + 1);
-    derivative.resize(3 * n_lm * n_max + 2 * n_functions + 4 * n_lm);
-    double* radial = derivative.data() + 3 * n_lm * n_max;
-    double* slope = radial + n_functions;
-    double* y = slope + n_functions;
-    double* dy = y + n_lm;
-    const Vec3 unit{r[0] / length, r[1] / length, r[2] / length};
-    harmonics_.evaluate(unit, y, dy);
-    d.radial.evaluate(length, radial, slope);
-    double f, df;
-    cutoff_function(d, length, f, df);
-    for (int l = 0; l <= d.l_max; ++l) {
-        for (std::size_t lm = static_cast<std::size_t>(l * l); lm < static_cast<std::size_t>((l + 1) * (l + 1)); ++lm) {
-            const double turn = unit[0] * dy[lm] + unit[1] * dy[n_lm + lm] + unit[2] * dy[2 * n_lm + lm];
-            for (std::size_t x = 0; x < 3; ++x) {
-                const double d_y = (dy[x * n_lm + lm] - turn * unit[x]) / length;
-                for (std::size_t n = 0; n < n_max; ++n) {
-                    const std::size_t k = static_cast<std::size_t>(l) * n_max + n;
-                    derivative[(x * n_lm + lm) * n_max + n] =
-                        (f * slope[k] + df * radial[k]) * unit[x] * y[lm] + f * radial[k] * d_y;
-                }
-            }
-        }
-    }
-    return true;
 }
 
 }  // namespace mlcalc

@@ -8,6 +8,7 @@
 #include "aligned.hpp"
 #include "coefficients.hpp"
 #include "density_kernels.hpp"
+#include "harmonics.hpp"
 #include "spline.hpp"
 #include "types.hpp"
 
@@ -69,7 +70,8 @@ public:
     /// writes nothing, beyond the cutoff.
     bool pair_derivative(const Vec3& r, std::vector<double>& derivative) const;
     double mixing(int channel, int species) const {
-        return mixing_[static_cast<std::size_t>(channel * description_.n_species + species)];
+        if (description_.mixing.empty()) return channel == species ? 1.0 : 0.0;
+        return description_.mixing[static_cast<std::size_t>(channel * description_.n_species + species)];
     }
 
 private:
@@ -80,12 +82,10 @@ private:
     void add_center(int species, double* c) const;
     void add_channels(int species, const double* sums, double* c) const;
     void mix_adjoint(int species, const double* c_adj, double* sums_adj) const;
-    double mixing(int channel, int species) const {
-        return description_.mixing[static_cast<std::size_t>(channel * description_.n_species + species)];
-    }
 
     DensityDescription description_;
     CoefficientShape shape_;
+    Harmonics harmonics_;
     AlignedVector<double> table_;     ///< rows of the radial table, padded
     std::vector<double> recurrence_;  ///< of the harmonics, see DensityPlan
     std::vector<double> center_;      ///< (n_max) what the centre atom adds to l = 0 of its own species
