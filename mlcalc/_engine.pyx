@@ -419,6 +419,29 @@ cdef void* data(cnp.ndarray values):
     return cnp.PyArray_DATA(values)
 
 
+def pair_vectors(const double[:, ::1] positions not None, const double[:, ::1] shifts not None,
+                 const int[::1] shift not None, const int[::1] first not None, const int[::1] j not None,
+                 double[:, ::1] r_ij not None, int begin=0):
+    """Fills ``r_ij`` (n_pairs, 3) with positions[j] - positions[begin + i] + shifts[shift] for the pairs of each i."""
+    cdef int i, x, n_pairs = j.shape[0], n_centers = first.shape[0] - 1
+    cdef int n = positions.shape[0], n_shifts = shifts.shape[0]
+    cdef Py_ssize_t pair
+    if r_ij.shape[0] != n_pairs or shift.shape[0] != n_pairs or first[0] != 0 or first[n_centers] != n_pairs or not (
+            0 <= begin <= n - n_centers and positions.shape[1] == shifts.shape[1] == r_ij.shape[1] == 3):
+        raise ValueError("the arrays of pairs do not fit together")
+    cdef bint inside = True
+    with nogil:
+        for pair in range(n_pairs):
+            inside = inside and 0 <= j[pair] < n and 0 <= shift[pair] < n_shifts
+        if inside:
+            for i in range(n_centers):
+                for pair in range(first[i], first[i + 1]):
+                    for x in range(3):
+                        r_ij[pair, x] = positions[j[pair], x] - positions[begin + i, x] + shifts[shift[pair], x]
+    if not inside:
+        raise IndexError("a pair refers to an atom or a shift that there is not")
+
+
 def check_model(const unsigned char[::1] model not None, str source="<memory>"):
     """Raises RuntimeError with one sentence naming the file and the field if these bytes are not a valid model file."""
     cdef string name = source.encode()

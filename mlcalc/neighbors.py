@@ -8,11 +8,14 @@ Angstrom, with the periodic shift. This is the only module that knows a neighbor
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
 import vesin
 from ase.geometry import complete_cell
+
+from ._engine import pair_vectors
 
 BYTES_PER_PAIR = 96  # the library's own copy, the arrays made from it, and the vectors
 
@@ -114,28 +117,33 @@ class SkinNeighborList:
         first = np.searchsorted(pairs[:, 0], np.arange(begin, end + 1))
         mine = slice(first[0], first[-1])
         self.first = (first - first[0]).astype(np.int32)
-        self.j = pairs[mine, 1].astype(np.int32)
-        self._centers = np.repeat(np.arange(begin, end, dtype=np.int32), np.diff(self.first))
-        self._j_atom = self.j
+        self._j_atom = pairs[mine, 1].astype(np.int32)
+        self.j = self._j_atom
         if begin > 0:
             self.j = np.where(self._j_atom < begin, self._j_atom + (n_atoms - begin), self._j_atom - begin)
             self.j = self.j.astype(np.int32)
-        self._shifts = np.array(shifts[mine])
-        self._positions, self._cell, self._pbc, self._block = positions.copy(), cell, pbc, block
-        self._offset_cell = None
+        self._shift, self._shifts = _numbered(shifts[mine])
         self.r_ij = np.empty((len(self.j), 3))
+        self._positions, self._cell, self._pbc, self._block = positions.copy(), cell, pbc, block
         self._move(positions, cell)
 
     def _move(self, positions, cell):
         """The vectors for new positions and cell."""
-        if self._offset_cell is None or not np.array_equal(cell, self._offset_cell):
-            self._offsets = self._shifts @ cell
-            self._offset_cell = cell
-        if len(self.j) == 0:
-            return
-        np.take(positions, self._j_atom, axis=0, out=self.r_ij, mode="clip")
-        self.r_ij += self._offsets
-        self.r_ij -= np.take(positions, self._centers, axis=0, mode="clip")
+        begin = 0 if self._block is None else self._block[0]
+        pair_vectors(positions, self._shifts @ cell, self._shift, self.first, self._j_atom, self.r_ij, begin)
+
+
+def _numbered(shifts):
+    """The shift of each pair as a number, and the shifts (n, 3) that the numbers stand for."""
+    if len(shifts) == 0:
+        return np.zeros(0, dtype=np.int32), np.zeros((1, 3))
+    low = shifts.min(axis=0).astype(np.int64)
+    shape = [int(n) for n in shifts.max(axis=0) - low + 1]
+    if math.prod(shape) > 4096:  # atoms far from their cell
+        used, number = np.unique(shifts, axis=0, return_inverse=True)
+        return number.astype(np.int32).ravel(), used.astype(float)
+    number = (shifts - low) @ np.array([shape[1] * shape[2], shape[2], 1])
+    return number.astype(np.int32), np.indices(shape).reshape(3, -1).T + low.astype(float)
 
 
 def _longest_squared(vectors):

@@ -82,6 +82,13 @@ def same_as_new(neighbors, atoms):
     return found.shape == expected.shape and np.allclose(found, expected, atol=2e-6)
 
 
+def test_atoms_that_have_left_their_cell_by_far_have_the_same_pairs():
+    atoms = skewed()
+    expected = pairs_of(*full_neighbor_list(atoms, 4.1), 4.1)
+    atoms.positions += np.random.default_rng(1).integers(-9, 10, (5, 3)) * 1000 @ atoms.cell.array
+    np.testing.assert_allclose(pairs_of(*full_neighbor_list(atoms, 4.1), 4.1), expected, atol=2e-6)
+
+
 @pytest.mark.parametrize("wrap", [False, True])
 @pytest.mark.parametrize("system", ["skewed", "slab", "molecule", "wire"])
 def test_skin_list_holds_every_pair_of_a_random_walk(system, wrap):
