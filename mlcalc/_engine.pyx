@@ -63,6 +63,9 @@ cdef extern from "core/smeared_power.hpp" namespace "mlcalc" nogil:
         SmearedPower(int exponent, double smearing) except +
         void evaluate(double k, double& value, double& derivative)
 
+cdef extern from "core/instruction_set.hpp" namespace "mlcalc" nogil:
+    const char* c_instruction_set "mlcalc::instruction_set"() except +
+
 cdef extern from "core/model.hpp" namespace "mlcalc" nogil:
     cppclass Term:
         string name
@@ -467,3 +470,11 @@ def smeared_power_transform(int exponent, double smearing, k):
     for i in range(k_.shape[0]):
         power.get().evaluate(k_[i], out_[0, i], out_[1, i])
     return out.reshape((2, *np.shape(k)))
+
+
+def instruction_set():
+    """The instruction set of the kernels: ``baseline``, ``avx2`` or ``avx512``.
+
+    Raises RuntimeError if the environment variable MLCALC_INSTRUCTION_SET asks for what this CPU does not have.
+    """
+    return c_instruction_set().decode()
