@@ -3,6 +3,7 @@
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from mlcalc import _engine
 from mlcalc.expansions import DensityExpansion, PotentialExpansion
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
 _EXPANSIONS = {"density": DensityExpansion, "potential": PotentialExpansion}
 
@@ -34,9 +35,14 @@ class Invariant:
 
 @dataclass
 class Linear:
-    """E_i = w[Z_i] . p_i; weights (n_species, n_features), or (n_members, n_species, n_features) of a committee."""
+    """E_i = w[Z_i] . p_i; weights (n_species, n_features), or (n_members, n_species, n_features) of a committee.
+
+    ``leverage[Z]`` (n_rows, n_features), optional, is what the extrapolation measure |L p|^2 of an environment needs: L
+    with L^T L = (sum over the training set p p^T + regularization)^-1.
+    """
 
     weights: np.ndarray
+    leverage: dict[int, np.ndarray] | None = None
 
 
 @dataclass
@@ -175,6 +181,8 @@ class Model:
             if isinstance(term.regressor, Linear):
                 shape = (n_members, len(self.species), n_features)
                 tensors[f"terms.{term.name}.weights"] = _members(term.regressor.weights, shape, term.name)
+                for number, rows in (term.regressor.leverage or {}).items():
+                    tensors[f"terms.{term.name}.leverage.{number}"] = np.asarray(rows, dtype=float)
             elif isinstance(term.regressor, Kernel):
                 for number in self.species:
                     points = np.asarray(term.regressor.points.get(number, np.zeros((0, n_features))), dtype=float)
@@ -217,7 +225,7 @@ def _committee_to_json(committee):
 def _term_to_json(term):
     regressor = None
     if isinstance(term.regressor, Linear):
-        regressor = {"type": "linear"}
+        regressor = {"type": "linear", "leverage": term.regressor.leverage is not None}
     elif isinstance(term.regressor, Kernel):
         kernel = term.regressor
         regressor = {
@@ -248,13 +256,18 @@ def _term_from_json(entry, species, tensors):
         invariants.append(Invariant(**{**invariant, "selection": selection}))
     regressor = entry["regressor"]
     if regressor is not None:
-        settings = {key: value for key, value in regressor.items() if key != "type"}
+
+        def of_species(kind):
+            return {number: tensors[f"{prefix}{kind}.{number}"] for number in species}
+
+        settings = {key: value for key, value in regressor.items() if key not in ("type", "leverage")}
         if regressor["type"] == "linear":
-            regressor = Linear(tensors[prefix + "weights"])
+            # format version 1 had no leverage
+            regressor = Linear(
+                tensors[prefix + "weights"], of_species("leverage") if regressor.get("leverage") else None
+            )
         else:
-            points = {number: tensors[f"{prefix}points.{number}"] for number in species}
-            weights = {number: tensors[f"{prefix}weights.{number}"] for number in species}
-            regressor = Kernel(points, weights, **settings)
+            regressor = Kernel(of_species("points"), of_species("weights"), **settings)
     return Term(entry["name"], invariants, regressor)
 
 
@@ -301,7 +314,7 @@ def _unpack(contents):
 
 
 def _write_atomically(path, contents):
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(contents)

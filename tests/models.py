@@ -49,6 +49,8 @@ def linear_model(expansions, invariants, seed, *, scale=0.3, n_members=None, lev
         n = model.n_features(term)
         shape = (len(model.species), n) if n_members is None else (n_members, len(model.species), n)
         term.regressor = Linear(scale / np.sqrt(n) * rng.normal(size=shape))
+        if leverage:
+            term.regressor.leverage = {number: rng.normal(size=(n, n)) for number in model.species}
     return model
 
 
@@ -103,6 +105,7 @@ SHORT_RANGED = {
     "linear eigenstates": lambda: linear_model([EIGENSTATES], [RADIAL + POWER], 6),
     "linear mixed species": lambda: linear_model([MIXED], [POWER], 7),
     "linear selected": lambda: linear_model([RHO], [selected(POWER, [RHO], 8)], 8),
+    "linear leverage": lambda: linear_model([RHO], [RADIAL], 9, leverage=True),
     "linear committee": lambda: linear_model([RHO], [POWER], 9, n_members=4),
     "linear zbl": lambda: linear_model([RHO], [POWER], 10, zbl=Zbl(2.0, 3.5)),
     "kernel zeta 1": lambda: kernel_model([RHO], [POWER], 11, zeta=1),

@@ -14,7 +14,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t max_depth = 32;
-constexpr std::size_t max_values = 200000;
+constexpr std::size_t max_values = 50000;
 
 /// Follows the parser through a text; what is wrong with it is `fault`.
 struct Limits : nlohmann::json_sax<json> {

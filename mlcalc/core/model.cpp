@@ -14,7 +14,7 @@ namespace mlcalc {
 
 namespace {
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 // generous bounds for what any model needs; they keep every size far from overflow
 constexpr long long max_n = 64, max_l = 32, max_members = 1024, max_list = 64;
 constexpr double max_length = 1000.0;  // Angstrom
@@ -47,6 +47,7 @@ private:
 
     TensorFile& tensors_;
     Field document_;
+    long long version_ = format_version;
 };
 
 CoefficientShape shape_of(const ExpansionDescription& expansion) {
@@ -75,9 +76,9 @@ std::size_t full_size(const Invariant& invariant, const Model& model) {
 }
 
 void ModelReader::read(Model& model) {
-    const long long version = document_["format_version"].integer(1, std::numeric_limits<int>::max());
-    if (version > format_version) {
-        document_["format_version"].refuse("is " + std::to_string(version) + ", this mlcalc reads up to " +
+    version_ = document_["format_version"].integer(1, std::numeric_limits<int>::max());
+    if (version_ > format_version) {
+        document_["format_version"].refuse("is " + std::to_string(version_) + ", this mlcalc reads up to " +
                                            std::to_string(format_version) + "; a newer mlcalc is needed");
     }
     document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
@@ -334,11 +335,16 @@ std::vector<int> ModelReader::read_selection(const std::string& name, std::size_
 }
 
 LinearDescription ModelReader::read_linear(const Field& field, const Term& term, const Model& model) {
-    field.only({"type", "leverage"});
+    if (version_ == 1) {
+        field.only({"type"});
+    } else {
+        field.only({"type", "leverage"});
+    }
     const auto n_members = static_cast<std::size_t>(model.n_members);
     LinearDescription linear;
-    linear.weights = tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
-    if (!field.has("leverage") || !field["leverage"].boolean()) return linear;
+    linear.weights =
+        tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
+    if (version_ == 1 || !field["leverage"].boolean()) return linear;
     for (const int number : model.species) {
         const std::string name = "terms." + term.name + ".leverage." + std::to_string(number);
         linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], term.n_features}));

@@ -8,10 +8,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -406,8 +406,7 @@ struct Summary {
 
 /// Reads one mutant. Returns what is wrong with the way it was treated, or an empty string.
 std::string judge(const std::string& file, Summary& summary) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
+    const std::clock_t start = std::clock();
     const std::size_t before = allocated;
     peak = allocated;
     std::string message;
@@ -420,7 +419,7 @@ std::string judge(const std::string& file, Summary& summary) {
         return std::string("threw something else: ") + error.what();
     }
     const std::size_t used = peak - before;
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     summary.slowest = std::max(summary.slowest, seconds);
     summary.largest = std::max(summary.largest, used);
     const double ratio = static_cast<double>(used) / static_cast<double>(file.size() + 65536);
