@@ -23,6 +23,10 @@ const CoefficientShape& shape_of(int expansion, const std::vector<CoefficientSha
     return shapes[size(expansion)];
 }
 
+double* adjoint_at(double* const* c_adj, int e, std::size_t offset) {
+    return c_adj == nullptr || c_adj[e] == nullptr ? nullptr : c_adj[e] + offset;
+}
+
 }  // namespace
 
 InvariantKernel::InvariantKernel(Invariant invariant, const std::vector<CoefficientShape>& shapes)
@@ -125,10 +129,10 @@ double InvariantKernel::apply_matrices(const double* const* c, const double* g, 
     for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) {
         const double* a = c[invariant_.a] + size(l * l) * ld_a;
         const double* b = c[invariant_.b] + size(l * l) * ld_b;
-        double* a_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.a] + size(l * l) * ld_a;
-        double* b_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.b] + size(l * l) * ld_b;
+        double* a_adj = adjoint_at(c_adj, invariant_.a, size(l * l) * ld_a);
+        double* b_adj = adjoint_at(c_adj, invariant_.b, size(l * l) * ld_b);
         energy += multiply_dot(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, b_.stride(), b, ld_b, b_adj, ld_b);
-        if (!same() && c_adj != nullptr) {
+        if (!same() && a_adj != nullptr) {
             multiply_add(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, a_.stride(), a_adj, ld_a);
         }
     }
@@ -137,7 +141,7 @@ double InvariantKernel::apply_matrices(const double* const* c, const double* g, 
 
 double InvariantKernel::apply_weights(const double* const* c, const double* w, double* const* c_adj) const {
     const double* a = c[invariant_.a];
-    double* a_adj = c_adj == nullptr ? nullptr : c_adj[invariant_.a];
+    double* a_adj = adjoint_at(c_adj, invariant_.a, 0);
     double energy = 0.0;
     for (std::size_t k = 0; k < n_features_; ++k) {
         const std::size_t q = invariant_.selection.empty() ? k : size(invariant_.selection[k]);
@@ -159,6 +163,62 @@ void InvariantKernel::backward(const double* const* c, const double* p_adj, doub
     apply_matrices(c, g, g_t, c_adj);
 }
 
+/// h (n, n_q of the other expansion) are the products of the changed columns with the other factor; for e = b and
+/// b != a its transpose (n_q of a, n).
+void InvariantKernel::add_tangent(const double* h, std::size_t ld, int l, int e, int first, int n, double* full) const {
+    const std::size_t n_a = size(a_.n_q());
+    const std::size_t n_b = size(b_.n_q());
+    const double f = factor_[size(l)];
+    const std::size_t changed = size(n);
+    const std::size_t start = size(first);
+    if (!same()) {
+        full += size(l) * n_a * n_b;
+        const std::size_t q0 = e == invariant_.a ? start : 0, q1 = e == invariant_.a ? start + changed : n_a;
+        const std::size_t k0 = e == invariant_.a ? 0 : start, k1 = e == invariant_.a ? n_b : start + changed;
+        for (std::size_t q = q0; q < q1; ++q) {
+            for (std::size_t k = k0; k < k1; ++k) full[q * n_b + k] += f * h[(q - q0) * ld + k - k0];
+        }
+        return;
+    }
+    full += size(l) * n_a * (n_a + 1) / 2;
+    const auto row = [&](std::size_t q) { return full + q * n_a - q * (q + 1) / 2; };  // row(q)[k] is the pair q <= k
+    for (std::size_t q = start; q < start + changed; ++q) {
+        const double* hq = h + (q - start) * ld;
+        for (std::size_t k = 0; k < q; ++k) row(k)[q] += std::sqrt(2.0) * f * hq[k];
+        row(q)[q] += 2.0 * f * hq[q];
+        double* to = row(q);
+        for (std::size_t k = q + 1; k < n_a; ++k) to[k] += std::sqrt(2.0) * f * hq[k];
+    }
+}
+
+void InvariantKernel::tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n,
+                              double* dp, double* scratch) const {
+    if (e != invariant_.a && e != invariant_.b) return;
+    const bool select = !invariant_.selection.empty();
+    double* full = select ? scratch : dp;
+    double* h = scratch + n_full_;
+    if (select) std::fill(full, full + n_full_, 0.0);
+    if (invariant_.nu == 1) {
+        for (int q = 0; q < n; ++q) full[first + q] += factor_[0] * change[q];
+    } else {
+        const std::size_t ld_a = size(a_.stride()), ld_b = size(b_.stride());
+        for (int l = 0; l <= l_max_; ++l) {
+            const double* d = change + size(l * l) * ld;
+            if (e == invariant_.a) {
+                gram(2 * l + 1, d, ld, n, c[invariant_.b] + size(l * l) * ld_b, ld_b, b_.stride(), h, ld_b, false);
+                add_tangent(h, ld_b, l, e, first, n, full);
+            } else {
+                gram(2 * l + 1, c[invariant_.a] + size(l * l) * ld_a, ld_a, a_.n_q(), d, ld, (n + 7) / 8 * 8, h, ld,
+                     false);
+                add_tangent(h, ld, l, e, first, n, full);
+            }
+        }
+    }
+    if (select) {
+        for (std::size_t k = 0; k < n_features_; ++k) dp[k] += full[invariant_.selection[k]];
+    }
+}
+
 FeatureVector::FeatureVector(const std::vector<Invariant>& invariants, const std::vector<CoefficientShape>& shapes) {
     for (const Invariant& invariant : invariants) {
         kernels_.emplace_back(invariant, shapes);
@@ -178,6 +238,14 @@ void FeatureVector::backward(const double* const* c, const double* p_adj, double
     for (const InvariantKernel& kernel : kernels_) {
         kernel.backward(c, p_adj, c_adj, scratch);
         p_adj += kernel.n_features();
+    }
+}
+
+void FeatureVector::tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n,
+                            double* dp, double* scratch) const {
+    for (const InvariantKernel& kernel : kernels_) {
+        kernel.tangent(c, e, change, ld, first, n, dp, scratch);
+        dp += kernel.n_features();
     }
 }
 

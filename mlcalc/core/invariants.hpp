@@ -42,8 +42,13 @@ public:
     std::size_t scratch_size() const;
     /// p of one atom; c[e] points to its coefficients of expansion e.
     void compute(const double* const* c, double* p, double* scratch) const;
-    /// c_adj[e] += (dp/dc_e)^T p_adj
+    /// c_adj[e] += (dp/dc_e)^T p_adj; a null c_adj[e] is left out
     void backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const;
+
+    /// dp += (dp/dc_e) change, where only the columns first <= q < first + n of expansion e change, by
+    /// change[lm * ld + q - first]; its rows are padded to a multiple of 8 columns.
+    void tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n, double* dp,
+                 double* scratch) const;
 
     /// For nu = 2, the matrices G_l with dE/db_l = a_l G_l and dE/da_l = b_l G_l^T (rows m, columns q) for p_adj =
     /// dE/dp. For a product of an expansion with itself G_l is symmetric and dE/dc_l = c_l G_l is the whole derivative.
@@ -56,6 +61,8 @@ public:
     double apply_matrices(const double* const* c, const double* g, const double* g_t, double* const* c_adj) const;
 
 private:
+    void add_tangent(const double* h, std::size_t ld, int l, int e, int first, int n, double* full) const;
+
     Invariant invariant_;
     CoefficientShape a_, b_;
     int l_max_ = 0;
@@ -74,6 +81,8 @@ public:
     const std::vector<InvariantKernel>& kernels() const { return kernels_; }
     void compute(const double* const* c, double* p, double* scratch) const;
     void backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const;
+    void tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n, double* dp,
+                 double* scratch) const;
 
 private:
     std::vector<InvariantKernel> kernels_;

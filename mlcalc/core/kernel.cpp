@@ -66,6 +66,10 @@ KernelRegressor::KernelRegressor(const KernelDescription& description, FeatureVe
     }
 }
 
+double KernelRegressor::normalize(double* p) const {
+    return normalize_ ? normalize_row(p, features_.size(), epsilon_) : 1.0;
+}
+
 std::size_t KernelRegressor::gather(const CenterBlock& block, int species, RegressorWorkspace& work) const {
     work.centers.clear();
     for (int i = 0; i < block.n; ++i) {
@@ -80,7 +84,7 @@ std::size_t KernelRegressor::gather(const CenterBlock& block, int species, Regre
         double* p = &work.features[i * n_features];
         block.center(work.centers[i], work.c, work.c_adj);
         features_.compute(work.c.data(), p, work.scratch.data());
-        if (normalize_) work.norms[i] = normalize_row(p, n_features, epsilon_);
+        work.norms[i] = normalize(p);
     }
     return n;
 }

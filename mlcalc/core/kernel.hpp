@@ -22,6 +22,14 @@ public:
     void extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& workspace) const override;
     std::string summary() const override;
 
+    int zeta() const { return zeta_; }
+    std::size_t n_points(int species) const { return sets_[static_cast<std::size_t>(species)].n; }
+    /// (n_points, n_features), normalised if the kernel is
+    const double* points(int species) const { return sets_[static_cast<std::size_t>(species)].points.data(); }
+    bool normalizes() const { return normalize_; }
+    /// p becomes p_hat if the kernel is normalised; returns sqrt(|p|^2 + epsilon^2), or 1.
+    double normalize(double* p) const;
+
 private:
     /// Sparse points of one centre species as they enter the products, and their weights.
     struct SparseSet {
