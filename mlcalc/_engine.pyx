@@ -101,6 +101,38 @@ cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
         void reset() except +
         string summary() except +
 
+cdef extern from "core/coefficients.hpp" namespace "mlcalc" nogil:
+    cppclass CoefficientShape:
+        int n_channels
+        int n_max
+        int n_lm()
+
+cdef extern from "core/feature_tangents.hpp" namespace "mlcalc" nogil:
+    cppclass Structure:
+        pass
+
+cdef extern from "core/descriptor.hpp" namespace "mlcalc" nogil:
+    cppclass Descriptor:
+        Descriptor(shared_ptr[const Model], FarFieldOptions) except +
+        int find(const string&) except +
+        CoefficientShape shape(int) except +
+        size_t n_features(int) except +
+        size_t n_basis(int) except +
+        void expansion(const Structure&, int, double*) except +
+        void features(const Structure&, int, double*) except +
+        void features_backward(const Structure&, int, const double*, Vec3*, Mat3&) except +
+        void feature_gradients(const Structure&, int, double*, double*) except +
+        void design(const Structure&, int, double*, double*, double*) except +
+
+cdef extern from *:
+    """
+    static inline mlcalc::Structure make_structure(const mlcalc::Atoms& atoms, const mlcalc::NeighborList& list,
+                                                   mlcalc::Communicator& c, mlcalc::MeshBackendFactory& f) {
+        return {atoms, list, c, f};
+    }
+    """
+    Structure make_structure(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&) nogil
+
 cdef extern from "core/safetensors.hpp" namespace "mlcalc" nogil:
     string model_checksum(const void* json, size_t json_size, const void* tensors, size_t tensors_size)
 
@@ -272,6 +304,9 @@ cdef class Potential:
     Raises RuntimeError with one sentence naming the file and the field if the model file is not valid.
     """
     cdef unique_ptr[CPotential] potential
+    cdef unique_ptr[Descriptor] descriptor  # made when features are first asked for
+    cdef shared_ptr[const Model] parsed
+    cdef PotentialOptions options
     cdef unique_ptr[Communicator] communicator
     cdef unique_ptr[MeshBackendFactory] mesh_factory
     cdef Bridge bridge
@@ -295,9 +330,9 @@ cdef class Potential:
         options.far_field.memory_limit = memory_limit
         options.n_threads = n_threads
         cdef string name = source.encode()
-        cdef shared_ptr[const Model] parsed = parse_model(
-            &model[0] if model.shape[0] else NULL, model.shape[0], name)
-        self.potential.reset(new CPotential(parsed, options))
+        self.parsed = parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
+        self.options = options
+        self.potential.reset(new CPotential(self.parsed, options))
         self.bridge = Bridge()
         self.bridge.communicator = comm
         cdef PythonCalls calls
@@ -317,6 +352,7 @@ cdef class Potential:
 
     def __dealloc__(self):
         self.potential.reset()
+        self.descriptor.reset()
         if self.bridge is not None:
             Py_DECREF(self.bridge)
 
@@ -402,6 +438,121 @@ cdef class Potential:
         out["components"] = np.array([results.components[k] for k in range(3)])
         out["seconds"] = np.array([results.seconds[k] for k in range(2)])
         return out
+
+    cdef Descriptor* describe(self) except NULL:
+        if self.descriptor.get() == NULL:
+            self.descriptor.reset(new Descriptor(self.parsed, self.options.far_field))
+        return self.descriptor.get()
+
+    def n_basis(self, int term=0):
+        """Number of columns of ``design``: over the centre species, features (linear) or sparse points (kernel)."""
+        return self.describe().n_basis(term)
+
+    def expansion(self, species, positions, cell, pbc, first, j, r_ij, *, str name, n_local=None,
+                  origin=(0.0, 0.0, 0.0)):
+        """Coefficients c[i, a, n, lm] of an expansion, (n_local, n_channels, n_max, (l_max + 1)**2), lm = l*l + l + m.
+
+        Arguments as for ``compute``. Raises ValueError for a name that is no expansion of this model.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef int index = descriptor.find(name.encode())
+        cdef CoefficientShape shape = descriptor.shape(index)
+        out = np.zeros((views.atoms.n_local, shape.n_channels, shape.n_max, shape.n_lm()))
+        cdef double* c = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.expansion(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                    self.mesh_factory.get()[0]), index, c)
+        finally:
+            self.leave()
+        return out
+
+    def features(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+                 origin=(0.0, 0.0, 0.0)):
+        """Features p of a term, (n_local, n_features), after scale and selection, before the normalisation of a kernel.
+
+        Arguments as for ``compute``; the order of features is that of docs/file-format.md.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        out = np.zeros((views.atoms.n_local, descriptor.n_features(term)))
+        cdef double* p = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.features(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                   self.mesh_factory.get()[0]), term, p)
+        finally:
+            self.leave()
+        return out
+
+    def features_backward(self, species, positions, cell, pbc, first, j, r_ij, *, p_adj, int term=0, n_local=None,
+                          origin=(0.0, 0.0, 0.0)):
+        """(dE/dr (n_all, 3), dE/d(strain) (3, 3)) of any function E of the features with dE/dp = p_adj
+        (n_local, n_features). Arguments as for ``compute``."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef cnp.ndarray adjoint = array(p_adj, np.float64, "p_adj", (views.atoms.n_local, descriptor.n_features(term)))
+        gradient = np.zeros((views.atoms.n_all, 3))
+        strain = np.zeros((3, 3))
+        cdef const double* p = <const double*> data(adjoint)
+        cdef Vec3* g = <Vec3*> data(gradient)
+        cdef Mat3* s = <Mat3*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.features_backward(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                            self.mesh_factory.get()[0]), term, p, g, s[0])
+        finally:
+            self.leave()
+        return gradient, strain
+
+    def feature_gradients(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+                          origin=(0.0, 0.0, 0.0)):
+        """dp_i/dr_j, (n_local, n_features, n_all, 3), and dp_i/d(strain), (n_local, n_features, 3, 3); dense, for tests
+        and small systems. Arguments as for ``compute``, one process only."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef size_t n_features = descriptor.n_features(term)
+        gradient = np.zeros((views.atoms.n_local, n_features, views.atoms.n_all, 3))
+        strain = np.zeros((views.atoms.n_local, n_features, 3, 3))
+        cdef double* g = <double*> data(gradient)
+        cdef double* s = <double*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.feature_gradients(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                            self.mesh_factory.get()[0]), term, g, s)
+        finally:
+            self.leave()
+        return gradient, strain
+
+    def design(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+               origin=(0.0, 0.0, 0.0)):
+        """Training rows: the derivatives of E, dE/dr and dE/d(strain) with respect to each weight of the term's regressor.
+
+        Arrays (n_basis,), (n_all, 3, n_basis), (3, 3, n_basis); the weights run over centre species, then over features
+        (linear) or sparse points (kernel). Arguments as for ``compute``, one process only.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef size_t n_basis = descriptor.n_basis(term)
+        energy = np.empty(n_basis)
+        gradient = np.empty((views.atoms.n_all, 3, n_basis))
+        strain = np.empty((3, 3, n_basis))
+        cdef double* e = <double*> data(energy)
+        cdef double* g = <double*> data(gradient)
+        cdef double* s = <double*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.design(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                 self.mesh_factory.get()[0]), term, e, g, s)
+        finally:
+            self.leave()
+        return energy, gradient, strain
 
     cdef enter(self, Views views):
         """Before the core is called: checks the indices, and that no other thread is in the same engine."""

@@ -12,7 +12,9 @@ namespace {
 
 constexpr int block_size = 16;
 
-std::size_t size(int n) { return static_cast<std::size_t>(n); }
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
 
 }  // namespace
 
@@ -23,9 +25,8 @@ Descriptor::Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions
         TermData data;
         data.features = FeatureVector(term.invariants, expansions_.shapes());
         for (int e = 0; e < static_cast<int>(expansions_.shapes().size()); ++e) {
-            const bool used = std::any_of(term.invariants.begin(), term.invariants.end(), [&](const Invariant& v) {
-                return v.a == e || (v.nu == 2 && v.b == e);
-            });
+            const bool used = std::any_of(term.invariants.begin(), term.invariants.end(),
+                                          [&](const Invariant& v) { return v.a == e || (v.nu == 2 && v.b == e); });
             if (!used) continue;
             data.expansions.push_back(e);
             data.far = data.far || expansions_.is_far(e);
@@ -36,6 +37,17 @@ Descriptor::Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions
         }
         terms_.push_back(std::move(data));
     }
+}
+
+int Descriptor::find(const std::string& expansion) const {
+    std::string known;
+    for (std::size_t e = 0; e < model_->expansions.size(); ++e) {
+        const std::string& name =
+            std::visit([](const auto& d) -> const std::string& { return d.name; }, model_->expansions[e]);
+        if (name == expansion) return static_cast<int>(e);
+        known += (e == 0 ? "'" : ", '") + name + "'";
+    }
+    throw std::invalid_argument("there is no expansion '" + expansion + "' in this model, only " + known);
 }
 
 CoefficientShape Descriptor::shape(int expansion) const {
@@ -54,7 +66,9 @@ const Descriptor::TermData& Descriptor::term(int index) const {
     return terms_[size(index)];
 }
 
-std::size_t Descriptor::n_features(int index) const { return term(index).features.size(); }
+std::size_t Descriptor::n_features(int index) const {
+    return term(index).features.size();
+}
 
 std::size_t Descriptor::n_basis(int index) const {
     const TermData& data = term(index);

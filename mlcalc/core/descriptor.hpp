@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "expansion_set.hpp"
@@ -22,6 +23,8 @@ public:
     Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions& options);
 
     const Model& model() const { return *model_; }
+    /// Index of an expansion. Throws std::invalid_argument for an unknown name.
+    int find(const std::string& expansion) const;
     CoefficientShape shape(int expansion) const;
     std::size_t n_features(int term) const;
     /// Columns of `design`: the sum over centre species of n_features (linear) or of the sparse points (kernel).

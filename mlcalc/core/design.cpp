@@ -12,7 +12,9 @@ namespace {
 
 using blas::Op;
 
-std::size_t size(int n) { return static_cast<std::size_t>(n); }
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
 
 void add(double factor, const double* from, std::size_t n, double* to) {
     for (std::size_t k = 0; k < n; ++k) to[k] += factor * from[k];

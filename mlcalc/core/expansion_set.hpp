@@ -22,7 +22,9 @@ public:
     const std::vector<CoefficientShape>& shapes() const { return shapes_; }
     bool is_far(int expansion) const { return items_[static_cast<std::size_t>(expansion)].density == nullptr; }
     bool has_far() const;
-    const DensityExpansion& density(int expansion) const { return *items_[static_cast<std::size_t>(expansion)].density; }
+    const DensityExpansion& density(int expansion) const {
+        return *items_[static_cast<std::size_t>(expansion)].density;
+    }
     const FarFieldOptions& options() const { return options_; }
     double cutoff() const;  ///< largest of the densities
     std::string summary() const;

@@ -8,7 +8,9 @@
 namespace mlcalc {
 namespace {
 
-std::size_t size(int n) { return static_cast<std::size_t>(n); }
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
 
 }  // namespace
 
@@ -36,7 +38,9 @@ void FeatureTangents::start(const Structure& s, ExpansionSet& set, const std::ve
     }
 }
 
-const double* FeatureTangents::far_rows(int e, int i) const { return &far_[size(e)][size(i) * far_stride_[size(e)]]; }
+const double* FeatureTangents::far_rows(int e, int i) const {
+    return &far_[size(e)][size(i) * far_stride_[size(e)]];
+}
 
 const double* FeatureTangents::far_strain_rows(int e, int i) const {
     return &far_strain_[size(e)][size(i) * 9 * far_size_[size(e)]];

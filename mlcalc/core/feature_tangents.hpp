@@ -19,8 +19,8 @@ struct Structure {
 };
 
 /// Derivatives of the features of one centre with respect to the atoms it feels and the strain: three rows of
-/// n_features (x, y, z) for each atom of `atoms`, then nine of the strain (3 a + b). Each neighbour changes only its own
-/// channel of a density, which is what makes this forward sweep cheap.
+/// n_features (x, y, z) for each atom of `atoms`, then nine of the strain (3 a + b). Each neighbour changes only its
+/// own channel of a density, which is what makes this forward sweep cheap.
 class FeatureTangents {
 public:
     /// Jacobians of the potentials among `expansions`, for all centres; must precede `compute` with far = true.
