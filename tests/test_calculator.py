@@ -3,14 +3,18 @@
 
 import copy
 import pickle
+import re
 import warnings
 
+import models
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.filters import UnitCellFilter
+from ase.optimize import BFGS
 from models import EVERY_KIND_OF_MODEL
 
 from mlcalc.calculator import FORCE_SPREAD, SPREAD, MLCalculator, UncertaintyError, UncertaintyWarning
@@ -249,6 +253,93 @@ def test_uncertainty_above_the_limit_raises_if_asked():
         MLCalculator(linear_model(4), on_uncertainty="stop")
     with pytest.raises(ValueError, match="energy is not a per-atom uncertainty"):
         MLCalculator(linear_model(4), uncertainty={"energy": 1.0})
+
+
+# --- the far field ----------------------------------------------------------------------------------------------------
+
+
+def scaled(atoms, scale):
+    atoms = atoms.copy()
+    atoms.set_cell(atoms.cell.array * scale, scale_atoms=True)
+    return atoms
+
+
+def wave_vectors(calc):
+    return int(re.search(r"(\d+) wave vectors", calc.summary()).group(1))
+
+
+def test_an_equation_of_state_sees_one_smooth_energy(small_salt):
+    calc = MLCalculator(models.build("linear soap + lode"), lode="ksum", accuracy=1e-3)
+    energies, slopes, counts = [], [], set()
+    scales = np.linspace(0.94, 1.06, 61)
+    calc.get_potential_energy(small_salt)
+    for scale in scales:
+        atoms = scaled(small_salt, scale)
+        energies.append(calc.get_potential_energy(atoms))
+        slopes.append(calc.get_stress(atoms)[:3].sum() * atoms.get_volume() / scale)
+        counts.add(wave_vectors(calc))
+    assert len(counts) == 1
+    slopes, width = np.array(slopes), scales[1] - scales[0]
+    curvature = np.gradient(slopes, scales)
+    work = width * (slopes[1:] + slopes[:-1]) / 2 - width**2 / 12 * (curvature[1:] - curvature[:-1])
+    jumps = np.diff(energies) - work
+    assert np.abs(jumps).max() < 2e-5 * np.ptp(energies)
+
+
+def test_integers_are_chosen_anew_after_a_large_drift_or_a_reset(small_salt):
+    calc = MLCalculator(models.build("linear soap + lode"), lode="ksum")
+    calc.get_potential_energy(small_salt)
+    first = wave_vectors(calc)
+    larger = scaled(small_salt, 1.08)
+    calc.get_potential_energy(larger)
+    assert wave_vectors(calc) == first
+    calc.reset()
+    energy = calc.get_potential_energy(larger)
+    assert wave_vectors(calc) > first
+    fresh = MLCalculator(models.build("linear soap + lode"), lode="ksum")
+    assert energy == pytest.approx(fresh.get_potential_energy(larger), abs=1e-12)
+    kept = wave_vectors(calc)
+    calc.get_potential_energy(scaled(small_salt, 0.8))
+    assert wave_vectors(calc) < kept
+
+
+def test_cell_relaxation_with_the_far_field_ends_without_stress(small_salt):
+    atoms = small_salt
+    model = models.build("linear soap + lode")
+    atoms.calc = MLCalculator(model)
+    energies = []
+    optimizer = BFGS(UnitCellFilter(atoms, mask=[1, 1, 1, 0, 0, 0]), logfile=None, maxstep=0.05)
+    optimizer.attach(lambda: energies.append(atoms.get_potential_energy()))
+    optimizer.run(fmax=1e-3, steps=60)
+    assert energies[-1] < energies[0]
+    np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, 1e-5), atol=1e-8)
+
+
+def test_the_far_field_of_a_slab_is_refused_by_name(small_salt):
+    calc = MLCalculator(models.build("linear soap + lode"))
+    for pbc, name in (([True, True, False], "slab"), ([False, False, True], "wire")):
+        small_salt.pbc = pbc
+        with pytest.raises(ValueError, match=name):
+            calc.get_forces(small_salt)
+    small_salt.pbc = True
+    assert np.isfinite(calc.get_forces(small_salt)).all()
+
+
+def test_boundaries_that_the_model_was_not_trained_with_warn_once(small_salt, salt_cluster):
+    calc = MLCalculator(models.build("linear soap + lode"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        calc.get_forces(small_salt)
+        MLCalculator(linear_model()).get_forces(salt_cluster)
+    with pytest.warns(UserWarning, match="free boundaries, but the model was trained with periodic ones"):
+        forces = calc.get_forces(salt_cluster)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        salt_cluster.positions[0, 0] += 0.1
+        calc.get_forces(salt_cluster)
+        salt_cluster.positions[0, 0] -= 0.1
+    salt_cluster.calc = calc
+    np.testing.assert_allclose(forces, calculate_numerical_forces(salt_cluster, 1e-4), atol=1e-7)
 
 
 # --- pickling ---------------------------------------------------------------------------------------------------------

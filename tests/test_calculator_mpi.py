@@ -8,37 +8,55 @@ from test_calculator import salt
 
 RESULTS = """
 import hashlib
+import warnings
+import models
 import numpy as np
 from ase import Atoms
 from test_calculator import linear_model, salt
 from mlcalc.calculator import MLCalculator
 
-calc = MLCalculator(linear_model(3, 1.3), comm=comm, skin=0.5)
-names = ["energy", "forces", "energies", "stress", "stresses", "energies_uncertainty", "committee_forces"]
-names += ["committee_stress"]
-systems = [salt(), Atoms("NaCl", [[0, 0, 0], [0, 0, 2.4]], cell=[9, 9, 9]), salt().repeat((2, 1, 1)), salt(4)]
+warnings.simplefilter("ignore")  # boundaries
+names = ["energy", "forces", "energies", "stress", "stresses"]
+spread = ["energies_uncertainty", "committee_forces", "committee_stress"]
+dimer = Atoms("NaCl", [[0, 0, 0], [0, 0, 2.4]], cell=[9, 9, 9])
+systems = [salt(), dimer, salt().repeat((2, 1, 1)), salt(4)]
 systems[2].wrap()
+cases = [(linear_model(3, 1.3), "auto", atoms) for atoms in systems]
+cases += [(models.build("kernel far committee"), "ksum", atoms) for atoms in (systems[0], systems[2], dimer.repeat(1))]
+cases += [(models.build("linear soap + lode"), lode, systems[2]) for lode in ("ksum",)]
+cases[6][2].pbc = True
+cases += [(models.build("linear soap + lode"), "free", dimer), (models.build("kernel V"), "free", dimer)]
+calcs = {}
 said = []
-for atoms in systems:
-    results = {name: np.array(calc.get_property(name, atoms)) for name in names}
+for model, lode, atoms in cases:
+    if (id(model), lode) not in calcs:
+        calcs[id(model), lode] = MLCalculator(model, comm=comm, skin=0.5, lode=lode)
+    calc = calcs[id(model), lode]
+    asked = names + spread if model.committee else names
+    results = {name: np.array(calc.get_property(name, atoms)) for name in asked}
     digest = hashlib.sha256(b"".join(value.tobytes() for value in results.values())).hexdigest()
     said.append([digest, {name: value.tolist() for name, value in results.items()}])
 say(said)
 """
 
 
+@pytest.fixture(scope="module")
+def serial():
+    """What one process says without MPI."""
+    scope = {}
+    exec("comm = None\ndef say(value):\n    global told\n    told = value\n" + RESULTS, scope)
+    return scope["told"]
+
+
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 4])
-def test_every_rank_gets_the_serial_result(n_ranks, tmp_path):
+def test_every_rank_gets_the_serial_result(n_ranks, tmp_path, serial):
     said, done = run_ranks(RESULTS, n_ranks, tmp_path)
     assert done.returncode == 0, done.stderr
-    serial = {}
-    exec("comm = None\nsay = lambda said: None\n" + RESULTS, serial)
     for rank in range(n_ranks):
-        for (digest, results), (first, _), atoms in zip(said[rank], said[0], serial["systems"], strict=True):
+        for (digest, results), (first, _), (_, expected) in zip(said[rank], said[0], serial, strict=True):
             assert digest == first, "not the same bits on every rank"
             for name, value in results.items():
-                expected = serial["calc"].get_property(name, atoms)
-                np.testing.assert_allclose(value, expected, atol=1e-10, rtol=1e-10, err_msg=name)
+                np.testing.assert_allclose(value, expected[name], atol=1e-10, rtol=1e-10, err_msg=name)
 
 
 TRAJECTORY = """
