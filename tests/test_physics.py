@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from finite_differences import derivative, directions, displaced, strained
-from models import EVERY_KIND_OF_MODEL, SHORT_RANGED, energy, evaluate
+from models import EVERY_KIND_OF_MODEL, FAR_FIELDS, SHORT_RANGED, energy, evaluate
 from scipy.spatial.transform import Rotation
 
 every_kind = pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)
@@ -32,6 +32,21 @@ def test_virial_is_minus_the_strain_derivative(model, small_salt):
     np.testing.assert_allclose(results["virial"], -strain_derivative, rtol=0, atol=1e-8 * _size(results["virial"]))
     total = results["atom_virials"].sum(axis=0)
     np.testing.assert_allclose(total, results["virial"], rtol=0, atol=1e-12 * _size(results["atom_virials"]))
+
+
+@pytest.mark.parametrize("model", FAR_FIELDS, indirect=True)
+def test_forces_and_virial_of_a_cluster_in_free_space(model, salt_cluster):
+    potential = model.potential()
+    results = evaluate(potential, salt_cluster, atom_virials=True)
+    forces, virial = results["forces"], results["virial"]
+    for direction in directions(forces.shape):
+        slope = derivative(lambda x, d=direction: energy(potential, displaced(salt_cluster, x * d)))
+        assert slope == pytest.approx(-np.vdot(forces, direction), abs=1e-8 * np.linalg.norm(forces))
+    for strain in directions((3, 3), n=2, seed=4):
+        slope = derivative(lambda x, s=strain: energy(potential, strained(salt_cluster, x * s)))
+        assert slope == pytest.approx(-np.vdot(virial, strain), abs=1e-8 * _size(virial))
+    _assert_same(results["atom_virials"].sum(axis=0), virial)
+    _assert_same(forces.sum(axis=0), np.zeros(3))
 
 
 @every_kind
