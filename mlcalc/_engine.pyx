@@ -2,7 +2,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The C++ engine as seen from Python: views in, arrays out. No physics here."""
 
-from cpython.ref cimport Py_DECREF, Py_INCREF
+cimport cython
 from libc.stddef cimport size_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport shared_ptr, unique_ptr, make_unique
@@ -161,6 +161,9 @@ cdef class Bridge:
     cdef dict meshes
     cdef int n_meshes
 
+    def __cinit__(self):
+        self.meshes = {}
+
 
 cdef cbool call_sum(void* python, double* values, size_t n) noexcept with gil:
     cdef Bridge bridge = <Bridge> python
@@ -292,6 +295,7 @@ cdef matrix(const Mat3& m):
     return np.array([[copy[a][b] for b in range(3)] for a in range(3)])
 
 
+@cython.no_gc_clear
 cdef class Potential:
     """Energies, forces and virials of a model; the one engine behind the ASE calculator and, in C++, the LAMMPS pair style.
 
@@ -351,10 +355,9 @@ cdef class Potential:
             self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))
 
     def __dealloc__(self):
+        # before the bridge goes: their meshes are released through it
         self.potential.reset()
         self.descriptor.reset()
-        if self.bridge is not None:
-            Py_DECREF(self.bridge)
 
     @property
     def cutoff(self):
@@ -585,6 +588,8 @@ def pair_vectors(const double[:, ::1] positions not None, const double[:, ::1] s
         raise ValueError("the arrays of pairs do not fit together")
     cdef bint inside = True
     with nogil:
+        for i in range(n_centers):
+            inside = inside and first[i] <= first[i + 1]
         for pair in range(n_pairs):
             inside = inside and 0 <= j[pair] < n and 0 <= shift[pair] < n_shifts
         if inside:
