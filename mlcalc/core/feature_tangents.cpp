@@ -97,10 +97,11 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
         const std::size_t other = 3 + slot(j);
         for (std::size_t x = 0; x < 3; ++x) {
             const double* d = derivative_.data() + x * n_lm * n_max;
-            for (std::size_t lm = 0; lm < n_lm; ++lm) {
-                for (std::size_t q = 0; q < size(columns); ++q) {
-                    const double weight = mixing ? expansion.mixing(static_cast<int>(q / n_max), species) : 1.0;
-                    change_[lm * ld + q] = weight * d[lm * n_max + q % n_max];
+            for (std::size_t channel = 0; channel < size(columns) / n_max; ++channel) {
+                const double weight = mixing ? expansion.mixing(static_cast<int>(channel), species) : 1.0;
+                for (std::size_t lm = 0; lm < n_lm; ++lm) {
+                    double* to = &change_[lm * ld + channel * n_max];
+                    for (std::size_t n = 0; n < n_max; ++n) to[n] = weight * d[lm * n_max + n];
                 }
             }
             std::fill(direction_.begin(), direction_.end(), 0.0);
