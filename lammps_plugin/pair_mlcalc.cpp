@@ -3,6 +3,7 @@
 #include "pair_mlcalc.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "atom.h"
@@ -84,16 +85,15 @@ double PairMLCalc::init_one(int i, int j) {
 }
 
 /// pair_style hybrid may give single pairs of types to another style; an environment cannot lack them.
-void PairMLCalc::init_list(int id, NeighList* ptr) {
-    Pair::init_list(id, ptr);
+void PairMLCalc::check_pairs_of_hybrid() const {
     if (list->ijskip == nullptr) return;
     for (int i = 1; i <= atom->ntypes; i++)
         for (int j = 1; j <= atom->ntypes; j++)
             if (type_species_[static_cast<std::size_t>(i)] >= 0 && type_species_[static_cast<std::size_t>(j)] >= 0 &&
                 (list->ijskip[i][j] != 0 || list->iskip[i] != 0))
                 error->all(FLERR,
-                           "pair_style mlcalc describes types {} and {}, but another pair_coeff has taken this "
-                           "pair away; use hybrid/overlay, or NULL for one of them",
+                           "pair_style mlcalc describes types {} and {}, but another pair_coeff has taken this pair "
+                           "away; use hybrid/overlay, or NULL for one of them",
                            i, j);
 }
 
@@ -127,6 +127,10 @@ void PairMLCalc::fill_neighbors() {
         if (species_[i] < 0) continue;
         const int* neighbors = list->firstneigh[i];
         const Vec3 center = x[i];
+        // an infinite distance would look like one beyond the cutoff
+        if (!std::isfinite(center[0] + center[1] + center[2]))
+            error->one(FLERR, "A coordinate of atom {} is not a number; the dynamics has become unstable",
+                       atom->tag_enable ? atom->tag[i] : static_cast<tagint>(i));
         for (int k = 0; k < listed; k++) {
             const int j = neighbors[k] & NEIGHMASK;
             const Vec3 r = {x[j][0] - center[0], x[j][1] - center[1], x[j][2] - center[2]};
@@ -186,6 +190,7 @@ void PairMLCalc::compute(int eflag, int vflag) {
     fill_neighbors();
     mlcalc::Results results;
     prepare_results(results);
+    check_pairs_of_hybrid();
     const mlcalc::NeighborList neighbors = {first_.data(), j_.data(), r_ij_.data()};
     std::string problem;
 

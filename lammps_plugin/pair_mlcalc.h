@@ -24,7 +24,6 @@ public:
     // pair_mlcalc.cpp
     void init_style() override;
     double init_one(int i, int j) override;
-    void init_list(int id, NeighList* ptr) override;
     void compute(int eflag, int vflag) override;
     void finish() override;
     double memory_usage() override;
@@ -69,6 +68,7 @@ private:
     void log_model() const;
     void log_far_field();
     void check_settings_of_run();
+    void check_pairs_of_hybrid() const;
 
     void fill_species();
     void fill_neighbors();

