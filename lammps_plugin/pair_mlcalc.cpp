@@ -158,30 +158,25 @@ mlcalc::Atoms PairMLCalc::atoms_view() const {
     return atoms;
 }
 
+/// Zeros, and a pointer that is not null on a rank without atoms: null would mean "not wanted", and the ranks would no
+/// longer do the same.
+template <typename T>
+static T* cleared(std::vector<T>& values, std::size_t n) {
+    values.reserve(n + 1);
+    values.assign(n, T{});
+    return values.data();
+}
+
 void PairMLCalc::prepare_results(mlcalc::Results& results) {
     const auto n_local = static_cast<std::size_t>(atom->nlocal);
     const std::size_t n_all = species_.size();
     const auto n_members = static_cast<std::size_t>(potential_->model().n_members);
-    energies_.assign(n_local, 0.0);
-    forces_.assign(n_all, Vec3{});
-    results.energies = energies_.data();
-    results.forces = forces_.data();
-    if (vflag_atom) {
-        atom_virials_.assign(n_local, {});
-        results.atom_virials = atom_virials_.data();
-    }
-    if (wants_uncertainty()) {
-        member_energies_.assign(std::max<std::size_t>(1, n_local * n_members), 0.0);
-        results.member_energies = member_energies_.data();
-    }
-    if (force_uncertainty_flag_) {
-        member_forces_.assign(n_all * n_members, Vec3{});
-        results.member_forces = member_forces_.data();
-    }
-    if (extrapolation_flag_) {
-        extrapolation_.assign(static_cast<std::size_t>(std::max(1, atom->nmax)), 0.0);
-        results.extrapolation = extrapolation_.data();
-    }
+    results.energies = cleared(energies_, n_local);
+    results.forces = cleared(forces_, n_all);
+    if (vflag_atom) results.atom_virials = cleared(atom_virials_, n_local);
+    if (wants_uncertainty()) results.member_energies = cleared(member_energies_, n_local * n_members);
+    if (force_uncertainty_flag_) results.member_forces = cleared(member_forces_, n_all * n_members);
+    if (extrapolation_flag_) results.extrapolation = cleared(extrapolation_, static_cast<std::size_t>(atom->nmax));
 }
 
 void PairMLCalc::compute(int eflag, int vflag) {

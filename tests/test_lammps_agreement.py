@@ -1,5 +1,6 @@
 """LAMMPS computes what the engine computes in ASE, whatever the domains, the box and the units."""
 
+import models
 import numpy as np
 import pytest
 from ase import Atoms
@@ -51,6 +52,34 @@ def droplet():
     atoms.set_cell(np.diag([24.0, 22.0, 20.0]))
     atoms.pbc = True
     return atoms
+
+
+@pytest.fixture(scope="module")
+def far_models(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("far")
+    paths = {}
+    for k, kind in enumerate(models.FAR_FIELDS):
+        paths[kind] = directory / f"{k}.mlcalc"
+        models.build(kind).save(paths[kind])
+    return paths
+
+
+FEW_FAR = ["linear V", "linear soap + lode", "kernel rho x V", "linear p=6"]
+
+
+@pytest.mark.filterwarnings("ignore:this system has free boundaries")
+@pytest.mark.parametrize("ranks", [1, 3, 8])
+def test_far_field_by_ksum_and_in_free_space(far_models, tmp_path, ranks):
+    """Every kind of model on 3 ranks; ranks without atoms; a cluster in free space."""
+    cluster = salt()[:9]
+    cluster.pbc = False
+    jobs = [Job(triclinic(salt()), far_models[kind], "lode ksum") for kind in (FEW_FAR if ranks != 3 else far_models)]
+    jobs += [Job(droplet(), far_models[kind], "lode ksum") for kind in FEW_FAR[:2]]
+    jobs += [Job(cluster, far_models[kind], "lode auto", units="real") for kind in FEW_FAR[:3]]
+    results, _ = run(tmp_path, jobs, ranks)
+    for job, got in zip(jobs, results, strict=True):
+        method = job.options.split()[1]
+        assert_same(got, engine(job.atoms, job.model, lode=method))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4, 6, 8])

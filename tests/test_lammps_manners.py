@@ -287,8 +287,8 @@ theirs = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
 from mlcalc.calculator import MLCalculator
 atoms.calc = MLCalculator(model)
 ours = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
-for a, b in zip(theirs, ours):
-    np.testing.assert_allclose(a, b, rtol=0, atol=1e-8 * np.abs(b).max())
+for a, b, tolerance in zip(theirs, ours, (1e-10, 1e-10, 2e-7)):  # ASE and LAMMPS differ in the value of a bar
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 print("same")
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
