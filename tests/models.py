@@ -152,11 +152,23 @@ def build(kind):
     return _BUILDERS[kind]()
 
 
+def arguments(potential, atoms):
+    """ASE atoms and the neighbor list that belongs to them, as keyword arguments of the methods of ``Potential``."""
+    first, j, r_ij = full_neighbor_list(atoms, potential.cutoff)
+    return {
+        "species": np.searchsorted(potential.species, atoms.numbers).astype(np.int32),
+        "positions": atoms.positions,
+        "cell": atoms.cell.array,
+        "pbc": atoms.pbc,
+        "first": first.copy(),
+        "j": j.copy(),
+        "r_ij": r_ij.copy(),
+    }
+
+
 def evaluate(potential, atoms, **options):
-    """``Potential.compute`` for ASE atoms with the neighbor list that belongs to it."""
-    neighbors = full_neighbor_list(atoms, potential.cutoff)
-    species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
-    return potential.compute(species, atoms.positions, atoms.cell.array, atoms.pbc, *neighbors, **options)
+    """``Potential.compute`` for ASE atoms."""
+    return potential.compute(**arguments(potential, atoms), **options)
 
 
 def energy(potential, atoms):

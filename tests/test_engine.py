@@ -6,17 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from models import FAR_FIELDS, SHORT_RANGED, build, evaluate
+from models import FAR_FIELDS, SHORT_RANGED, arguments, build, evaluate
 
 from mlcalc.neighbors import full_neighbor_list
-
-
-def arguments(potential, atoms):
-    """Keyword arguments of compute."""
-    first, j, r_ij = full_neighbor_list(atoms, potential.cutoff)
-    species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
-    values = {"species": species, "positions": atoms.positions, "cell": atoms.cell.array, "pbc": atoms.pbc}
-    return {**values, "first": first.copy(), "j": j.copy(), "r_ij": r_ij.copy()}
 
 
 def changed(array, index, value):
