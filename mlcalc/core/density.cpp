@@ -84,15 +84,13 @@ std::size_t legendre_size(int l_max) {
 std::vector<double> harmonics_recurrence(int l_max) {
     std::vector<double> out;
     double sectoral = std::sqrt(0.25 / pi);
-    for (int l = 0; l <= l_max; ++l) {
-        for (int m = 0; m <= l; ++m) {
+    for (int m = 0; m <= l_max; ++m) {
+        if (m > 0) sectoral *= std::sqrt((2.0 * m + 1) / (2.0 * m) * (m == 1 ? 2 : 1));
+        for (int l = m; l <= l_max; ++l) {
             const double n = l * l - m * m;
-            const double a = l > m ? std::sqrt((4.0 * l * l - 1) / n) : 0.0;
-            const double b =
-                l > m + 1 ? std::sqrt((2.0 * l + 1) / (2.0 * l - 3) * ((l - 1.0) * (l - 1) - m * m) / n) : 0.0;
-            if (l == m && m > 0) sectoral *= std::sqrt((2.0 * m + 1) / (2.0 * m) * (m == 1 ? 2 : 1));
-            out.push_back(l == m ? sectoral : a);
-            out.push_back(b);
+            out.push_back(l == m ? sectoral : std::sqrt((4.0 * l * l - 1) / n));
+            out.push_back(l < m + 2 ? 0.0
+                                    : std::sqrt((2.0 * l + 1) / (2.0 * l - 3) * ((l - 1.0) * (l - 1) - m * m) / n));
             out.push_back(std::sqrt((l + m + 1.0) * (l - m) / (m == 0 ? 2 : 1)));
         }
     }
@@ -211,9 +209,8 @@ void DensityExpansion::add_center(int species, double* c) const {
 /// c_J += u_Ja sums_a
 void DensityExpansion::add_channels(int species, const double* sums, double* c) const {
     const int n_max = shape_.n_max, n_pad = padded(n_max), stride = shape_.stride();
-    const bool mixed = !description_.mixing.empty();
-    for (int channel = mixed ? 0 : species; channel < (mixed ? shape_.n_channels : species + 1); ++channel) {
-        const double u = mixed ? mixing(channel, species) : 1.0;
+    for (int channel = 0; channel < shape_.n_channels; ++channel) {
+        const double u = mixing(channel, species);
         for (int lm = 0; lm < shape_.n_lm(); ++lm)
             for (int n = 0; n < n_max; ++n) c[lm * stride + channel * n_max + n] += u * sums[lm * n_pad + n];
     }
@@ -234,13 +231,21 @@ void DensityExpansion::compute(const Atoms& atoms, const NeighborList& list, int
                                Workspace& w, bool gradients) const {
     collect(atoms, list, begin, end, w);
     reserve(w, gradients);
+    const bool mixed = !description_.mixing.empty();
+    const int n_pad = padded(shape_.n_max);
     std::fill(c, c + shape_.size() * size(end - begin), 0.0);
-    for (int i = begin; i < end; ++i) add_center(atoms.species[i], c + shape_.size() * size(i - begin));
     const DensityScratch scratch{w.values.data(), w.slopes.data(), w.harmonics.data()};
     for (const Workspace::Group& group : w.groups) {
-        kernels_->forward(plan(), view(group, w, gradients), scratch, gradients, w.sums.data());
-        add_channels(group.species, w.sums.data(), c + shape_.size() * size(group.center - begin));
+        double* center = c + shape_.size() * size(group.center - begin);
+        if (mixed) {
+            kernels_->forward(plan(), view(group, w, gradients), scratch, gradients, w.sums.data(), n_pad);
+            add_channels(group.species, w.sums.data(), center);
+        } else {
+            kernels_->forward(plan(), view(group, w, gradients), scratch, gradients,
+                              center + group.species * shape_.n_max, shape_.stride());
+        }
     }
+    for (int i = begin; i < end; ++i) add_center(atoms.species[i], c + shape_.size() * size(i - begin));
 }
 
 void DensityExpansion::backward(const Atoms&, const NeighborList& list, int begin, int, const double* c_adj,

@@ -12,9 +12,9 @@ struct DensityPlan {
     int row;          ///< n_functions rounded up to a multiple of 8
     int n_knots;
     double dx, cutoff, smoothing_width;
-    const double* table;  ///< [knot][order 0..2][row]
-    const double*
-        recurrence;  ///< per (l, m <= l): a, b of q_lm = a z q_{l-1,m} - b q_{l-2,m}, and dq_lm/dz / q_{l,m+1}
+    const double* table;       ///< [knot][order 0..2][row]
+    const double* recurrence;  ///< per (m, l >= m), l fastest: a, b of q_lm = a z q_{l-1,m} - b q_{l-2,m}, and dq_lm/dz
+                               ///< / q_{l,m+1}
 };
 
 /// Memory of one group; everything is aligned to 64 bytes.
@@ -23,7 +23,7 @@ struct DensityGroup {
     const double* geometry;  ///< [chunk][5][lane]: unit vector x, y, z, distance, weight
     double* radial;          ///< [chunk][function][lane] f_c u I_nl
     double* slope;           ///< [chunk][function][lane] its derivative
-    double* legendre;        ///< [chunk][(l, m)][lane] normalised q_lm, then cos and sin parts c_m, s_m
+    double* legendre;        ///< [chunk][(m, l)][lane] normalised q_lm, then c_m and s_m
 };
 
 struct DensityScratch {
@@ -34,10 +34,11 @@ struct DensityScratch {
 
 struct DensityKernels {
     int lanes;
-    /// sums[lm * n_pad + n] = sum over the pairs of Y_lm f_c u I_nl, n_pad = n_max rounded up to a multiple of 8. Also
-    /// fills radial, slope and legendre of the group if `gradients`.
-    void (*forward)(const DensityPlan&, const DensityGroup&, const DensityScratch&, bool gradients, double* sums);
-    /// forces[chunk][axis][lane] = dE/dr_ij for adjoint[lm * stride + n] = dE/dsums; total[0..2] += their sum,
+    /// c[lm * stride + n] = sum over the pairs of Y_lm f_c u I_nl, n < n_max. Also fills radial, slope and legendre of
+    /// the group if `gradients`.
+    void (*forward)(const DensityPlan&, const DensityGroup&, const DensityScratch&, bool gradients, double* c,
+                    int stride);
+    /// forces[chunk][axis][lane] = dE/dr_ij for adjoint[lm * stride + n] = dE/dc; total[0..2] += their sum,
     /// total[3 + 3 a + b] += sum of r_a dE/dr_b.
     void (*backward)(const DensityPlan&, const DensityGroup&, const double* adjoint, int stride, double* forces,
                      double* total);

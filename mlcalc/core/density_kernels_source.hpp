@@ -106,25 +106,28 @@ inline void transpose_functions(const double* from, int row, int n, double* to) 
     }
 }
 
-/// Y_lm = q_lm(z) c_m(x, y), and s_m for m < 0, c_m + i s_m = (x + i y)^m, of unit vectors. Keeps the factors.
+/// Y_lm = q_lm(z) c_m(x, y), and s_m for m < 0, c_m + i s_m = (x + i y)^m, of unit vectors. Keeps the factors: q with l
+/// fastest, then c and s.
 inline void spherical_harmonics(const DensityPlan& plan, const double* geometry, double* legendre, double* y) {
-    const int l_max = plan.l_max, n = triangular(l_max + 1, 0);
+    const int l_max = plan.l_max;
     const Lanes ux = load(geometry), uy = load(geometry + lanes), uz = load(geometry + 2 * lanes);
-    double* cosine = legendre + n * lanes;
+    double* cosine = legendre + triangular(l_max + 1, 0) * lanes;
     double* sine = cosine + (l_max + 1) * lanes;
+    const double* coefficient = plan.recurrence;
     Lanes c = broadcast(1.0), s{};
     for (int m = 0; m <= l_max; ++m) {
         store(cosine + m * lanes, c);
         store(sine + m * lanes, s);
-        const double* start = plan.recurrence + 3 * triangular(m, m);
-        Lanes below{}, q = broadcast(start[0]);
+        Lanes below{}, q = broadcast(coefficient[0]);
         for (int l = m;;) {
-            store(legendre + triangular(l, m) * lanes, q);
-            store(y + (l * l + l + m) * lanes, q * c);
-            if (m > 0) store(y + (l * l + l - m) * lanes, q * s);
+            store(legendre, q);
+            legendre += lanes;
+            coefficient += 3;
+            double* y_l = y + (l * l + l) * lanes;
+            if (m > 0) store(y_l - m * lanes, q * s);
+            store(y_l + m * lanes, q * c);
             if (++l > l_max) break;
-            const double* ab = plan.recurrence + 3 * triangular(l, m);
-            const Lanes next = ab[0] * uz * q - ab[1] * below;
+            const Lanes next = coefficient[0] * uz * q - coefficient[1] * below;
             below = q;
             q = next;
         }
@@ -134,23 +137,46 @@ inline void spherical_harmonics(const DensityPlan& plan, const double* geometry,
     }
 }
 
-/// sums[(row + m) * n_pad + n] for n_rows harmonics of one l.
+/// The first `count` elements of v.
+inline void store_part(double* p, Lanes v, int count) {
+    for (int k = 0; k < count; ++k) p[k] = v[k];
+}
+
+/// c[m * stride + n] = sum over pairs of Y_m f_n, for n_rows harmonics of one l.
 template <int n_rows>
-void accumulate(const double* y, int chunk, const double* values, int values_row, int n_chunks, int n_max,
-                double* sums) {
-    const int n_pad = rounded_up(n_max);
+void accumulate(const double* y, int chunk, const double* values, int values_row, int n_chunks, int n_max, double* c,
+                int stride) {
     for (int n = 0; n < n_max; n += lanes) {
         Sums<n_rows> sum;
         for (int k = 0; k < n_chunks; ++k)
             for (int p = 0; p < lanes; ++p)
                 sum.add(y + k * chunk + p, lanes, load_unaligned(values + (k * lanes + p) * values_row + n));
-        sum.write(sums + n, n_pad);
+        if (n + lanes <= n_max) {
+            sum.write(c + n, stride);
+            continue;
+        }
+        alignas(64) double part[n_rows * lanes];
+        sum.write(part, lanes);
+        for (int m = 0; m < n_rows; ++m) store_part(c + m * stride + n, load(part + m * lanes), n_max - n);
     }
 }
 
-using Accumulate = void (*)(const double*, int, const double*, int, int, int, double*);
+using Accumulate = void (*)(const double*, int, const double*, int, int, int, double*, int);
 constexpr Accumulate accumulate_rows[] = {nullptr,       accumulate<1>, accumulate<2>, accumulate<3>, accumulate<4>,
                                           accumulate<5>, accumulate<6>, accumulate<7>, accumulate<8>};
+
+/// The harmonics of one l are treated in nearly equal parts of at most `most` rows.
+constexpr int part_size(int l, int most) {
+    const int n_parts = (2 * l + most) / most;
+    return (2 * l + n_parts) / n_parts;
+}
+constexpr int largest_l = 20;
+struct PartSizes {
+    int of[largest_l + 1] = {};
+    constexpr explicit PartSizes(int most) {
+        for (int l = 0; l <= largest_l; ++l) of[l] = part_size(l, most);
+    }
+};
 
 template <bool gradients>
 void evaluate(const DensityPlan& plan, const DensityGroup& group, const DensityScratch& scratch) {
@@ -169,20 +195,20 @@ void evaluate(const DensityPlan& plan, const DensityGroup& group, const DensityS
     }
 }
 
+constexpr PartSizes accumulate_parts(8);
+
 void forward(const DensityPlan& plan, const DensityGroup& group, const DensityScratch& scratch, bool gradients,
-             double* sums) {
+             double* c, int stride) {
     if (gradients)
         evaluate<true>(plan, group, scratch);
     else
         evaluate<false>(plan, group, scratch);
-    const int n_lm = (plan.l_max + 1) * (plan.l_max + 1), n_pad = rounded_up(plan.n_max);
+    const int n_lm = (plan.l_max + 1) * (plan.l_max + 1);
     for (int l = 0; l <= plan.l_max; ++l) {
-        const int n_parts = (2 * l + 1 + 7) / 8, size = (2 * l + n_parts) / n_parts;
-        for (int lm = l * l; lm < (l + 1) * (l + 1); lm += size) {
-            const int left = (l + 1) * (l + 1) - lm;
-            accumulate_rows[left < size ? left : size](scratch.harmonics + lm * lanes, n_lm * lanes,
-                                                       scratch.values + l * plan.n_max, plan.row + 8, group.n_chunks,
-                                                       plan.n_max, sums + lm * n_pad);
+        for (int lm = l * l, end = (l + 1) * (l + 1); lm < end; lm += accumulate_parts.of[l]) {
+            const int rows = end - lm < accumulate_parts.of[l] ? end - lm : accumulate_parts.of[l];
+            accumulate_rows[rows](scratch.harmonics + lm * lanes, n_lm * lanes, scratch.values + l * plan.n_max,
+                                  plan.row + 8, group.n_chunks, plan.n_max, c + lm * stride, stride);
         }
     }
 }
@@ -203,7 +229,7 @@ void contract(const double* adjoint, int stride, const double* radial, const dou
 using Contract = void (*)(const double*, int, const double*, const double*, int, double*, double*);
 constexpr Contract contract_rows[] = {nullptr,     contract<1>, contract<2>, contract<3>,
                                       contract<4>, contract<5>, contract<6>, contract<7>};
-constexpr int most_rows = lanes == 8 ? 7 : 5;  // two accumulators per row have to fit the registers
+constexpr PartSizes contract_parts(lanes == 8 ? 7 : 5);  // two accumulators per row have to fit the registers
 
 /// sum_lm derivative_lm Y_lm, and the gradient of sum_lm value_lm q_lm(z) c_m(x, y).
 inline Lanes differentiate(const DensityPlan& plan, const double* legendre, const double* value,
@@ -211,19 +237,21 @@ inline Lanes differentiate(const DensityPlan& plan, const double* legendre, cons
     const int l_max = plan.l_max;
     const double* cosine = legendre + triangular(l_max + 1, 0) * lanes;
     const double* sine = cosine + (l_max + 1) * lanes;
+    const double* coefficient = plan.recurrence + 2;
     Lanes along{}, dx{}, dy{}, dz{};
     for (int m = 0; m <= l_max; ++m) {
+        const double* next = legendre + (l_max + 1 - m) * lanes;  // q_{m+1,m+1}
         Lanes plus{}, minus{}, plus_z{}, minus_z{}, plus_r{}, minus_r{};
-        for (int l = m; l <= l_max; ++l) {
-            const int up = (l * l + l + m) * lanes, down = (l * l + l - m) * lanes;
-            const Lanes q = load(legendre + triangular(l, m) * lanes);
-            const Lanes up_value = load(value + up), down_value = load(value + down);
+        for (int l = m; l <= l_max; ++l, legendre += lanes, coefficient += 3) {
+            const long up = (l * l + l + m) * lanes, down = up - 2 * m * lanes;
+            const Lanes q = load(legendre), up_value = load(value + up), down_value = load(value + down);
             plus += q * up_value;
             minus += q * down_value;
             plus_r += q * load(derivative + up);
             minus_r += q * load(derivative + down);
             if (l == m) continue;
-            const Lanes qz = plan.recurrence[3 * triangular(l, m) + 2] * load(legendre + triangular(l, m + 1) * lanes);
+            const Lanes qz = *coefficient * load(next);
+            next += lanes;
             plus_z += qz * up_value;
             minus_z += qz * down_value;
         }
@@ -243,19 +271,20 @@ inline Lanes differentiate(const DensityPlan& plan, const double* legendre, cons
 
 void backward(const DensityPlan& plan, const DensityGroup& group, const double* adjoint, int stride, double* forces,
               double* total) {
-    constexpr int most_lm = 21 * 21;
+    constexpr int most_lm = (largest_l + 1) * (largest_l + 1);
     alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes];
     const int n_legendre = triangular(plan.l_max + 1, 0) + 2 * (plan.l_max + 1);
-    Lanes sums[12] = {};
+    Lanes sums[12];
+    for (Lanes& sum : sums) sum = Lanes{};
     for (int k = 0; k < group.n_chunks; ++k) {
         const double* radial = group.radial + k * plan.row * lanes;
         const double* slope = group.slope + k * plan.row * lanes;
         for (int l = 0; l <= plan.l_max; ++l) {
-            const int n_parts = (2 * l + most_rows) / most_rows, size = (2 * l + n_parts) / n_parts;
-            for (int lm = l * l; lm < (l + 1) * (l + 1); lm += size) {
-                const int left = (l + 1) * (l + 1) - lm, f = l * plan.n_max * lanes;
-                contract_rows[left < size ? left : size](adjoint + lm * stride, stride, radial + f, slope + f,
-                                                         plan.n_max, value + lm * lanes, derivative + lm * lanes);
+            for (int lm = l * l, end = (l + 1) * (l + 1); lm < end; lm += contract_parts.of[l]) {
+                const int rows = end - lm < contract_parts.of[l] ? end - lm : contract_parts.of[l];
+                const int f = l * plan.n_max * lanes;
+                contract_rows[rows](adjoint + lm * stride, stride, radial + f, slope + f, plan.n_max,
+                                    value + lm * lanes, derivative + lm * lanes);
             }
         }
         Lanes g[3];

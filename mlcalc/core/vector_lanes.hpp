@@ -45,7 +45,7 @@ struct Sums {
         rest.add(factors + stride, stride, v);
     }
     __attribute__((always_inline)) void write(double* p, long stride) const {
-        store(p, first);
+        *reinterpret_cast<UnalignedLanes*>(p) = first;
         rest.write(p + stride, stride);
     }
 };
