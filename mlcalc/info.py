@@ -2,12 +2,15 @@
 """What a model file contains, in words, for ``mlcalc info``."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.data import chemical_symbols
 
 from .model import Kernel, Model
+from .neighbors import full_neighbor_list
 
 
 def document(path) -> str:
@@ -27,6 +30,7 @@ def describe(path) -> str:
     pairs = ", ".join(f"{s} {e:.6g}" for s, e in zip(symbols, energies, strict=True))
     lines.append(f"species and reference energies (eV): {pairs}")
     lines.append(f"boundaries it was trained on: {', '.join(model.boundaries) or 'none'}")
+    lines.append(f"cutoff of the short range: {model.cutoff:g} A")
     if model.zbl:
         lines.append(f"ZBL repulsion, switched off from {model.zbl[0]:g} to {model.zbl[1]:g} A")
     lines += [_expansion(e.to_json()) for e in model.expansions]
@@ -34,18 +38,65 @@ def describe(path) -> str:
     if model.committee:
         n, scale = model.committee
         lines.append(f"committee: {n} members, calibration factor {scale:.3g}")
+    if any(term.regressor is not None for term in model.terms):
+        n, density = 512, 0.05
+        cost = 1e6 * cost_per_atom(model, n, density)
+        lines.append(
+            f"energy and forces: about {float(f'{cost:.2g}'):g} us per atom on one core of this machine "
+            f"({n} atoms, {density} atoms/A^3)"
+        )
     if model.provenance:
         lines += ["provenance:", *_nested(model.provenance, "  ")]
     return "\n".join(lines)
+
+
+def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> float:
+    """Seconds per atom for energy and forces on one core, measured on a disordered cubic lattice of the model's species
+    with this many atoms (rounded up to a cube) per cubic Angstrom; without the neighbor list."""
+    n = math.ceil(n_atoms ** (1 / 3))
+    spacing = density ** (-1 / 3)
+    rng = np.random.default_rng(0)
+    positions = spacing * (np.indices((n, n, n)).reshape(3, -1).T + rng.uniform(-0.1, 0.1, (n**3, 3)))
+    numbers = rng.choice(model.species, n**3)
+    periodic = "periodic" in model.boundaries
+    atoms = Atoms(numbers, positions, cell=[n * spacing] * 3, pbc=periodic)
+    potential = model.potential()
+    views = {
+        "species": np.searchsorted(model.species, numbers).astype(np.int32),
+        "positions": positions,
+        "cell": atoms.cell.array,
+        "pbc": atoms.pbc,
+        **dict(zip(("first", "j", "r_ij"), full_neighbor_list(atoms, potential.cutoff), strict=True)),
+    }
+    potential.compute(**views)  # the first call chooses the mesh and fills the caches
+    return min(potential.compute(**views)["seconds"].sum() for _ in range(3)) / n**3
 
 
 def _expansion(entry: dict) -> str:
     basis = " ".join(str(v) for v in entry["basis"].values())
     size = f"n_max {entry['n_max']}, l_max {entry['l_max']}, basis {basis}"
     if entry["type"] == "density":
-        return f"expansion {entry['name']}: neighbor density, cutoff {entry['cutoff']:g} A, {size}"
+        details = [
+            f"neighbor density, cutoff {entry['cutoff']:g} A",
+            size,
+            _settings("", entry["density"]) + " density",
+        ]
+        details.append(_settings("cutoff function", entry["smoothing"]))
+        if entry["scaling"]:
+            details.append(_settings("scaling", entry["scaling"]))
+        return f"expansion {entry['name']}: {', '.join(details)}{_common(entry)}"
     kind = f"1/r^{entry['exponent']}" if entry["exponent"] else "Gaussian density"
-    return f"expansion {entry['name']}: far field {kind}, smearing {entry['smearing']:g} A, {size}"
+    return f"expansion {entry['name']}: far field {kind}, smearing {entry['smearing']:g} A, {size}{_common(entry)}"
+
+
+def _settings(what: str, entry: dict) -> str:
+    """For example ``cutoff function shifted_cosine (width 0.5)``."""
+    numbers = ", ".join(f"{key} {value:g}" for key, value in entry.items() if key != "type")
+    return f"{what} {entry.get('type', '')}".strip() + (f" ({numbers})" if numbers else "")
+
+
+def _common(entry: dict) -> str:
+    return f", center atom weight {entry['center_atom_weight']:g}" + (", mixed species" if entry["mixing"] else "")
 
 
 def _term(model: Model, term, symbols) -> str:
@@ -57,7 +108,9 @@ def _term(model: Model, term, symbols) -> str:
         return text + "linear"
     kernel = term.regressor
     points = ", ".join(f"{s} {len(kernel.points.get(z, ()))}" for s, z in zip(symbols, model.species, strict=True))
-    return text + f"kernel zeta {kernel.zeta}, sparse points {points}"
+    normalized = f"normalized (epsilon {kernel.epsilon:g})" if kernel.normalize else "not normalized"
+    precision = "" if kernel.precision == "double" else f" in {kernel.precision} precision"
+    return text + f"kernel zeta {kernel.zeta} {normalized}{precision}, sparse points {points}"
 
 
 def _nested(value, indent) -> list[str]:

@@ -106,6 +106,12 @@ class Model:
         """The expansion of this name."""
         return next(e for e in self.expansions if e.name == name)
 
+    @property
+    def cutoff(self):
+        """The largest cutoff of the short range in Angstrom, ZBL included; 0 if there is none."""
+        cutoffs = [expansion.cutoff for expansion in self.expansions if hasattr(expansion, "cutoff")]
+        return max([0.0, *cutoffs, *([self.zbl[1]] if self.zbl else [])])
+
     def n_features(self, term):
         """Number of features of a term (by name or as object), after selection."""
         if isinstance(term, str):

@@ -9,7 +9,7 @@ power of k or r that makes it smooth at the origin.
 import functools
 
 import numpy as np
-from scipy.special import gamma, gammainc, gammaln, poch, spherical_jn
+from scipy.special import gamma, gammainc, poch, spherical_jn
 
 from mlcalc import radial
 

@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 from models import EVERY_KIND_OF_MODEL, POWER, RADIAL, RHO, SALT, build, energy, evaluate, kernel_model, linear_model
 
-from mlcalc import _engine
+from mlcalc import _engine, info
 from mlcalc import model as model_module
 from mlcalc.expansions import DensityExpansion
 from mlcalc.model import Invariant, Linear, Model, Term
@@ -178,3 +178,15 @@ def test_names_that_no_tensor_can_have_are_refused():
     model.terms[0].name = "a.b"
     with pytest.raises(RuntimeError, match=r"description.terms\[0\].name: must be 1 to 64 letters"):
         model.to_bytes()
+
+
+@every_kind
+def test_a_model_is_described_in_words(model, tmp_path):
+    path = tmp_path / "model.mlcalc"
+    model.save(path)
+    text = info.describe(path)
+    assert f"cutoff of the short range: {model.potential().cutoff:g} A" in text
+    assert "us per atom" in text
+    for term in model.terms:
+        assert f"term {term.name}: " in text
+        assert f"{model.n_features(term)} features" in text
