@@ -119,14 +119,21 @@ class Design:
 
     def stream(self, threads: int, progress=None):
         """Yields (targets, rows) of each block; rows[kind] (n_rows, n_columns + 1) in the order of the targets."""
-        done = progress(self.blocks, desc=f"rows {self.name}") if progress else self.blocks
-        for k, block in enumerate(done):
+        bar = progress(total=sum(len(b) for b in self.blocks), desc=f"rows {self.name}") if progress else None
+        for k, block in enumerate(self.blocks):
             path = None if self.folder is None else self.folder / f"{self.name}-{k:05d}.npz"
             if path is not None and path.exists():
                 with np.load(path) as stored:
-                    yield block, {kind: stored[kind] for kind in stored.files}
+                    rows = {kind: stored[kind] for kind in stored.files}
+                if bar is not None:
+                    bar.update(len(block))
+                yield block, rows
                 continue
-            parts = list(ordered_map(self.maker, block, threads))
+            parts = []
+            for part in ordered_map(self.maker, block, threads):
+                parts.append(part)
+                if bar is not None:
+                    bar.update(1)
             rows = {
                 kind: np.concatenate([p[kind] for p in parts if kind in p])
                 for kind in PROPERTIES
@@ -136,6 +143,8 @@ class Design:
             if path is not None:
                 write_atomically(path, lambda stream, rows=rows: np.savez(stream, **rows))
             yield block, rows
+        if bar is not None:
+            bar.close()
 
     def by_structure(self, threads: int):
         """The rows of one structure at a time, all kinds of labels together."""

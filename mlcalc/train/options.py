@@ -312,12 +312,15 @@ class WeightOptions:
 class SolverOptions:
     """``method``: qr (rows reduced by orthogonal transformations), normal (sums of squares; falls back to qr when they
     are too ill-conditioned) or auto (qr for kernels, normal for linear models). ``criterion`` chooses the
-    regularisation: validation, folds (cross-validation), structures (exact leave-one-structure-out), gcv, or none."""
+    regularisation: validation, folds (cross-validation), structures (exact leave-one-structure-out), gcv, or none.
+    ``terms``: also choose the relative weights of the terms. ``refit``: once the regularisation is chosen, fit to
+    training and validation structures together; the validation errors are then not held out."""
 
     method: str = "auto"
     regularization: Any = "auto"
     criterion: str = "auto"
     terms: bool = False
+    refit: bool = False
     folds: int = 5
 
     def check(self, where):
@@ -329,6 +332,8 @@ class SolverOptions:
                 self.criterion = "none"
         elif self.criterion == "none":
             raise OptionError(f"{where}: criterion none needs a number for 'regularization'")
+        for name in ("terms", "refit"):
+            _choice(getattr(self, name), (True, False), f"{where}.{name}")
         self.folds = _number(self.folds, f"{where}.folds", low=2, integer=True)
 
 
@@ -407,6 +412,8 @@ class TrainOptions:
             setattr(self, name, _build(cls, getattr(self, name), name))
         check_keys(self.engine, ("lode", "accuracy", "mesh", "order", "k_cutoff", "memory_limit"), "engine")
         self._check_names()
+        if self.solver.refit and self.committee.members:
+            raise OptionError("solver.refit leaves nothing held out to calibrate a committee with; use one of them")
         stem = str(self.model).removesuffix(".mlcalc")
         self.report = self.report or f"{stem}-report"
         self.checkpoint = self.checkpoint or f"{stem}-checkpoint"

@@ -15,7 +15,7 @@ class Progress:
         self.enabled = enabled
         self.stream = stream or sys.stderr
 
-    def __call__(self, iterable, total=None, desc=""):
+    def __call__(self, iterable=None, total=None, desc=""):
         return tqdm(iterable, total=total, desc=desc, disable=not self.enabled, file=self.stream, leave=False)
 
     def say(self, text: str):

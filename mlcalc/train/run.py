@@ -24,7 +24,7 @@ from .progress import Progress
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import write_report
 from .select import kernel_matrix, make_plan
-from .solve import Factor, IllConditioned, Prior, PriorBlock, augmented_solve, kernel_cholesky, normal_solve
+from .solve import Factor, IllConditioned, Prior, PriorBlock, augmented_solve, kernel_cholesky, merge, normal_solve
 
 
 @dataclass
@@ -37,15 +37,16 @@ class FitResult:
     report_path: Path
 
 
-def fit(options, frames=None, *, progress: bool = True) -> FitResult:
+def fit(options, frames=None, *, progress: bool = True, figures: bool = True) -> FitResult:
     """Trains a model as the options (a mapping, TrainOptions or the path of a YAML file) say.
 
-    ``frames`` (list of ase.Atoms) replaces the files of ``data.files``. Writes the model file and a report folder.
-    A run that was killed and is started again with the same options and data continues from its checkpoint.
+    ``frames`` (list of ase.Atoms) replaces the files of ``data.files``. Writes the model file and a report folder, with
+    ``figures`` if wanted. A run that was killed and is started again with the same options and data continues from its
+    checkpoint.
 
     Raises OptionError for options, DataError for data that cannot be used."""
     run = Run(parse_options(options), frames, Progress(progress))
-    return run.finish()
+    return run.finish(figures)
 
 
 class Run:
@@ -199,7 +200,7 @@ class Run:
         while True:
             problem = self.factors(method)
             prior, choice = self._choose(problem)
-            whitened = prior.whiten(problem.union())
+            whitened = prior.whiten(self._final_rows(problem))
             try:
                 if method == "normal":
                     v = normal_solve(whitened, choice.lam)
@@ -218,6 +219,13 @@ class Run:
             return center[None, :], choice
         return fit_members(problem, prior, choice.lam, center, committee, self.options.seed, self.progress), choice
 
+    def _final_rows(self, problem):
+        """Training rows, with ``refit`` together with those of the validation set."""
+        if not (self.options.solver.refit and problem.validation):
+            return problem.union()
+        self.notes.append("The final fit includes the validation set (solver.refit): its errors are not held out.")
+        return merge([problem.union(), *(a for a, _ in problem.validation.values())], problem.n_columns)
+
     def _choose(self, problem):
         solver = self.options.solver
         criterion = self.criterion()
@@ -231,7 +239,7 @@ class Run:
 
     # model
 
-    def finish(self) -> FitResult:
+    def finish(self, figures: bool = True) -> FitResult:
         self.prepare()
         weights, choice = self.solve()
         offsets = {g: float(weights[:, k].mean()) for g, k in self.maker.offsets.items()}
@@ -251,7 +259,9 @@ class Run:
                 self.notes.append("WARNING: no validation structures, the committee is not calibrated (scale 1)")
             committee = (members, scale)
         extra["seconds"] = time.time() - self.started
-        report = write_report(self.options.report, predictions, scale=scale, extra=extra, notes=self.notes)
+        report = write_report(
+            self.options.report, predictions, scale=scale, extra=extra, notes=self.notes, figures=figures
+        )
         model = build_model(
             self.options, self.plan, committee=committee, provenance=self._provenance(report), **arguments
         )

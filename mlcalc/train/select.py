@@ -13,30 +13,49 @@ from .plan import Plan, build_model
 
 
 def choose(x: np.ndarray, n: int, method: str = "fps", *, rows: bool = True) -> np.ndarray:
-    """Indices of ``n`` rows (or columns) of x, ascending, by farthest point sampling or CUR (scikit-matter)
+    """Indices of ``n`` rows (or columns) of x, ascending, by farthest point sampling or CUR
     [Imbalzano et al., JCP 148, 241730 (2018); Mahoney & Drineas, PNAS 106, 697 (2009)].
 
     Fewer are returned when fewer are distinct: duplicates carry nothing."""
+    if method == "fps":
+        return np.sort(_farthest_points(x if rows else np.ascontiguousarray(x.T), n))
     if rows:
-        _, distinct = np.unique(np.round(x, 10), axis=0, return_index=True)
-        distinct = np.sort(distinct)
+        distinct = np.sort(np.unique(np.round(x, 10), axis=0, return_index=True)[1])
     else:
         distinct = np.flatnonzero(np.ptp(x, axis=0) > 0)
     if len(distinct) <= n:
         return distinct
     from skmatter import feature_selection, sample_selection
 
-    module = sample_selection if rows else feature_selection
     data = x[distinct] if rows else x[:, distinct]
+    # leverage scores are renewed a few hundred times, not after every single choice: same set in practice
+    selector = (sample_selection if rows else feature_selection).CUR(
+        n_to_select=n, recompute_every=max(1, n // 200), k=min(20, min(data.shape) - 1)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if method == "fps":
-            selector = module.FPS(n_to_select=n)
-        else:
-            # leverage scores are renewed a few hundred times, not after every single choice: same set in practice
-            selector = module.CUR(n_to_select=n, recompute_every=max(1, n // 200), k=min(20, min(data.shape) - 1))
         selector.fit(data)
     return np.sort(distinct[np.asarray(selector.selected_idx_[:n])])
+
+
+def _farthest_points(x: np.ndarray, n: int) -> list[int]:
+    """Rows of x, each the farthest from those before; the first is the farthest from the mean. Ends when all
+    others are duplicates. One pass over x per choice."""
+    norms = np.einsum("ij,ij->i", x, x)
+    far = np.linalg.norm(x - x.mean(axis=0), axis=1)
+    chosen = [int(np.argmax(far))]
+    distance = np.full(len(x), np.inf)
+    # rounding of |a|^2 + |b|^2 - 2 a.b
+    duplicate = 1e-13 * norms.max()
+    while len(chosen) < min(n, len(x)):
+        last = chosen[-1]
+        np.minimum(distance, norms + norms[last] - 2 * (x @ x[last]), out=distance)
+        distance[last] = 0.0
+        following = int(np.argmax(distance))
+        if distance[following] <= duplicate:
+            break
+        chosen.append(following)
+    return chosen
 
 
 def sample_environments(structures, species, limit: dict[int, int], rng) -> list[np.ndarray]:
