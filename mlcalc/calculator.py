@@ -160,6 +160,19 @@ class MLCalculator(Calculator):
             raise TypeError("the options of an MLCalculator are fixed when it is made; make a new one")
         return {}
 
+    def check_state(self, atoms, tol=0.0):
+        """What of the atoms differs from those of the results. Charges, magnetic moments and tags mean nothing here."""
+        old = self.atoms
+        if old is None or len(old) != len(atoms):
+            return list(all_changes)
+        same = {
+            "positions": np.array_equal(old.positions, atoms.positions),
+            "numbers": np.array_equal(old.numbers, atoms.numbers),
+            "cell": np.array_equal(old.cell.array, atoms.cell.array),
+            "pbc": np.array_equal(old.pbc, atoms.pbc),
+        }
+        return [change for change, is_same in same.items() if not is_same]
+
     def get_property(self, name, atoms=None, allow_calculation=True):
         if atoms is None and self.atoms is None:
             raise ValueError(f"there are no atoms to compute {name} of; pass them or ask the Atoms object")
