@@ -246,6 +246,16 @@ void PairMLCalc::add_results(const mlcalc::Results& results) {
 /// The evaluator is chosen at the first compute, so it is told after it; again when it has changed.
 void PairMLCalc::log_far_field() {
     const std::string summary = potential_->summary();
+    const mlcalc::Mat3 cell = potential_->reference_cell();
+    const bool chosen_anew = !last_summary_.empty() && cell != last_reference_ && update->ntimestep > update->firststep;
+    if (chosen_anew && comm->me == 0)
+        error->warning(
+            FLERR,
+            "mlcalc: the cell has drifted by more than 10 % since the mesh or k list of the far field was "
+            "chosen; it was chosen anew on step {} and the energy may have jumped within the accuracy; start "
+            "a new run at the present density, or fix the integers with the keyword mesh",
+            update->ntimestep);
+    last_reference_ = cell;
     if (summary == last_summary_) return;
     last_summary_ = summary;
     if (comm->me == 0) utils::logmesg(lmp, "mlcalc {}\n", summary);

@@ -94,6 +94,7 @@ private:
     std::vector<std::string> elements_;  ///< [type - 1] as given to pair_coeff
     std::vector<int> type_species_;      ///< [type] index into the model's species, -1 for NULL
     std::string last_summary_;
+    mlcalc::Mat3 last_reference_{};
     double seconds_[2] = {0.0, 0.0};
 
     std::vector<int> species_, first_, j_;

@@ -88,6 +88,7 @@ void PairMLCalc::write_restart(FILE* file) {
     write_restart_settings(file);
     put(file, path_);
     put(file, potential_ ? potential_->model().checksum : std::string());
+    put(file, potential_ ? potential_->reference_cell() : mlcalc::Mat3{});
     put(file, static_cast<int>(elements_.size()));
     for (const std::string& element : elements_) put(file, element);
 }
@@ -97,6 +98,8 @@ void PairMLCalc::read_restart(FILE* file) {
     Reader reader(lmp, file);
     const std::string path = reader.get_text();
     const std::string checksum = reader.get_text();
+    // k list and mesh are chosen as in the run that is continued
+    settings_.potential.far_field.reference_cell = reader.get<mlcalc::Mat3>();
     std::vector<std::string> names(static_cast<std::size_t>(reader.get<int>()));
     for (std::string& element : names) element = reader.get_text();
     if (path.empty()) return;  // no pair_coeff had been given

@@ -309,3 +309,28 @@ def test_per_atom_sums_are_the_totals(paths, tmp_path):
         assert got["energies"].sum() == pytest.approx(got["energy"], rel=1e-12)
         np.testing.assert_allclose(got["atom_virials"].sum(axis=0), got["virial"], atol=1e-9 * abs(got["virial"]).max())
     assert results[0]["energy"] * KCAL == pytest.approx(results[1]["energy"] * KCAL, rel=1e-12)
+
+
+def test_restart_keeps_the_k_list_of_a_changed_cell(paths, tmp_path):
+    """In NPT the k list is that of the cell of the first step, so a restart must know that cell."""
+    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
+    model = paths["linear soap + lode"]
+    deform = "fix 1 all deform 1 x final 0 12.0 remap x\nfix 2 all nve\n"
+    energy = 'print "PE $(pe:%.17g) $(pxx:%.17g)"\n'
+    options = "lode ksum accuracy 1e-3"
+    first = start(model, options) + deform + "run 40\nunfix 1\nwrite_restart now.restart\nrun 0\n" + energy
+    before = script_run(tmp_path, first, 2)
+    after = script_run(tmp_path, "read_restart now.restart\nrun 0\n" + energy)
+    np.testing.assert_allclose(numbers(after, "PE ")[0], numbers(before, "PE ")[0], rtol=1e-10)
+    # without that memory the list differs
+    write_now = script_run(tmp_path, "read_restart now.restart\nwrite_data now.data\n")
+    assert write_now
+    fresh = script_run(tmp_path, start(model, options, data="now.data") + "run 0\n" + energy)
+    assert abs(numbers(fresh, "PE ")[0] - numbers(before, "PE ")[0]).max() > 1e-9
+
+
+def test_a_drift_of_the_cell_beyond_ten_percent_warns(paths, tmp_path):
+    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
+    deform = "fix 1 all deform 1 x final 0 13.0 remap x\nfix 2 all nve\nrun 40\n"
+    text = script_run(tmp_path, start(paths["linear soap + lode"], "lode ksum accuracy 1e-3") + deform, 2)
+    assert text.count("the cell has drifted by more than 10 %") == 1

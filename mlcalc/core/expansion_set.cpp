@@ -57,6 +57,13 @@ void ExpansionSet::reset() {
     for (Item& item : items_) item.far.reset();
 }
 
+Mat3 ExpansionSet::reference_cell() const {
+    for (const Item& item : items_) {
+        if (item.far != nullptr) return item.far->reference_cell();
+    }
+    return {};
+}
+
 void ExpansionSet::check(const Atoms& atoms) const {
     for (int i = 0; i < atoms.n_all; ++i) {
         if (atoms.species[i] >= n_species_) {

@@ -26,7 +26,8 @@ public:
         return *items_[static_cast<std::size_t>(expansion)].density;
     }
     const FarFieldOptions& options() const { return options_; }
-    double cutoff() const;  ///< largest of the densities
+    double cutoff() const;        ///< largest of the densities
+    Mat3 reference_cell() const;  ///< of the first far field, see FarField
     std::string summary() const;
     void reset();
 

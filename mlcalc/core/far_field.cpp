@@ -35,15 +35,21 @@ public:
         fit(atoms);
         chosen_->jacobian(atoms, jacobian, strain);
     }
+    Mat3 reference_cell() const override { return lattice_.cell; }
     std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
 
     void fit(const Atoms& atoms) {
         std::vector<double> counts = species_counts(atoms);
         if (chosen_ && counts == counts_ && atoms.pbc == pbc_ && cell_fits(atoms.cell)) return;
-        chosen_ = choose(atoms, counts);
+        Mat3 cell = atoms.cell;
+        if (!chosen_ && atoms.pbc[0] && options_.reference_cell != Mat3{}) {
+            lattice_ = Lattice(options_.reference_cell);
+            if (lattice_.valid() && cell_fits(atoms.cell)) cell = options_.reference_cell;
+        }
+        chosen_ = choose(atoms, cell, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
-        lattice_ = Lattice(atoms.cell);
+        lattice_ = Lattice(cell);
     }
 
 private:
@@ -67,7 +73,7 @@ private:
         return true;
     }
 
-    std::unique_ptr<FarField> choose(const Atoms& atoms, const std::vector<double>& counts) const {
+    std::unique_ptr<FarField> choose(const Atoms& atoms, const Mat3& cell, const std::vector<double>& counts) const {
         const int n_periodic = atoms.pbc[0] + atoms.pbc[1] + atoms.pbc[2];
         if (n_periodic == 1 || n_periodic == 2) {
             throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
@@ -84,10 +90,10 @@ private:
         if (options_.method == FarFieldMethod::free) {
             throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
         }
-        if (!Lattice(atoms.cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
+        if (!Lattice(cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
         double n_atoms = 0.0;
         for (double count : counts) n_atoms += count;
-        return make_periodic(description_, options_, atoms.cell, n_atoms, *communicator_, *factory_);
+        return make_periodic(description_, options_, cell, n_atoms, *communicator_, *factory_);
     }
 
     PotentialDescription description_;

@@ -49,6 +49,9 @@ struct FarFieldOptions {
     int order = 0;              ///< 0: chosen from the accuracy
     double k_cutoff = 0.0;      ///< > 0: sharp cutoff of the k-sum, for comparison with featomic only
     std::size_t memory_limit = std::size_t{4} << 30;
+    /// The first integers are chosen for this cell, as in the run that is continued; zeros: for that of the first
+    /// atoms.
+    Mat3 reference_cell{};
 };
 
 /// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries. The k list and the mesh integers are
@@ -65,6 +68,8 @@ public:
     /// dV_i/dr_j for training, jacobian[((i * n_all + j) * 3 + x) * shape.size() + ..], and dV_i/d eps,
     /// strain[(i * 9 + 3 a + b) * shape.size() + ..]. Serial only.
     virtual void jacobian(const Atoms&, double* jacobian, double* strain) = 0;
+    /// The cell for which the integers were chosen; zeros before that.
+    virtual Mat3 reference_cell() const { return {}; }
     /// One line for the log: method, integers, order, estimated accuracy.
     virtual std::string summary() const = 0;
 };

@@ -290,6 +290,10 @@ void Potential::reset() {
     impl_->expansions.reset();
 }
 
+Mat3 Potential::reference_cell() const {
+    return impl_->expansions.reference_cell();
+}
+
 std::string Potential::summary() const {
     std::string text = impl_->expansions.summary();
     for (const TermEvaluator& term : impl_->terms) text += term.regressor->summary() + "\n";

@@ -44,6 +44,8 @@ public:
     void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&);
     /// Forget the k list or mesh integers; the next compute chooses them anew.
     void reset();
+    /// The cell for which the far field has chosen its integers; zeros without a far field or before the first compute.
+    Mat3 reference_cell() const;
     std::string summary() const;
 
 private:
