@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .baseline import make_targets, reference_energies
 from .checkpoint import Checkpoint
@@ -46,7 +47,9 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True) ->
 
     Raises OptionError for options, DataError for data that cannot be used."""
     run = Run(parse_options(options), frames, Progress(progress))
-    return run.finish(figures)
+    # threads of a matrix library wait for each other in busy loops: one, except where a matrix is worth more
+    with threadpool_limits(1, user_api="blas"):
+        return run.finish(figures)
 
 
 class Run:
@@ -199,18 +202,21 @@ class Run:
         method = self._method()
         while True:
             problem = self.factors(method)
-            prior, choice = self._choose(problem)
-            whitened = prior.whiten(self._final_rows(problem))
             try:
-                if method == "normal":
-                    v = normal_solve(whitened, choice.lam)
-                else:
-                    v = augmented_solve(whitened, choice.lam, problem.n_free)
-                break
+                with threadpool_limits(self.threads if self.maker.n_columns > 500 else 1, user_api="blas"):
+                    return self._solve(problem, method)
             except IllConditioned as error:
                 self.notes.append(f"normal equations were left for QR: {error}")
                 self.progress.say(self.notes[-1])
                 method = "qr"
+
+    def _solve(self, problem: Problem, method: str) -> tuple[np.ndarray, Choice]:
+        prior, choice = self._choose(problem)
+        whitened = prior.whiten(self._final_rows(problem))
+        if method == "normal":
+            v = normal_solve(whitened, choice.lam)
+        else:
+            v = augmented_solve(whitened, choice.lam, problem.n_free)
         center = prior.unwhiten(v)
         if not np.isfinite(center).all():
             raise np.linalg.LinAlgError("the solution is not finite; raise solver.regularization")

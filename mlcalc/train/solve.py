@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
-from threadpoolctl import threadpool_limits
 
 #: reciprocal condition below which sums of squares are not trusted
 ILL_CONDITIONED = 1e-13
@@ -61,10 +60,7 @@ class Factor:
             (r,) = linalg.qr(block, mode="r", overwrite_a=True, check_finite=False)
             self._triangle = np.asfortranarray(r[: self.n + 1])
         else:
-            with threadpool_limits(1, user_api="blas"):
-                r, _, _, info = lapack.dtpqrt(
-                    0, min(32, self.n + 1), self._triangle, block, overwrite_a=1, overwrite_b=1
-                )
+            r, _, _, info = lapack.dtpqrt(0, min(32, self.n + 1), self._triangle, block, overwrite_a=1, overwrite_b=1)
             if info != 0:
                 raise np.linalg.LinAlgError(f"dtpqrt returned {info}")
             self._triangle = np.asfortranarray(np.triu(r))
