@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/kernel.py [--gap] [--atoms 1000]
 
 Rattled silicon, n_max 8, l_max 6, cutoff 5 Angstrom, zeta 4, neighbor list given. The smallest CPU time of several
-repetitions; memory is the growth of the peak resident set over the interpreter with its imports, measured in a fresh process.
+repetitions; memory is the growth of the peak resident set over the interpreter with its imports, in a fresh process.
 ``--gap`` adds GAP with the same settings from the quippy-ase package, fitted by its own gap_fit, and prints the ratio.
 """
 

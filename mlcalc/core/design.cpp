@@ -78,7 +78,7 @@ void Descriptor::design_kernel(const Structure& s, const TermData& data, int i, 
     blas::gemm(Op::none, Op::transpose, 1, n, n_features, 1.0, p_.data(), n_features, points, n_features, 0.0,
                overlap_.data(), n);
     slopes_ = overlap_;
-    kernel_row(kernel.zeta(), static_cast<int>(n), ones_.data(), slopes_.data(), powers_.data());
+    small_products().kernel_row(kernel.zeta(), static_cast<int>(n), ones_.data(), slopes_.data(), powers_.data());
     add(1.0, powers_.data(), n, out.energy + out.column);
     for (std::size_t m = 0; m < n; ++m) slopes_[m] = norm > 0.0 ? slopes_[m] / norm : 0.0;
 

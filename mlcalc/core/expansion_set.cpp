@@ -7,10 +7,6 @@
 
 namespace mlcalc {
 
-// null where the evaluators of the far field are not linked in
-std::unique_ptr<FarField> make_far_field(const PotentialDescription&, const FarFieldOptions&, const Atoms&,
-                                         Communicator&, MeshBackendFactory&) __attribute__((weak));
-
 ExpansionSet::ExpansionSet(const Model& model, FarFieldOptions options)
     : n_species_(static_cast<int>(model.species.size())), options_(options) {
     for (const ExpansionDescription& description : model.expansions) {
@@ -90,7 +86,6 @@ void ExpansionSet::compute_far(const Atoms& atoms, Communicator& communicator, M
         Item& item = items_[e];
         if (item.potential == nullptr) continue;
         item.v.resize(static_cast<std::size_t>(atoms.n_local) * shapes_[e].size());
-        if (make_far_field == nullptr) throw std::runtime_error("this build has no far field");
         if (item.far == nullptr) item.far = make_far_field(*item.potential, options_, atoms, communicator, factory);
         item.far->compute(atoms, item.v.data());
     }

@@ -86,8 +86,8 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
     const std::size_t n_max = size(shape.n_max);
     const std::size_t n_lm = size(shape.n_lm());
     const int columns = mixing ? shape.n_q() : shape.n_max;
-    const std::size_t ld = (size(columns) + 7) / 8 * 8;
-    change_.assign(n_lm * ld, 0.0);
+    const int ld = (columns + 7) / 8 * 8;
+    change_.assign(n_lm * size(ld), 0.0);
     for (int k = s.list.first[i]; k < s.list.first[i + 1]; ++k) {
         const int j = s.list.j[k];
         const int species = s.atoms.species[j];
@@ -100,7 +100,7 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
             for (std::size_t channel = 0; channel < size(columns) / n_max; ++channel) {
                 const double weight = mixing ? expansion.mixing(static_cast<int>(channel), species) : 1.0;
                 for (std::size_t lm = 0; lm < n_lm; ++lm) {
-                    double* to = &change_[lm * ld + channel * n_max];
+                    double* to = &change_[lm * size(ld) + channel * n_max];
                     for (std::size_t n = 0; n < n_max; ++n) to[n] = weight * d[lm * n_max + n];
                 }
             }
@@ -117,7 +117,7 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
 void FeatureTangents::potential(const Structure& s, const CoefficientShape& shape, int e, const FeatureVector& features,
                                 int i, const double* const* c) {
     const std::size_t n = shape.size();
-    const std::size_t ld = size(shape.stride());
+    const int ld = shape.stride();
     const auto direction = [&](const double* change) {
         std::fill(direction_.begin(), direction_.end(), 0.0);
         features.tangent(c, e, change, ld, 0, shape.n_q(), direction_.data(), scratch_.data());

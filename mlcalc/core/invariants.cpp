@@ -23,14 +23,14 @@ const CoefficientShape& shape_of(int expansion, const std::vector<CoefficientSha
     return shapes[size(expansion)];
 }
 
-double* adjoint_at(double* const* c_adj, int e, std::size_t offset) {
+double* adjoint_at(double* const* c_adj, int e, int offset) {
     return c_adj == nullptr || c_adj[e] == nullptr ? nullptr : c_adj[e] + offset;
 }
 
 }  // namespace
 
 InvariantKernel::InvariantKernel(Invariant invariant, const std::vector<CoefficientShape>& shapes)
-    : invariant_(std::move(invariant)) {
+    : invariant_(std::move(invariant)), products_(&small_products()) {
     if (invariant_.nu != 1 && invariant_.nu != 2) {
         throw std::invalid_argument("nu of an invariant must be 1 or 2, got " + std::to_string(invariant_.nu));
     }
@@ -54,7 +54,7 @@ InvariantKernel::InvariantKernel(Invariant invariant, const std::vector<Coeffici
 }
 
 std::size_t InvariantKernel::scratch_size() const {
-    return n_full_ + size(l_max_ + 1) * (matrix_size() + transpose_size());
+    return padded_full() + size(l_max_ + 1) * (matrix_size() + transpose_size());
 }
 
 void InvariantKernel::compute(const double* const* c, double* p, double* scratch) const {
@@ -62,7 +62,7 @@ void InvariantKernel::compute(const double* const* c, double* p, double* scratch
     const double* b = c[invariant_.b];
     const bool select = !invariant_.selection.empty();
     double* full = select ? scratch : p;
-    double* g = scratch + n_full_;
+    double* g = scratch + padded_full();
     const int n_a = a_.n_q();
     const int n_b = b_.n_q();
     if (invariant_.nu == 1) {
@@ -71,8 +71,8 @@ void InvariantKernel::compute(const double* const* c, double* p, double* scratch
         const std::size_t ldg = size(b_.stride());
         double* out = full;
         for (int l = 0; l <= l_max_; ++l) {
-            gram(2 * l + 1, a + size(l * l) * size(a_.stride()), size(a_.stride()), n_a, b + size(l * l) * ldg, ldg,
-                 b_.stride(), g, ldg, same());
+            products_->gram(2 * l + 1, a + l * l * a_.stride(), a_.stride(), n_a, b + l * l * b_.stride(), b_.stride(),
+                            b_.stride(), g, b_.stride(), same());
             const double f = factor_[size(l)];
             for (int q = 0; q < n_a; ++q) {
                 const double* row = g + size(q) * ldg;
@@ -123,17 +123,17 @@ void InvariantKernel::fill_matrices(const double* p_adj, double* g, double* g_t,
 
 double InvariantKernel::apply_matrices(const double* const* c, const double* g, const double* g_t,
                                        double* const* c_adj) const {
-    const std::size_t ld_a = size(a_.stride());
-    const std::size_t ld_b = size(b_.stride());
+    const int ld_a = a_.stride();
+    const int ld_b = b_.stride();
     double energy = 0.0;
     for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) {
-        const double* a = c[invariant_.a] + size(l * l) * ld_a;
-        const double* b = c[invariant_.b] + size(l * l) * ld_b;
-        double* a_adj = adjoint_at(c_adj, invariant_.a, size(l * l) * ld_a);
-        double* b_adj = adjoint_at(c_adj, invariant_.b, size(l * l) * ld_b);
-        energy += multiply_dot(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, b_.stride(), b, ld_b, b_adj, ld_b);
+        const double* a = c[invariant_.a] + l * l * ld_a;
+        const double* b = c[invariant_.b] + l * l * ld_b;
+        double* a_adj = adjoint_at(c_adj, invariant_.a, l * l * ld_a);
+        double* b_adj = adjoint_at(c_adj, invariant_.b, l * l * ld_b);
+        energy += products_->multiply(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, ld_b, b, ld_b, b_adj, ld_b);
         if (!same() && a_adj != nullptr) {
-            multiply_add(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, a_.stride(), a_adj, ld_a);
+            products_->multiply(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, ld_a, nullptr, 0, a_adj, ld_a);
         }
     }
     return same() ? 0.5 * energy : energy;
@@ -157,7 +157,7 @@ void InvariantKernel::backward(const double* const* c, const double* p_adj, doub
         apply_weights(c, p_adj, c_adj);
         return;
     }
-    double* g = scratch + n_full_;
+    double* g = scratch + padded_full();
     double* g_t = g + size(l_max_ + 1) * matrix_size();
     fill_matrices(p_adj, g, g_t, scratch);
     apply_matrices(c, g, g_t, c_adj);
@@ -191,26 +191,26 @@ void InvariantKernel::add_tangent(const double* h, std::size_t ld, int l, int e,
     }
 }
 
-void InvariantKernel::tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n,
-                              double* dp, double* scratch) const {
+void InvariantKernel::tangent(const double* const* c, int e, const double* change, int ld, int first, int n, double* dp,
+                              double* scratch) const {
     if (e != invariant_.a && e != invariant_.b) return;
     const bool select = !invariant_.selection.empty();
     double* full = select ? scratch : dp;
-    double* h = scratch + n_full_;
+    double* h = scratch + padded_full();
     if (select) std::fill(full, full + n_full_, 0.0);
     if (invariant_.nu == 1) {
         for (int q = 0; q < n; ++q) full[first + q] += factor_[0] * change[q];
     } else {
-        const std::size_t ld_a = size(a_.stride()), ld_b = size(b_.stride());
+        const int ld_a = a_.stride(), ld_b = b_.stride();
         for (int l = 0; l <= l_max_; ++l) {
-            const double* d = change + size(l * l) * ld;
+            const double* d = change + l * l * ld;
             if (e == invariant_.a) {
-                gram(2 * l + 1, d, ld, n, c[invariant_.b] + size(l * l) * ld_b, ld_b, b_.stride(), h, ld_b, false);
-                add_tangent(h, ld_b, l, e, first, n, full);
+                products_->gram(2 * l + 1, d, ld, n, c[invariant_.b] + l * l * ld_b, ld_b, ld_b, h, ld_b, false);
+                add_tangent(h, size(ld_b), l, e, first, n, full);
             } else {
-                gram(2 * l + 1, c[invariant_.a] + size(l * l) * ld_a, ld_a, a_.n_q(), d, ld, (n + 7) / 8 * 8, h, ld,
-                     false);
-                add_tangent(h, ld, l, e, first, n, full);
+                products_->gram(2 * l + 1, c[invariant_.a] + l * l * ld_a, ld_a, a_.n_q(), d, ld, (n + 7) / 8 * 8, h,
+                                ld, false);
+                add_tangent(h, size(ld), l, e, first, n, full);
             }
         }
     }
@@ -241,8 +241,8 @@ void FeatureVector::backward(const double* const* c, const double* p_adj, double
     }
 }
 
-void FeatureVector::tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n,
-                            double* dp, double* scratch) const {
+void FeatureVector::tangent(const double* const* c, int e, const double* change, int ld, int first, int n, double* dp,
+                            double* scratch) const {
     for (const InvariantKernel& kernel : kernels_) {
         kernel.tangent(c, e, change, ld, first, n, dp, scratch);
         dp += kernel.n_features();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coefficients.hpp"
+#include "small_products.hpp"
 
 namespace mlcalc {
 
@@ -38,7 +39,7 @@ public:
         return same() ? 0 : static_cast<std::size_t>(b_.n_q()) * static_cast<std::size_t>(a_.stride());
     }
 
-    /// Doubles of scratch that compute and backward need.
+    /// Doubles of scratch, aligned to 64 bytes as all coefficients are, that compute and backward need.
     std::size_t scratch_size() const;
     /// p of one atom; c[e] points to its coefficients of expansion e.
     void compute(const double* const* c, double* p, double* scratch) const;
@@ -47,7 +48,7 @@ public:
 
     /// dp += (dp/dc_e) change, where only the columns first <= q < first + n of expansion e change, by
     /// change[lm * ld + q - first]; its rows are padded to a multiple of 8 columns.
-    void tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n, double* dp,
+    void tangent(const double* const* c, int e, const double* change, int ld, int first, int n, double* dp,
                  double* scratch) const;
 
     /// For nu = 2, the matrices G_l with dE/db_l = a_l G_l and dE/da_l = b_l G_l^T (rows m, columns q) for p_adj =
@@ -61,9 +62,12 @@ public:
     double apply_matrices(const double* const* c, const double* g, const double* g_t, double* const* c_adj) const;
 
 private:
+    /// Features before selection, rounded up to a cache line: what follows in a scratch array is aligned.
+    std::size_t padded_full() const { return (n_full_ + 7) / 8 * 8; }
     void add_tangent(const double* h, std::size_t ld, int l, int e, int first, int n, double* full) const;
 
     Invariant invariant_;
+    const SmallProducts* products_;
     CoefficientShape a_, b_;
     int l_max_ = 0;
     std::size_t n_full_ = 0;
@@ -81,7 +85,7 @@ public:
     const std::vector<InvariantKernel>& kernels() const { return kernels_; }
     void compute(const double* const* c, double* p, double* scratch) const;
     void backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const;
-    void tangent(const double* const* c, int e, const double* change, std::size_t ld, int first, int n, double* dp,
+    void tangent(const double* const* c, int e, const double* change, int ld, int first, int n, double* dp,
                  double* scratch) const;
 
 private:

@@ -70,22 +70,10 @@ double KernelRegressor::normalize(double* p) const {
     return normalize_ ? normalize_row(p, features_.size(), epsilon_) : 1.0;
 }
 
-std::size_t KernelRegressor::gather(const CenterBlock& block, int species, RegressorWorkspace& work) const {
-    work.centers.clear();
-    for (int i = 0; i < block.n; ++i) {
-        if (block.species[i] == species) work.centers.push_back(i);
-    }
-    const std::size_t n_features = features_.size();
-    const std::size_t n = work.centers.size();
-    work.features.resize(n * n_features);
-    work.scratch.resize(features_.scratch_size());
+std::size_t KernelRegressor::gather_normalized(const CenterBlock& block, int species, RegressorWorkspace& work) const {
+    const std::size_t n = gather(block, species, work);
     work.norms.resize(n);
-    for (std::size_t i = 0; i < n; ++i) {
-        double* p = &work.features[i * n_features];
-        block.center(work.centers[i], work.c, work.c_adj);
-        features_.compute(work.c.data(), p, work.scratch.data());
-        work.norms[i] = normalize(p);
-    }
+    for (std::size_t i = 0; i < n; ++i) work.norms[i] = normalize(&work.features[i * features_.size()]);
     return n;
 }
 
@@ -106,7 +94,8 @@ void KernelRegressor::chunk(const SparseSet& set, std::size_t first, std::size_t
     }
     for (std::size_t i = 0; i < n_rows; ++i) {
         double* powers = member_energies == nullptr ? nullptr : &work.rows_adj[i * n];
-        energies[work.centers[i]] += kernel_row(zeta_, static_cast<int>(n), w + first, &work.rows[i * n], powers);
+        energies[work.centers[i]] +=
+            small_products().kernel_row(zeta_, static_cast<int>(n), w + first, &work.rows[i * n], powers);
     }
     if (member_energies != nullptr) {
         const std::size_t n_members = static_cast<std::size_t>(n_members_);
@@ -154,7 +143,7 @@ void KernelRegressor::compute(const CenterBlock& block, int member, double* ener
     const std::size_t n_features = features_.size();
     for (std::size_t s = 0; s < sets_.size(); ++s) {
         const SparseSet& set = sets_[s];
-        const std::size_t n = gather(block, static_cast<int>(s), work);
+        const std::size_t n = gather_normalized(block, static_cast<int>(s), work);
         if (n == 0 || set.n == 0) continue;
         if (block.gradient) work.features_adj.resize(n * n_features);
         if (single_precision_) {
@@ -198,7 +187,7 @@ void KernelRegressor::extrapolation(const CenterBlock& block, double* measure, R
     const std::size_t n_features = features_.size();
     for (std::size_t s = 0; s < sets_.size(); ++s) {
         const SparseSet& set = sets_[s];
-        const std::size_t n = gather(block, static_cast<int>(s), work);
+        const std::size_t n = gather_normalized(block, static_cast<int>(s), work);
         if (n == 0) continue;
         work.rows.resize(n * set.n);
         if (set.n > 0) {

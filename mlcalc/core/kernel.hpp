@@ -41,7 +41,7 @@ private:
         mutable std::vector<double> cholesky;  ///< lower triangle of k(M, M), made when first asked for
         std::unique_ptr<std::once_flag> once = std::make_unique<std::once_flag>();
     };
-    std::size_t gather(const CenterBlock& block, int species, RegressorWorkspace& work) const;
+    std::size_t gather_normalized(const CenterBlock& block, int species, RegressorWorkspace& work) const;
     void chunk(const SparseSet& set, std::size_t first, std::size_t n_rows, std::size_t n, const double* w,
                bool gradient, double* member_energies, RegressorWorkspace& work, double* energies) const;
     void scatter(const CenterBlock& block, std::size_t n, RegressorWorkspace& work) const;

@@ -7,6 +7,11 @@
 #include "blas.hpp"
 
 namespace mlcalc {
+namespace {
+
+using blas::Op;
+
+}  // namespace
 
 LinearRegressor::LinearRegressor(const LinearDescription& description, FeatureVector features, int n_species,
                                  int n_members)
@@ -65,30 +70,32 @@ double LinearRegressor::energy_of(int species, const double* const* c, double* c
 
 void LinearRegressor::compute(const CenterBlock& block, int member, double* energies, double* member_energies,
                               RegressorWorkspace& work) const {
-    const std::size_t n_features = features_.size();
-    const bool form = member != mean || member_energies != nullptr;
-    if (form) {
-        work.features.resize(n_features);
-        work.scratch.resize(features_.scratch_size());
-    }
-    for (int i = 0; i < block.n; ++i) {
-        const int species = block.species[i];
-        if (species < 0) continue;
+    work.scratch.resize(features_.scratch_size());
+    for (int i = 0; i < block.n && member == mean; ++i) {
+        if (block.species[i] < 0) continue;
         block.center(i, work.c, work.c_adj);
-        double* const* c_adj = block.gradient ? work.c_adj.data() : nullptr;
-        if (member == mean) energies[i] += energy_of(species, work.c.data(), c_adj);
-        if (!form) continue;
-        features_.compute(work.c.data(), work.features.data(), work.scratch.data());
-        for (int k = 0; k < n_members_; ++k) {
-            if (member_energies == nullptr && k != member) continue;
-            const double* w = weights(k, species);
-            double energy = 0.0;
-            for (std::size_t f = 0; f < n_features; ++f) energy += w[f] * work.features[f];
-            if (k == member) energies[i] += energy;
-            if (member_energies != nullptr) member_energies[i * n_members_ + k] += energy;
+        energies[i] += energy_of(block.species[i], work.c.data(), block.gradient ? work.c_adj.data() : nullptr);
+    }
+    const std::size_t n_features = features_.size();
+    const auto add_energies = [&](std::size_t n, int species, int first, std::size_t n_sets, double* to) {
+        work.members.resize(n * n_sets);
+        blas::gemm(Op::none, Op::transpose, n, n_sets, n_features, 1.0, work.features.data(), n_features,
+                   weights(first, species), mean_.size(), 0.0, work.members.data(), n_sets);
+        for (std::size_t i = 0; i < n; ++i) {
+            double* row = to + static_cast<std::size_t>(work.centers[i]) * n_sets;
+            for (std::size_t k = 0; k < n_sets; ++k) row[k] += work.members[i * n_sets + k];
         }
-        if (member != mean && block.gradient) {
-            features_.backward(work.c.data(), weights(member, species), c_adj, work.scratch.data());
+    };
+    for (int species = 0; species < n_species_ && (member != mean || member_energies != nullptr); ++species) {
+        const std::size_t n = gather(block, species, work);
+        if (n == 0) continue;
+        if (member_energies != nullptr) {
+            add_energies(n, species, 0, static_cast<std::size_t>(n_members_), member_energies);
+        }
+        if (member != mean) add_energies(n, species, member, 1, energies);
+        for (std::size_t i = 0; i < n && member != mean && block.gradient; ++i) {
+            block.center(work.centers[i], work.c, work.c_adj);
+            features_.backward(work.c.data(), weights(member, species), work.c_adj.data(), work.scratch.data());
         }
     }
 }
@@ -98,23 +105,21 @@ bool LinearRegressor::has_extrapolation() const {
 }
 
 void LinearRegressor::extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& work) const {
-    if (!has_extrapolation()) return;
     const std::size_t n_features = features_.size();
-    work.features.resize(n_features);
-    work.scratch.resize(features_.scratch_size());
-    for (int i = 0; i < block.n; ++i) {
-        const int species = block.species[i];
-        if (species < 0) continue;
-        block.center(i, work.c, work.c_adj);
-        features_.compute(work.c.data(), work.features.data(), work.scratch.data());
-        const std::vector<double>& l = leverage_[static_cast<std::size_t>(species)];
-        double sum = 0.0;
-        for (std::size_t row = 0; row < l.size() / n_features; ++row) {
-            double dot = 0.0;
-            for (std::size_t f = 0; f < n_features; ++f) dot += l[row * n_features + f] * work.features[f];
-            sum += dot * dot;
+    for (std::size_t species = 0; species < leverage_.size(); ++species) {
+        const std::vector<double>& l = leverage_[species];
+        const std::size_t n = gather(block, static_cast<int>(species), work);
+        const std::size_t n_rows = l.size() / n_features;
+        if (n == 0 || n_rows == 0) continue;
+        work.rows.resize(n * n_rows);
+        blas::gemm(Op::none, Op::transpose, n, n_rows, n_features, 1.0, work.features.data(), n_features, l.data(),
+                   n_features, 0.0, work.rows.data(), n_rows);
+        for (std::size_t i = 0; i < n; ++i) {
+            double sum = 0.0;
+            for (std::size_t r = 0; r < n_rows; ++r) sum += work.rows[i * n_rows + r] * work.rows[i * n_rows + r];
+            double& to = measure[work.centers[i]];
+            to = std::max(to, sum);
         }
-        measure[i] = std::max(measure[i], sum);
     }
 }
 

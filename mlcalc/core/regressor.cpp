@@ -49,6 +49,21 @@ private:
 
 }  // namespace
 
+std::size_t Regressor::gather(const CenterBlock& block, int species, RegressorWorkspace& work) const {
+    work.centers.clear();
+    for (int i = 0; i < block.n; ++i) {
+        if (block.species[i] == species) work.centers.push_back(i);
+    }
+    const std::size_t n = work.centers.size();
+    work.features.resize(n * features_.size());
+    work.scratch.resize(features_.scratch_size());
+    for (std::size_t i = 0; i < n; ++i) {
+        block.center(work.centers[i], work.c, work.c_adj);
+        features_.compute(work.c.data(), &work.features[i * features_.size()], work.scratch.data());
+    }
+    return n;
+}
+
 std::unique_ptr<Regressor> make_regressor(const Term& term, const std::vector<CoefficientShape>& shapes, int n_species,
                                           int n_members) {
     FeatureVector features(term.invariants, shapes);

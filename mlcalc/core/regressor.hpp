@@ -64,6 +64,8 @@ public:
 
 protected:
     explicit Regressor(FeatureVector features) : features_(std::move(features)) {}
+    /// Features of the centres of one species: work.centers and work.features (n, n_features). Returns n.
+    std::size_t gather(const CenterBlock& block, int species, RegressorWorkspace& work) const;
     FeatureVector features_;
 };
 

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/// Products of the small matrices of one atom, compiled once per instruction set. Rows are m = -l..l with `ld` doubles
+/// between them, columns are q; column counts are multiples of 8, so that a row is whole vectors.
 #pragma once
-
-#include <cstddef>
 
 namespace mlcalc {
 
-/// Products of the small matrices of one atom. Rows are m = -l..l with `ld` doubles between them, columns are q; column
-/// counts are padded to multiples of 8, so that a row is whole vectors.
+struct SmallProducts {
+    /// g[q * ldg + q'] = sum_m a[m * lda + q] b[m * ldb + q'] for q < n_a and the columns q' of b. With `upper` only
+    /// the columns q' >= q, and some below left over from whole vectors, are written.
+    void (*gram)(int n_m, const double* a, int lda, int n_a, const double* b, int ldb, int columns_b, double* g,
+                 int ldg, bool upper);
+    /// y[m * ldy + q] += (x w)[m, q], (x w)[m, q] = sum_k x[m * ldx + k] w[k * ldw + q]. Returns sum_mq z (x w) if z is
+    /// not null. y may be null.
+    double (*multiply)(int n_m, const double* x, int ldx, int n_k, const double* w, int ldw, int columns,
+                       const double* z, int ldz, double* y, int ldy);
+    /// One row of a polynomial kernel: k holds x_M = p . p_M and becomes zeta w_M x_M^(zeta-1); returns
+    /// sum_M w_M x_M^zeta. `powers`, if not null, gets x_M^zeta.
+    double (*kernel_row)(int zeta, int n, const double* w, double* k, double* powers);
+};
 
-/// g[q * ldg + q'] = sum_m a[m * lda + q] b[m * ldb + q'] for q < n_a and the padded columns of b. With `upper` only
-/// columns q' >= q (and some below, left over from whole vectors) are written.
-void gram(int n_m, const double* a, std::size_t lda, int n_a, const double* b, std::size_t ldb, int columns_b,
-          double* g, std::size_t ldg, bool upper);
+extern const SmallProducts small_products_baseline;
+#if defined(__x86_64__)
+extern const SmallProducts small_products_avx2;
+extern const SmallProducts small_products_avx512;
+#endif
 
-/// y[m * ldy + q] += sum_k x[m * ldx + k] w[k * ldw + q]
-void multiply_add(int n_m, const double* x, std::size_t ldx, int n_k, const double* w, std::size_t ldw, int columns,
-                  double* y, std::size_t ldy);
-
-/// sum_mq z[m * ldz + q] (x w)[m, q], and y += x w if y is not null.
-double multiply_dot(int n_m, const double* x, std::size_t ldx, int n_k, const double* w, std::size_t ldw, int columns,
-                    const double* z, std::size_t ldz, double* y, std::size_t ldy);
-
-/// One row of a polynomial kernel: k holds x_M = p . p_M, becomes zeta w_M x_M^(zeta-1); returns sum_M w_M x_M^zeta.
-/// `powers`, if not null, gets x_M^zeta.
-double kernel_row(int zeta, int n, const double* w, double* k, double* powers);
+/// Those of the selected instruction set.
+const SmallProducts& small_products();
 
 }  // namespace mlcalc
