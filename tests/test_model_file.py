@@ -180,7 +180,7 @@ def test_names_that_no_tensor_can_have_are_refused():
         model.to_bytes()
 
 
-@every_kind
+@pytest.mark.parametrize("model", ["linear zbl", "linear committee", "kernel two cutoffs", "linear V"], indirect=True)
 def test_a_model_is_described_in_words(model, tmp_path):
     path = tmp_path / "model.mlcalc"
     model.save(path)
