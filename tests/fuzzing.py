@@ -5,8 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import ase.build
 import models
 import nlohmann_json
+import numpy as np
+
+from mlcalc import _engine
 
 ROOT = Path(__file__).parent.parent
 READER = [ROOT / f"mlcalc/core/{name}.cpp" for name in ("checked_json", "safetensors", "model")]
@@ -28,10 +32,32 @@ def build(directory, sanitizers="address"):
 
 
 def run(executable, directory, *, seed, n_mutations, kinds=models.EVERY_KIND_OF_MODEL):
-    """Mutates models of these kinds. Returns the completed process, with its text output."""
+    """Mutates models of these kinds. Returns the completed process with its text output; the mutants that were accepted
+    are in ``directory / "accepted"``."""
+    (directory / "accepted").mkdir()
     files = []
     for k, kind in enumerate(kinds):
         files.append(directory / f"{k}.mlcalc")
         models.build(kind).save(files[-1])
-    command = [str(executable), str(seed), str(n_mutations), *map(str, files)]
+    command = [str(executable), str(seed), str(n_mutations), str(directory / "accepted"), *map(str, files)]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True)
+
+
+def evaluate_accepted(directory):
+    """Evaluates NaCl with every accepted mutant, in this process. Returns how many gave numbers and how many said why
+    not; anything but a sentence is an exception."""
+    n_evaluated = n_refused = 0
+    atoms = ase.build.bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    atoms.positions += np.random.default_rng(0).uniform(-0.2, 0.2, atoms.positions.shape)
+    for path in sorted(directory.iterdir()):
+        try:
+            potential = _engine.Potential(path.read_bytes(), path.name, memory_limit=1 << 26)
+            if min(potential.cutoff, 9.0) != potential.cutoff or not set(atoms.numbers) <= set(potential.species):
+                continue
+            results = models.evaluate(potential, atoms, atom_virials=True, members=True, extrapolation=True)
+            assert results["forces"].shape == (8, 3)
+            n_evaluated += 1
+        except (ValueError, RuntimeError) as error:
+            assert str(error) and "\n" not in str(error)
+            n_refused += 1
+    return n_evaluated, n_refused

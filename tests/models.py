@@ -54,7 +54,9 @@ def linear_model(expansions, invariants, seed, *, scale=0.3, n_members=None, lev
     return model
 
 
-def kernel_model(expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, **settings):
+def kernel_model(
+    expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, without=(), **settings
+):
     """Kernel terms with random sparse points and weights, one per list of invariants."""
     options = {key: settings.pop(key) for key in ("zbl", "boundaries", "species") if key in settings}
     model = _without_regressors(expansions, invariants, n_members, options)
@@ -62,6 +64,8 @@ def kernel_model(expansions, invariants, seed, *, n_points=6, scale=1.0, n_membe
     for term in model.terms:
         points, weights = {}, {}
         for k, number in enumerate(model.species):
+            if number in without:
+                continue
             # a bias, because features of real environments have large products with each other
             points[number] = point_scale * (rng.normal(size=(n_points - k, model.n_features(term))) + 0.7)
             shape = (n_points - k,) if n_members is None else (n_members, n_points - k)
@@ -121,6 +125,7 @@ SHORT_RANGED = {
     ),
     "kernel selected": lambda: kernel_model([RHO], [selected(POWER, [RHO], 20)], 20, zeta=3),
     "kernel committee": lambda: kernel_model([RHO], [POWER], 21, zeta=2, n_members=3),
+    "kernel of Na only": lambda: kernel_model([RHO], [POWER], 24, zeta=2, without=[17]),
     "kernel zbl": lambda: kernel_model([RHO], [POWER], 22, zeta=4, zbl=Zbl(2.0, 3.5)),
     "kernel mixed species": lambda: kernel_model([MIXED], [POWER], 23, zeta=2),
 }

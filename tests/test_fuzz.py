@@ -12,3 +12,5 @@ def test_mutated_model_files_are_refused_with_one_sentence(tmp_path):
     done = fuzzing.run(fuzzing.build(tmp_path), tmp_path, seed=1, n_mutations=300, kinds=kinds)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "300 mutants" in done.stdout
+    n_evaluated, n_refused = fuzzing.evaluate_accepted(tmp_path / "accepted")
+    assert n_evaluated > 3 * n_refused

@@ -16,8 +16,9 @@ namespace {
 
 constexpr int format_version = 2;
 // generous bounds for what any model needs; they keep every size far from overflow
-constexpr long long max_n = 64, max_l = 32, max_members = 1024, max_list = 64;
-constexpr double max_length = 1000.0;  // Angstrom
+constexpr long long max_n = 64, max_l = 20, max_members = 1024, max_list = 64;
+constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
+constexpr double max_length = 1000.0;                       // Angstrom
 constexpr double max_number = 1e12;
 
 /// Reads the description of one model; the tensors it asks for must be there in the right shape.
@@ -276,6 +277,10 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
     for (const Field& entry : field["invariants"].array(1, max_list)) {
         Invariant invariant = read_invariant(entry, model);
         std::size_t n_features = full_size(invariant, model);
+        if (n_features > max_features) {
+            entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
+                         " are possible");
+        }
         if (entry["selection"].boolean()) {
             const std::string index = std::to_string(term.invariants.size());
             invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
@@ -283,9 +288,6 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
         }
         term.n_features += n_features;
         term.invariants.push_back(std::move(invariant));
-    }
-    if (term.n_features > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-        field["invariants"].refuse("have more than 2147483647 features");
     }
     const Field regressor = field["regressor"];
     if (regressor.is_null()) return term;

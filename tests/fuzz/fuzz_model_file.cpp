@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Feeds mutated model files to the reader: `fuzz_model_file <seed> <n_mutations> <model file>...`
+/// Feeds mutated model files to the reader: `fuzz_model_file <seed> <n_mutations> <directory> <model file>...`
+/// The mutants that are accepted are kept in the directory.
 ///
 /// Every mutant must be accepted or refused with one sentence that names the file and a field, within a second and
 /// within memory that follows from its size. Most mutants get a new checksum, so that they reach the checks behind it.
@@ -444,24 +445,29 @@ std::string read(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 4) {
-        std::cerr << "usage: fuzz_model_file <seed> <n_mutations> <model file>...\n";
+    if (argc < 5) {
+        std::cerr << "usage: fuzz_model_file <seed> <n_mutations> <directory> <model file>...\n";
         return 2;
     }
     Mutator mutator(std::strtoull(argv[1], nullptr, 10));
     const std::size_t n_mutations = std::strtoull(argv[2], nullptr, 10);
     std::vector<std::string> files;
-    for (int i = 3; i < argc; i++) {
+    for (int i = 4; i < argc; i++) {
         files.push_back(read(argv[i]));
         mlcalc::parse_model(files.back().data(), files.back().size(), argv[i]);
     }
+    const std::string directory = argv[3];
     Summary summary;
     for (std::size_t i = 0; i < n_mutations; i++) {
         const std::string mutant = mutator.mutate(files[i % files.size()]);
+        const std::size_t accepted = summary.accepted;
         const std::string fault = judge(mutant, summary);
+        if (summary.accepted > accepted) {
+            std::ofstream(directory + "/" + std::to_string(i) + ".mlcalc", std::ios::binary) << mutant;
+        }
         if (!fault.empty()) {
             std::ofstream("fault.mlcalc", std::ios::binary) << mutant;
-            std::cerr << "mutant " << i << " of " << argv[3 + i % files.size()] << ", kept as fault.mlcalc: " << fault
+            std::cerr << "mutant " << i << " of " << argv[4 + i % files.size()] << ", kept as fault.mlcalc: " << fault
                       << "\n";
             return 1;
         }
