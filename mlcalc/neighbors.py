@@ -15,7 +15,7 @@ import numpy as np
 import vesin
 from ase.geometry import complete_cell
 
-from ._engine import pair_vectors
+from ._engine import PairVectors
 
 BYTES_PER_PAIR = 96  # the library's own copy, the arrays made from it, and the vectors
 
@@ -117,20 +117,18 @@ class SkinNeighborList:
         first = np.searchsorted(pairs[:, 0], np.arange(begin, end + 1))
         mine = slice(first[0], first[-1])
         self.first = (first - first[0]).astype(np.int32)
-        self._j_atom = pairs[mine, 1].astype(np.int32)
-        self.j = self._j_atom
+        j_atom = pairs[mine, 1].astype(np.int32)
+        self.j = j_atom
         if begin > 0:
-            self.j = np.where(self._j_atom < begin, self._j_atom + (n_atoms - begin), self._j_atom - begin)
-            self.j = self.j.astype(np.int32)
-        self._shift, self._shifts = _numbered(shifts[mine])
-        self.r_ij = np.empty((len(self.j), 3))
+            self.j = np.where(j_atom < begin, j_atom + (n_atoms - begin), j_atom - begin).astype(np.int32)
+        shift, self._shifts = _numbered(shifts[mine])
+        self._vectors = PairVectors(self.first, j_atom, shift, n_atoms, len(self._shifts), begin)
         self._positions, self._cell, self._pbc, self._block = positions.copy(), cell, pbc, block
         self._move(positions, cell)
 
     def _move(self, positions, cell):
         """The vectors for new positions and cell."""
-        begin = 0 if self._block is None else self._block[0]
-        pair_vectors(positions, self._shifts @ cell, self._shift, self.first, self._j_atom, self.r_ij, begin)
+        self.r_ij = self._vectors.compute(positions, self._shifts @ cell)
 
 
 def _numbered(shifts):
