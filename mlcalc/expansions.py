@@ -200,6 +200,19 @@ class DensityExpansion:
             object.__setattr__(out, "_table", radial.Table(out.cutoff, np.asarray(table, dtype=float)))
         return out
 
+    @classmethod
+    def from_featomic(cls, hypers, name="rho", **options):
+        """The expansion of a featomic SoapPowerSpectrum or SphericalExpansion: a calculator, its dictionary or JSON."""
+        from mlcalc.featomic_hypers import density_from_featomic
+
+        return density_from_featomic(hypers, name, **options)
+
+    def to_featomic(self):
+        """The dictionary of hyperparameters that featomic's SOAP calculators take."""
+        from mlcalc.featomic_hypers import density_to_featomic
+
+        return density_to_featomic(self)
+
     def tables(self, species):
         """The tensors of this expansion: ``radial`` (n_knots, 3, l_max + 1, n_max) with u(r) I_nl(r) and derivatives,
         and ``mixing`` (n_channels, n_species) if species are mixed. Raises ValueError if the accuracy is out of reach.
@@ -339,6 +352,19 @@ class PotentialExpansion:
         )  # fmt: skip
         object.__setattr__(out, "_tables", tables)
         return out
+
+    @classmethod
+    def from_featomic(cls, hypers, name="V", **options):
+        """The expansion of a featomic LodeSphericalExpansion: a calculator, its dictionary or JSON."""
+        from mlcalc.featomic_hypers import potential_from_featomic
+
+        return potential_from_featomic(hypers, name, **options)
+
+    def to_featomic(self, k_cutoff):
+        """The dictionary of hyperparameters that featomic's LodeSphericalExpansion takes; k_cutoff in 1/Angstrom."""
+        from mlcalc.featomic_hypers import potential_to_featomic
+
+        return potential_to_featomic(self, k_cutoff)
 
     def tables(self, species):
         """The tensors of this expansion; docs/file-format.md lists them."""

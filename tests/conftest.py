@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import os
+from pathlib import Path
+
 import ase.build
 import models
 import numpy as np
@@ -53,3 +56,12 @@ def isolated_atom():
 def model(request):
     """A random model; parametrize with ``@pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)``."""
     return models.build(request.param)
+
+
+@pytest.fixture
+def data():
+    """The folder of reference data: MLCALC_DATA, or shared/data beside the repository. Skips where there is none."""
+    folder = Path(os.environ.get("MLCALC_DATA", Path(__file__).parents[2] / "shared/data"))
+    if not folder.is_dir():
+        pytest.skip("the reference data are not here; MLCALC_DATA says where they are")
+    return folder
