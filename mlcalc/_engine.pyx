@@ -12,6 +12,8 @@ from libcpp.vector cimport vector
 cimport numpy as cnp
 import numpy as np
 
+from mlcalc import fft
+
 cnp.import_array()
 
 
@@ -149,8 +151,9 @@ cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
         cbool (*transform)(void*, int, cbool, double*, size_t, double*, size_t, int) noexcept
     cppclass PythonMeshBackendFactory(MeshBackendFactory):
         PythonMeshBackendFactory(void*, PythonMeshCalls)
-    cppclass NoMesh(MeshBackendFactory):
-        NoMesh()
+    ctypedef cbool (*PythonTransform)(void*, cbool, const int*, double*, double*, int) noexcept
+    cppclass PythonSerialMeshFactory(MeshBackendFactory):
+        PythonSerialMeshFactory(void*, PythonTransform)
     void check_views(const Atoms&, const NeighborList&, int n_pairs, int n_species) except +
 
 
@@ -211,6 +214,20 @@ cdef cbool exchange_halo(void* python, int handle, cbool add, double* grid, size
     try:
         mesh = bridge.meshes[handle]
         (mesh.add_halo if add else mesh.fill_halo)(np.asarray(<double[:n_doubles]> grid), n_values)
+        return True
+    except BaseException as error:
+        bridge.error = bridge.error or error
+        return False
+
+
+cdef cbool serial_transform(void* python, cbool forward, const int* shape, double* grids, double* out,
+                            int n) noexcept with gil:
+    cdef Bridge bridge = <Bridge> python
+    try:
+        size = shape[0] * <size_t> shape[1] * shape[2] * n
+        dimensions = (n, shape[0], shape[1], shape[2])
+        fft.transform(complex_view(grids, 2 * size).reshape(dimensions),
+                      complex_view(out, 2 * size).reshape(dimensions), forward)
         return True
     except BaseException as error:
         bridge.error = bridge.error or error
@@ -349,7 +366,7 @@ cdef class Potential:
         mesh_calls.transform = transform
         if comm is None:
             self.communicator.reset(new Communicator())
-            self.mesh_factory.reset(new NoMesh())
+            self.mesh_factory.reset(new PythonSerialMeshFactory(<void*> self.bridge, serial_transform))
         else:
             self.mesh_factory.reset(new PythonMeshBackendFactory(<void*> self.bridge, mesh_calls))
             self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))

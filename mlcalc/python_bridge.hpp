@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/mesh_backend.hpp"
+#include "core/mesh_serial.hpp"
 #include "core/types.hpp"
 
 namespace mlcalc {
@@ -43,12 +44,38 @@ private:
     int rank_, size_;
 };
 
-/// For far fields that need no mesh.
-class NoMesh : public MeshBackendFactory {
+/// The transforms of a mesh on one process, mlcalc/fft.py: `n` grids of this shape from `in` to `out`.
+using PythonTransform = bool (*)(void* python, bool forward, const int* shape, double* in, double* out, int n);
+
+class PythonSerialMesh : public SerialMesh {
 public:
-    std::unique_ptr<MeshBackend> make(std::array<int, 3>, int, int) override {
-        throw std::invalid_argument("there is no mesh here; use lode=\"ksum\"");
+    PythonSerialMesh(void* python, PythonTransform transform, std::array<int, 3> shape, int below, int above)
+        : SerialMesh(shape, below, above), python_(python), transform_(transform) {}
+    void forward(const double* real_space, double* reciprocal, int n) override {
+        call(true, const_cast<double*>(real_space), reciprocal, n);
     }
+    void inverse(const double* reciprocal, double* real_space, int n) override {
+        call(false, const_cast<double*>(reciprocal), real_space, n);
+    }
+
+private:
+    void call(bool forward, double* in, double* out, int n) {
+        if (!transform_(python_, forward, shape_.data(), in, out, n)) python_raised("a Fourier transform");
+    }
+    void* python_;
+    PythonTransform transform_;
+};
+
+class PythonSerialMeshFactory : public MeshBackendFactory {
+public:
+    PythonSerialMeshFactory(void* python, PythonTransform transform) : python_(python), transform_(transform) {}
+    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
+        return std::make_unique<PythonSerialMesh>(python_, transform_, shape, below, above);
+    }
+
+private:
+    void* python_;
+    PythonTransform transform_;
 };
 
 /// As PythonCalls, for the mesh that the Python communicator makes; `handle` names one of them.

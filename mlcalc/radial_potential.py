@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tables of the smeared 1/r^p potential on a radial basis: in reciprocal space, around the atom itself, and for atoms at
-any distance when there are no periodic images.
+"""Tables of the smeared 1/r^p potential on a radial basis: in reciprocal space, around the atom itself, and for atoms
+at any distance when there are no periodic images.
 
 With x = k r, j~_l(x) = j_l(x) / x^l is smooth and even, and d j~_l / dx = -x j~_(l+1). Everything is divided by the
 power of k or r that makes it smooth at the origin.

@@ -12,6 +12,10 @@ namespace mlcalc {
 /// independent atoms, each coefficient counts in units of its own spread. At most the k of the tables.
 double converged_cutoff(const PotentialDescription&, double accuracy);
 
+/// Relative force error of an interlaced mesh, in the same terms: aliases of gathering and spreading, and what lies
+/// beyond the mesh.
+double mesh_error(const PotentialDescription&, int order, double spacing);
+
 /// The k-sum or the mesh for a periodic cell, with the integers that the accuracy asks for. Throws
 /// std::invalid_argument if they would exceed the memory limit.
 std::unique_ptr<FarField> make_periodic(const PotentialDescription&, const FarFieldOptions&, const Mat3& cell,

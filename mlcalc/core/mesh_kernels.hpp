@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// The inner loops of the mesh, compiled once per instruction set: an atom and the order^3 mesh points around it. Mesh
+/// points are complex, two channels in one grid. Derivative tensors of degree D list the derivatives (a, b, c) along
+/// the mesh axes with a + b + c <= D, a slowest.
+#pragma once
+
+namespace mlcalc {
+
+constexpr int max_mesh_degree = 7;
+
+constexpr int tensor_size(int degree) {
+    return (degree + 1) * (degree + 2) * (degree + 3) / 6;
+}
+
+/// A brick of complex mesh points. Rows along z are contiguous; 16 doubles beyond the end are readable and writable.
+struct MeshGrid {
+    double* data;
+    long stride_x, stride_y;  ///< in doubles
+    int lo[3];
+};
+
+struct MeshStencil {
+    int order, points;      ///< points: order padded, 8 or 12
+    const double* splines;  ///< BSpline::coefficients
+};
+
+struct MeshKernels {
+    /// out[i * stride + t] += scale * (derivative t of the real part at u_i), out[i * stride + imaginary + t] that of
+    /// the imaginary part. A negative `imaginary` leaves that part out, -1, or is the only one wanted, -2.
+    void (*gather)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, double scale, double* out,
+                   long stride, long imaginary);
+    /// Adds sum_t coefficients[i * stride + t] (derivative t of the spline) to the real parts around u_i and those at
+    /// `imaginary` to the imaginary parts; -1, -2 as above.
+    void (*spread)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, const double* coefficients,
+                   long stride, long imaginary);
+};
+
+extern const MeshKernels mesh_kernels_baseline;
+#if defined(__x86_64__)
+extern const MeshKernels mesh_kernels_avx2;
+extern const MeshKernels mesh_kernels_avx512;
+#endif
+
+/// Those of the selected instruction set.
+const MeshKernels& mesh_kernels();
+
+}  // namespace mlcalc
