@@ -32,17 +32,26 @@ def mpi_library():
     return str(library.locate().resolve())
 
 
+def mpi_environment():
+    """The environment in which mpi4py finds that library and scripts find this package and the tests."""
+    environment = dict(os.environ, MPI4PY_LIBMPI=mpi_library(), OMP_NUM_THREADS="1")
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    return environment
+
+
+def mpirun_command(n_ranks):
+    mpirun = Path(sys.executable).parent / "mpirun"
+    return [str(mpirun) if mpirun.exists() else "mpirun", "-np", str(n_ranks)]
+
+
 def run_ranks(code, n_ranks, directory, timeout=120):
     """What ``say`` was called with on every rank (None: it was not), and the CompletedProcess."""
     script = Path(directory) / "ranks.py"
     script.write_text(HEADER + code)
-    environment = dict(os.environ, MPI4PY_LIBMPI=mpi_library(), OMP_NUM_THREADS="1")
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    mpirun = Path(sys.executable).parent / "mpirun"
     done = subprocess.run(
-        [mpirun if mpirun.exists() else "mpirun", "-np", str(n_ranks), sys.executable, str(script)],
+        [*mpirun_command(n_ranks), sys.executable, str(script)],
         cwd=directory,
-        env=environment,
+        env=mpi_environment(),
         timeout=timeout,
         text=True,
         capture_output=True,
