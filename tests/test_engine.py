@@ -10,6 +10,8 @@ from models import FAR_FIELDS, SHORT_RANGED, arguments, build, evaluate
 
 from mlcalc.neighbors import full_neighbor_list
 
+pytestmark = pytest.mark.sanitize
+
 
 def changed(array, index, value):
     array = array.copy()

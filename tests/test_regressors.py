@@ -9,6 +9,8 @@ from models import EVERY_KIND_OF_MODEL, MULTI_SCALE, POWER, RHO, SALT, V, argume
 
 from mlcalc.model import Kernel, Linear
 
+pytestmark = pytest.mark.sanitize
+
 every_kind = pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)
 KERNELS = [kind for kind in EVERY_KIND_OF_MODEL if kind.startswith("kernel")]
 
