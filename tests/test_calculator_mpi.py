@@ -23,7 +23,7 @@ systems = [salt(), dimer, salt().repeat((2, 1, 1)), salt(4)]
 systems[2].wrap()
 cases = [(linear_model(3, 1.3), "auto", atoms) for atoms in systems]
 cases += [(models.build("kernel far committee"), "ksum", atoms) for atoms in (systems[0], systems[2], dimer.repeat(1))]
-cases += [(models.build("linear soap + lode"), lode, systems[2]) for lode in ("ksum",)]
+cases += [(models.build("linear soap + lode"), lode, systems[2]) for lode in ("ksum", "mesh")]
 cases[6][2].pbc = True
 cases += [(models.build("linear soap + lode"), "free", dimer), (models.build("kernel V"), "free", dimer)]
 calcs = {}
