@@ -6,8 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from models import FAR_FIELDS, SHORT_RANGED, arguments, build, evaluate
+from models import FAR_FIELDS, SALT, SHORT_RANGED, arguments, build, evaluate
 
+from mlcalc.model import Model
 from mlcalc.neighbors import full_neighbor_list
 
 pytestmark = pytest.mark.sanitize
@@ -54,10 +55,11 @@ def test_numbers_that_are_not_finite_are_refused(key, value, small_salt):
     assert np.isfinite(potential.compute(**good)["energies"]).all()
 
 
-def test_coincident_atoms_are_refused(small_salt):
+@pytest.mark.parametrize("model", [build("linear rho x rho"), Model(SALT, [], [], zbl=(2.0, 3.5))], ids=["rho", "zbl"])
+def test_coincident_atoms_are_refused(model, small_salt):
     small_salt.positions[1] = small_salt.positions[0]
-    with pytest.raises(ValueError):
-        evaluate(build("linear rho x rho").potential(), small_salt)
+    with pytest.raises(ValueError, match="are at the same place"):
+        evaluate(model.potential(), small_salt)
 
 
 def test_other_number_types_and_memory_orders_are_taken(small_salt):

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "instruction_set.hpp"
+#include "pairs.hpp"
 
 namespace mlcalc {
 namespace {
@@ -53,11 +54,6 @@ int padded(int n) {
 
 void grow(AlignedVector<double>& v, std::size_t n) {
     if (v.size() < n) v.resize(n);
-}
-
-[[noreturn]] void refuse_pair(int i, int j, double r2) {
-    if (!std::isfinite(r2)) throw std::invalid_argument("the positions must be finite numbers");
-    throw std::invalid_argument("atoms " + std::to_string(i) + " and " + std::to_string(j) + " are at the same place");
 }
 
 const DensityKernels& density_kernels() {

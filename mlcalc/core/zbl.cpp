@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "pairs.hpp"
+
 namespace mlcalc {
 namespace {
 
@@ -63,6 +65,7 @@ void Zbl::compute(const Atoms& atoms, const NeighborList& list, int begin, int e
             const int j = list.j[k];
             const Vec3& r = list.r_ij[k];
             const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
+            if (!(r2 > 0.0) || !std::isfinite(r2)) refuse_pair(i, j, r2);
             if (atoms.species[j] < 0 || r2 >= outer_ * outer_) continue;
             const double distance = std::sqrt(r2);
             double energy = 0.0, derivative = 0.0;
