@@ -49,6 +49,22 @@ def test_forces_and_virial_of_a_cluster_in_free_space(model, salt_cluster):
     _assert_same(forces.sum(axis=0), np.zeros(3))
 
 
+@pytest.mark.parametrize("model", ["linear V", "linear p=6", "linear mixed fields", "kernel soap + lode"], indirect=True)
+def test_forces_and_virial_of_a_mesh_are_derivatives_of_its_energy(model, small_salt):
+    """The exact derivatives of the discretized energy, whatever the accuracy of the mesh."""
+    potential = model.potential(lode="mesh", accuracy=1e-3)
+    results = evaluate(potential, small_salt, atom_virials=True)
+    forces, virial = results["forces"], results["virial"]
+    assert "mesh" in potential.summary()
+    for direction in directions(forces.shape):
+        slope = derivative(lambda x, d=direction: energy(potential, displaced(small_salt, x * d)))
+        assert slope == pytest.approx(-np.vdot(forces, direction), abs=1e-8 * np.linalg.norm(forces))
+    for strain in directions((3, 3), n=2, seed=4):
+        slope = derivative(lambda x, s=strain: energy(potential, strained(small_salt, x * s)))
+        assert slope == pytest.approx(-np.vdot(virial, strain), abs=1e-8 * _size(virial))
+    _assert_same(results["atom_virials"].sum(axis=0), virial, 1e-10)
+
+
 @every_kind
 def test_virials_of_atoms_are_strain_derivatives_of_their_energies(model, small_salt):
     potential = model.potential()
