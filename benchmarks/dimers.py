@@ -42,12 +42,14 @@ def options(kind: str, folder: str, threads: int) -> dict:
         "name": "rho", "type": "density", "n_max": 4, "l_max": 3, "cutoff": 3.0,
         "density": {"type": "gaussian", "width": 0.3}, "smoothing": {"type": "shifted_cosine", "width": 0.5},
     }  # fmt: skip
-    soap = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}], "regressor": {"type": "linear"}}
+    # linear models need few features; the same in both models
+    invariants = [{"nu": 2, "a": "rho", "select": {"n": 150}}]
+    soap = {"name": "soap", "invariants": invariants, "regressor": {"type": "linear"}}
     expansions, terms = [rho], [soap]
     if kind != "SOAP":
         exponent = int(kind.split("p=")[1])
         expansions.append({
-            "name": "V", "type": "potential", "n_max": 2, "l_max": 2, "exponent": exponent, "smearing": 1.0,
+            "name": "V", "type": "potential", "n_max": 1, "l_max": 1, "exponent": exponent, "smearing": 1.0,
             "basis": {"type": "gto", "radius": 3.0},
         })  # fmt: skip
         terms.append({"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}], "regressor": {"type": "linear"}})
