@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,11 +88,10 @@ def build_expansions(options: TrainOptions, species, mixing=None) -> list:
             if isinstance(document.get(key), str):
                 document[key] = {"type": document[key]}
         coupling = _coupling(entry, species, mixing or {})
-        document["mixing"] = coupling is not None
-        tables = {} if coupling is None else {"mixing": coupling}
         cls = DensityExpansion if density else PotentialExpansion
         try:
-            expansions.append(cls.from_json(document, tables))
+            expansion = cls.from_json({**document, "mixing": False})
+            expansions.append(expansion if coupling is None else dataclasses.replace(expansion, mixing=coupling))
         except (TypeError, ValueError, KeyError) as error:
             raise OptionError(f"expansion '{entry['name']}': {error}") from error
     return expansions
