@@ -81,7 +81,7 @@ void PairMLCalc::check_settings_of_run() {
 
 double PairMLCalc::init_one(int i, int j) {
     if (setflag[i][j] == 0) error->all(FLERR, "All pair coeffs are not set");
-    return potential_->cutoff();
+    return std::max(potential_->cutoff(), 0.1);  // to LAMMPS a cutoff of 0 means no communication at all
 }
 
 /// pair_style hybrid may give single pairs of types to another style; an environment cannot lack them.

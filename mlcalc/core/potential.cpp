@@ -234,6 +234,7 @@ void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Comm
     s.member_energies = results.member_energies;
     s.extrapolation = results.extrapolation;
     if (results.atom_virials != nullptr) {
+        atom_strain.reserve(n_local + 1);  // null means "not wanted" to collective calls, on a rank without atoms too
         atom_strain.assign(n_local, Mat3{});
         s.atom_strain = atom_strain.data();
     }
