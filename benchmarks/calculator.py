@@ -7,8 +7,8 @@ Silicon at 600 K, SOAP with n 8, l 6, cutoff 5; the atoms swing with their therm
 neighbor lists are made anew as often as in dynamics. "engine" is the time inside the engine, measured within the same
 calls, and "overhead" what the rest (list, species, results, ASE's comparison and copy of the atoms) adds to it. The GAP
 has the same settings and 500 sparse points and is read from the folder in MLCALC_DATA; tblite (GFN2-xTB) is there to
-show what a quantum-chemical calculator costs. Energy and forces in microseconds per atom, one core; medians over calls of the
-processor time, which does not count what other programs take.
+show what a quantum-chemical calculator costs. Energy and forces in microseconds per atom, one core; medians over
+calls of the processor time, which does not count what other programs take.
 """
 
 import argparse

@@ -33,7 +33,9 @@ def main():
     atoms.calc = MLCalculator(args.model, uncertainty=limits, on_uncertainty="raise")
     rng = np.random.default_rng(0)
     atoms.set_momenta(thermal_momenta(atoms, args.temperature, rng))
-    dynamics = Langevin(atoms, 1 * units.fs, temperature_K=args.temperature, friction=0.01 / units.fs, rng=rng)
+    dynamics = Langevin(
+        atoms, 1 * units.fs, temperature_K=args.temperature, friction=0.01 / units.fs, rng=rng, fixcm=False
+    )
 
     def report():
         energy, spread = atoms.get_potential_energy(), atoms.calc.results["energy_uncertainty"]

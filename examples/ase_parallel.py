@@ -36,6 +36,7 @@ def main():
         1 * units.fs,
         temperature_K=args.temperature,
         friction=0.01 / units.fs,
+        fixcm=False,
         trajectory="trajectory.traj",
         loginterval=10,
     )

@@ -350,7 +350,7 @@ class PotentialExpansion:
             smearing=entry["smearing"], basis=basis, center_atom_weight=entry["center_atom_weight"],
             mixing=tables["mixing"] if entry["mixing"] else None, accuracy=entry["accuracy"],
         )  # fmt: skip
-        object.__setattr__(out, "_tables", tables)
+        object.__setattr__(out, "_tables", tables if tables and "reciprocal" in tables else None)
         return out
 
     @classmethod
