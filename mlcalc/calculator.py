@@ -20,7 +20,7 @@ from .parallel import Ranks, digest_of
 STANDARD = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
 SPREAD = ["energy_uncertainty", "energies_uncertainty", "committee_energy", "committee_energies"]
 FORCE_SPREAD = ["forces_uncertainty", "stress_uncertainty", "committee_forces", "committee_stress"]
-ON_REQUEST = {"stresses", "extrapolation", *SPREAD, *FORCE_SPREAD}
+ON_REQUEST = {"stresses", "extrapolation", "energy_components", *SPREAD, *FORCE_SPREAD}
 NEEDS_CELL = {"stress", "stresses", "stress_uncertainty", "committee_stress"}
 
 
@@ -77,7 +77,8 @@ class MLCalculator(Calculator):
     ``committee_energy`` (K,), ``committee_energies`` (K, n), ``committee_forces`` (K, n, 3), ``committee_stress``
     (K, 6), and the standard deviations over the members (K - 1 in the denominator) ``energy_uncertainty``,
     ``energies_uncertainty`` (n,), ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,)
-    tells how far an environment is from the training set. ``get_property(name, atoms)`` gives any of them.
+    tells how far an environment is from the training set, ``energy_components`` (3,) are the short range, the terms
+    with the far field, and the baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them.
     Units are eV and Angstrom.
     """
 
@@ -126,7 +127,7 @@ class MLCalculator(Calculator):
         self._boundaries = description["boundaries"] if far_field else []
         self._spread_scale = description["committee"]["scale"] if description["committee"] else 1.0
         self.n_members = self.potential.n_members
-        self.implemented_properties = STANDARD + ["extrapolation"]
+        self.implemented_properties = STANDARD + ["extrapolation", "energy_components"]
         if self.n_members > 1:
             self.implemented_properties = self.implemented_properties + SPREAD + FORCE_SPREAD
         self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
@@ -256,6 +257,8 @@ class MLCalculator(Calculator):
                 results["stresses"] = full_3x3_to_voigt_6_stress(-raw["atom_virials"] / volume)
         if "extrapolation" in raw:
             results["extrapolation"] = raw["extrapolation"]
+        if "energy_components" in self._extra:
+            results["energy_components"] = raw["components"]
         if "member_energies" in raw:
             members = self._calibrated(raw["member_energies"].T)
             results["committee_energies"] = members
@@ -368,6 +371,7 @@ def _gather(mine, ranks, begin, end, n, n_members):
         "member_forces": ((n_members, n, 3), 1),
         "member_virials": ((n_members, 3, 3), None),
         "extrapolation": ((n,), 0),
+        "components": ((3,), None),
     }
     shapes = {name: shapes[name] for name in shapes if name in mine}
     buffer = np.zeros(sum(int(np.prod(shape)) for shape, _ in shapes.values()))

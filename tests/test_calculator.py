@@ -315,6 +315,16 @@ def test_cell_relaxation_with_the_far_field_ends_without_stress(small_salt):
     np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, 1e-5), atol=1e-8)
 
 
+def test_components_are_the_terms_and_the_baseline(small_salt):
+    model = models.build("linear soap + lode")
+    calc = MLCalculator(model)
+    short, far, baseline = calc.get_property("energy_components", small_salt)
+    assert short + far + baseline == pytest.approx(calc.results["energy"], abs=1e-10)
+    assert baseline == pytest.approx(4 * sum(model.reference_energies), abs=1e-10)
+    soap = Model(model.species, model.expansions[:1], model.terms[:1])
+    assert short == pytest.approx(MLCalculator(soap).get_potential_energy(small_salt), abs=1e-10)
+
+
 def test_the_far_field_of_a_slab_is_refused_by_name(small_salt):
     calc = MLCalculator(models.build("linear soap + lode"))
     for pbc, name in (([True, True, False], "slab"), ([False, False, True], "wire")):

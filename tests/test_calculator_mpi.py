@@ -16,7 +16,7 @@ from test_calculator import linear_model, salt
 from mlcalc.calculator import MLCalculator
 
 warnings.simplefilter("ignore")  # boundaries
-names = ["energy", "forces", "energies", "stress", "stresses"]
+names = ["energy", "forces", "energies", "stress", "stresses", "energy_components"]
 spread = ["energies_uncertainty", "committee_forces", "committee_stress"]
 dimer = Atoms("NaCl", [[0, 0, 0], [0, 0, 2.4]], cell=[9, 9, 9])
 systems = [salt(), dimer, salt().repeat((2, 1, 1)), salt(4)]
@@ -83,6 +83,7 @@ def test_ranks_run_one_trajectory_even_with_random_forces(tmp_path):
 
 FAILURES = """
 import pickle
+import models
 from test_calculator import linear_model, salt
 from mlcalc import parallel
 from mlcalc.calculator import MLCalculator
@@ -134,6 +135,23 @@ attempt("engine fails on one rank", lambda: calc.get_forces(atoms))
 calc.potential = potential
 attempt("and again", lambda: calc.get_forces(atoms))
 
+class Spoilt:
+    def __init__(self, potential):
+        self.potential = potential
+    def compute(self, species, positions, cell, pbc, first, j, r_ij, **options):
+        r_ij = r_ij.copy()
+        r_ij[0] = float("nan")
+        return self.potential.compute(species, positions, cell, pbc, first, j, r_ij, **options)
+
+for lode in ("ksum", "mesh"):
+    far = MLCalculator(models.build("linear soap + lode"), comm=comm, lode=lode)
+    whole = far.potential
+    if comm.rank == 1:
+        far.potential = Spoilt(whole)
+    attempt(f"the core fails on one rank, {lode}", lambda: far.get_forces(atoms))
+    far.potential = whole
+    attempt(f"and again, {lode}", lambda: far.get_forces(atoms))
+
 path = f"only-{comm.rank}.mlcalc"
 if comm.rank != 1:
     model.save(path)
@@ -172,6 +190,9 @@ def test_a_failure_on_one_rank_is_an_exception_on_all(tmp_path):
     for name in ("neighbors fail on one rank", "engine fails on one rank"):
         on_every_rank(name, failed, "MemoryError: no memory left here", failed)
     on_every_rank("and again", "ok")
+    for lode in ("ksum", "mesh"):
+        on_every_rank(f"the core fails on one rank, {lode}", "Error: ")
+        on_every_rank(f"and again, {lode}", "ok")
     missing = "there is no model file only-1.mlcalc"
     on_every_rank("no model on one rank", "ParallelError: rank 1", "FileNotFoundError", "ParallelError: rank 1")
     on_every_rank("no model on one rank", missing)
@@ -180,6 +201,26 @@ def test_a_failure_on_one_rank_is_an_exception_on_all(tmp_path):
     on_every_rank("pickle", "TypeError: a calculator with an MPI communicator cannot be pickled")
     on_every_rank("waiting", "ok")
     assert "rank 1 of 3 has waited" in done.stderr and "rank 2 of 3 has waited" in done.stderr
+
+
+UNHANDLED = """
+from test_calculator import linear_model, salt
+from mlcalc.calculator import MLCalculator
+
+calc = MLCalculator(linear_model(), comm=comm)
+atoms = salt()
+calc.get_forces(atoms)
+if comm.rank == 1:
+    atoms.positions[0] += 0.1
+calc.get_forces(atoms)
+say("not reached")
+"""
+
+
+def test_an_error_that_nobody_handles_ends_all_ranks(tmp_path):
+    said, done = run_ranks(UNHANDLED, 2, tmp_path, timeout=60)
+    assert done.returncode != 0 and said == [None, None]
+    assert done.stderr.count("ParallelError: the atoms or the property (forces) on rank 1 of 2 differ") >= 1
 
 
 SLABS = """
