@@ -48,8 +48,9 @@ class Features:
         """The full set of features of one invariant in featomic's order, {(center, neighbor, ..): Block}.
 
         For nu = 2 of one expansion these are the blocks of SoapPowerSpectrum, keys (center_type, neighbor_1_type,
-        neighbor_2_type) with neighbor_1_type <= neighbor_2_type, all (l, n_1, n_2); for two expansions those of
-        featomic.utils.PowerSpectrum; for nu = 1 those of SoapRadialSpectrum, keys (center_type, neighbor_type).
+        neighbor_2_type) with neighbor_1_type <= neighbor_2_type, all (l, n_1, n_2); for two expansions the
+        columns of featomic.clebsch_gordan.PowerSpectrum for each pair of neighbor types; for nu = 1 the blocks of
+        SoapRadialSpectrum, keys (center_type, neighbor_type).
         Blocks that featomic leaves out because no such neighbors exist are zeros here. Raises ValueError for a
         selection of features and for mixed species.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ive, spherical_jn
+from scipy.special import spherical_jn
 
 MAX_KNOTS = 20001
 
@@ -79,8 +79,10 @@ def inverse_root(overlap, what):
     if eigenvalues[0] < 1e-9:
         raise ValueError(f"{what} makes radial functions too nearly linearly dependent to orthonormalize accurately")
     root = ((vectors / np.sqrt(eigenvalues)) @ vectors.T).astype(Extended)
-    for _ in range(3):  # Newton steps towards overlap**(-1/2)
-        root = root @ (3 * np.eye(n) - root @ overlap @ root) / 2
+    sums = np.sqrt(eigenvalues)[:, None] + np.sqrt(eigenvalues)
+    for _ in range(3):  # Newton steps of root overlap root = 1, linearized in the eigenvectors of double precision
+        residual = vectors.T @ (np.eye(n) - root @ overlap @ root) @ vectors
+        root = root + vectors @ (residual / sums) @ vectors.T
         root = (root + root.T) / 2
     return root
 
@@ -210,18 +212,42 @@ def gto_gaussian_integral(n_max, l_max, cutoff, width, r):
     return (primitives @ matrix.T).astype(float)
 
 
+def scaled_spherical_i(l_max, x):
+    """exp(-x) i_l(x), l = 0 .. l_max on the first axis: modified spherical Bessel functions of the first kind, x >= 0.
+
+    The ratios i_{l+1} / i_l are found by their recurrence downwards, which is stable and cannot overflow.
+    """
+    ratio = np.zeros_like(x)
+    ratios = []
+    for l in reversed(range(l_max + 40 + int((80 * x.max()) ** 0.5))):
+        ratio = x / (2 * l + 3 + x * ratio)
+        if l < l_max:
+            ratios.append(ratio)
+    tiny = np.maximum(x, 1e-30)
+    out = [-np.expm1(-2 * tiny) / (2 * tiny)]
+    for ratio in reversed(ratios):
+        out.append(out[-1] * ratio)
+    return np.stack(out)
+
+
+def panels(length, n):
+    """Nodes and weights of Gauss-Legendre quadrature with 32 points on each of n equal parts of [0, length]."""
+    x, w = np.polynomial.legendre.leggauss(32)
+    starts = np.arange(n)[:, None]
+    return ((starts + 0.5 * (x + 1)) * length / n).ravel(), np.tile(0.5 * length / n * w, n)
+
+
 def gaussian_integral(functions, n_max, l_max, cutoff, width, r):
     """As `gto_gaussian_integral` for any basis: functions(r') -> R_nl(r'), (len(r'), l_max + 1, n_max) on [0, cutoff].
 
     I_nl(r) = 4 pi (pi s^2)^(-3/4) int r'^2 R_nl(r') exp(-(r^2 + r'^2) / 2 s^2) i_l(r r' / s^2) dr', i_l the modified
-    spherical Bessel function, by Gauss-Legendre quadrature; derivatives under the integral.
+    spherical Bessel function, by Gauss-Legendre quadrature on panels; derivatives under the integral.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(60 + 4 * n_max + int(12 * cutoff / width))
-    nodes, weights = 0.5 * cutoff * (nodes + 1), 0.5 * cutoff * weights
+    nodes, weights = panels(cutoff, 1 + int(max(cutoff / (3 * width), n_max / 4)))
     basis = functions(nodes) * (weights * nodes**2)[:, None, None]
-    x = np.maximum(r[:, None] * nodes / width**2, 1e-30)
+    x = r[:, None] * nodes / width**2
     envelope = 4 * np.pi * (np.pi * width**2) ** -0.75 * np.exp(-0.5 * ((r[:, None] - nodes) / width) ** 2)
-    kernel = [envelope * np.sqrt(np.pi / (2 * x)) * ive(l + 0.5, x) for l in range(l_max + 3)]
+    kernel = envelope * scaled_spherical_i(l_max + 2, x)
     slope, ratio = nodes / width**2, (r / width**2)[:, None]
 
     def derivative(k, l):
