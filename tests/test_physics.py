@@ -49,7 +49,9 @@ def test_forces_and_virial_of_a_cluster_in_free_space(model, salt_cluster):
     _assert_same(forces.sum(axis=0), np.zeros(3))
 
 
-@pytest.mark.parametrize("model", ["linear V", "linear p=6", "linear mixed fields", "kernel soap + lode"], indirect=True)
+@pytest.mark.parametrize(
+    "model", ["linear V", "linear p=6", "linear mixed fields", "kernel soap + lode"], indirect=True
+)
 def test_forces_and_virial_of_a_mesh_are_derivatives_of_its_energy(model, small_salt):
     """The exact derivatives of the discretized energy, whatever the accuracy of the mesh."""
     potential = model.potential(lode="mesh", accuracy=1e-3)
