@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "checked_json.hpp"
@@ -405,13 +406,24 @@ std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, co
 
 std::shared_ptr<const Model> load_model(const std::string& path) {
     std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
+    const std::size_t size = std::filesystem::file_size(path, error);
     if (error) refuse(path, "file", "cannot be read (" + error.message() + ")");
     if (!std::filesystem::is_regular_file(path)) refuse(path, "file", "is not a regular file");
     std::ifstream file(path, std::ios::binary);
-    std::vector<char> bytes(static_cast<std::size_t>(size));
-    if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) refuse(path, "file", "cannot be read");
-    return parse_model(bytes.data(), bytes.size(), path);
+    // what is no model is not read to its end
+    char start[8] = {};
+    if (!file.read(start, std::min<std::streamsize>(8, static_cast<std::streamsize>(size)))) {
+        refuse(path, "file", "cannot be read");
+    }
+    header_length(start, size, path);
+    try {
+        std::vector<char> bytes(size);
+        file.seekg(0);
+        if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) refuse(path, "file", "cannot be read");
+        return parse_model(bytes.data(), bytes.size(), path);
+    } catch (const std::bad_alloc&) {
+        refuse(path, "file", "does not fit into the memory, it has " + std::to_string(size) + " bytes");
+    }
 }
 
 }  // namespace mlcalc

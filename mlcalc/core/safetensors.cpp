@@ -47,16 +47,20 @@ std::string model_checksum(const void* json, std::size_t json_size, const void* 
     return std::string("fnv1a64:") + digits;
 }
 
-TensorFile::TensorFile(const void* bytes, std::size_t size, std::string source) : source_(std::move(source)) {
-    const auto* file = static_cast<const unsigned char*>(bytes);
-    if (size < 8) refuse(source_, "header length", "the file has only " + std::to_string(size) + " bytes");
-    const std::uint64_t header_size = little_endian(file, 8);
-    if (header_size > size - 8 || header_size > max_header) {
-        refuse(source_, "header length",
-               "is " + std::to_string(header_size) + " in a file of " + std::to_string(size) +
+std::size_t header_length(const void* bytes, std::size_t size, const std::string& source) {
+    if (size < 8) refuse(source, "header length", "the file has only " + std::to_string(size) + " bytes");
+    const std::uint64_t length = little_endian(static_cast<const unsigned char*>(bytes), 8);
+    if (length > size - 8 || length > max_header) {
+        refuse(source, "header length",
+               "is " + std::to_string(length) + " in a file of " + std::to_string(size) +
                    " bytes; this is not a model file, or it is cut off");
     }
-    const auto header_bytes = static_cast<std::size_t>(header_size);
+    return static_cast<std::size_t>(length);
+}
+
+TensorFile::TensorFile(const void* bytes, std::size_t size, std::string source) : source_(std::move(source)) {
+    const auto* file = static_cast<const unsigned char*>(bytes);
+    const std::size_t header_bytes = header_length(bytes, size, source_);
     const unsigned char* data = file + 8 + header_bytes;
     const std::size_t data_size = size - 8 - header_bytes;
     const auto json = parse_json(reinterpret_cast<const char*>(file + 8), header_bytes, source_, "header");

@@ -15,6 +15,9 @@ class Field;
 /// The 64-bit FNV-1a hash of the description followed by the tensor bytes, as written into a model file.
 std::string model_checksum(const void* json, std::size_t json_size, const void* tensors, std::size_t tensors_size);
 
+/// The length of the header, from the first 8 bytes of a file of `size` bytes. Throws if it cannot be one.
+std::size_t header_length(const void* bytes, std::size_t size, const std::string& source);
+
 /// A file in the safetensors layout that holds a model, read from memory: 8 bytes little-endian header length, a JSON
 /// header, the tensors. The constructor checks the container: lengths, types, shapes, offsets (in order, without gaps
 /// or overlaps, to the last byte) and the checksum. The getters check what a model asks of a tensor and copy it out.
