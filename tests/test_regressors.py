@@ -138,6 +138,11 @@ def test_extrapolation_of_a_linear_model_is_its_leverage(small_salt):
     np.testing.assert_allclose(measure, expected, rtol=1e-12)
 
 
+def test_a_model_without_a_measure_says_so(small_salt):
+    with pytest.raises(ValueError, match="no extrapolation measure"):
+        evaluate(build("linear rho x rho").potential(), small_salt, extrapolation=True)
+
+
 @pytest.mark.parametrize("invariants", [POWER, POWER + MULTI_SCALE])
 def test_products_in_single_precision_are_close(invariants, rattled_salt):
     double = kernel_model([RHO, V], [invariants], 4, zeta=4, scale=4.0)

@@ -45,25 +45,43 @@ KernelRegressor::KernelRegressor(const KernelDescription& description, FeatureVe
       single_precision_(description.single_precision),
       epsilon_(description.epsilon) {
     if (zeta_ < 1 || zeta_ > 6) throw std::invalid_argument("zeta must be in 1..6, got " + std::to_string(zeta_));
-    const std::size_t n_features = features_.size();
-    for (int s = 0; s < n_species; ++s) {
-        SparseSet set;
-        const std::vector<double>& points = description.points.at(static_cast<std::size_t>(s));
-        const std::vector<double>& weights = description.weights.at(static_cast<std::size_t>(s));
-        set.n = points.size() / n_features;
-        if (set.n * n_features != points.size() || weights.size() != set.n * static_cast<std::size_t>(n_members)) {
-            throw std::invalid_argument("the sparse points and weights of a kernel regressor do not fit together");
-        }
-        set.points.assign(points.begin(), points.end());
-        if (normalize_) {
-            for (std::size_t m = 0; m < set.n; ++m) normalize_row(&set.points[m * n_features], n_features, epsilon_);
-        }
-        if (single_precision_) set.points_single.assign(set.points.begin(), set.points.end());
-        set.members = weights;
-        set.mean.assign(set.n, 0.0);
-        for (std::size_t k = 0; k < weights.size(); ++k) set.mean[k % set.n] += weights[k] / n_members;
-        sets_.push_back(std::move(set));
+    for (std::size_t s = 0; s < static_cast<std::size_t>(n_species); ++s) {
+        sets_.push_back(make_set(description.points.at(s), description.weights.at(s)));
+        if (zeta_ == 1) collapsed_.push_back(collapsed(sets_.back()));
     }
+}
+
+KernelRegressor::SparseSet KernelRegressor::make_set(const std::vector<double>& points,
+                                                     const std::vector<double>& weights) const {
+    const std::size_t n_features = features_.size();
+    SparseSet set;
+    set.n = points.size() / n_features;
+    if (set.n * n_features != points.size() || weights.size() != set.n * static_cast<std::size_t>(n_members_)) {
+        throw std::invalid_argument("the sparse points and weights of a kernel regressor do not fit together");
+    }
+    set.points.assign(points.begin(), points.end());
+    for (std::size_t m = 0; m < set.n; ++m) normalize(&set.points[m * n_features]);
+    if (single_precision_) set.points_single.assign(set.points.begin(), set.points.end());
+    set.members = weights;
+    set.mean.assign(set.n, 0.0);
+    for (std::size_t k = 0; k < weights.size(); ++k) set.mean[k % set.n] += weights[k] / n_members_;
+    return set;
+}
+
+/// For zeta 1, sum_M w_M p_hat_M of each member as its only point.
+KernelRegressor::SparseSet KernelRegressor::collapsed(const SparseSet& set) const {
+    SparseSet result;
+    if (set.n == 0) return result;
+    const std::size_t n_features = features_.size();
+    result.n = static_cast<std::size_t>(n_members_);
+    result.points.resize(result.n * n_features);
+    blas::gemm(Op::none, Op::none, result.n, n_features, set.n, 1.0, set.members.data(), set.n, set.points.data(),
+               n_features, 0.0, result.points.data(), n_features);
+    if (single_precision_) result.points_single.assign(result.points.begin(), result.points.end());
+    result.mean.assign(result.n, 1.0 / n_members_);
+    result.members.assign(result.n * result.n, 0.0);
+    for (std::size_t k = 0; k < result.n; ++k) result.members[k * (result.n + 1)] = 1.0;
+    return result;
 }
 
 double KernelRegressor::normalize(double* p) const {
@@ -142,9 +160,10 @@ void KernelRegressor::compute(const CenterBlock& block, int member, double* ener
                               RegressorWorkspace& work) const {
     const std::size_t n_features = features_.size();
     for (std::size_t s = 0; s < sets_.size(); ++s) {
-        const SparseSet& set = sets_[s];
+        const SparseSet& set = zeta_ == 1 ? collapsed_[s] : sets_[s];
+        if (set.n == 0) continue;
         const std::size_t n = gather_normalized(block, static_cast<int>(s), work);
-        if (n == 0 || set.n == 0) continue;
+        if (n == 0) continue;
         if (block.gradient) work.features_adj.resize(n * n_features);
         if (single_precision_) {
             work.features_single.assign(work.features.begin(), work.features.end());

@@ -41,6 +41,8 @@ private:
         mutable std::vector<double> cholesky;  ///< lower triangle of k(M, M), made when first asked for
         std::unique_ptr<std::once_flag> once = std::make_unique<std::once_flag>();
     };
+    SparseSet make_set(const std::vector<double>& points, const std::vector<double>& weights) const;
+    SparseSet collapsed(const SparseSet& set) const;
     std::size_t gather_normalized(const CenterBlock& block, int species, RegressorWorkspace& work) const;
     void chunk(const SparseSet& set, std::size_t first, std::size_t n_rows, std::size_t n, const double* w,
                bool gradient, double* member_energies, RegressorWorkspace& work, double* energies) const;
@@ -53,6 +55,7 @@ private:
     bool single_precision_;
     double epsilon_;
     std::vector<SparseSet> sets_;
+    std::vector<SparseSet> collapsed_;  ///< zeta 1: the energy is linear in p_hat, one point per member is enough
 };
 
 }  // namespace mlcalc

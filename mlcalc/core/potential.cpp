@@ -150,7 +150,10 @@ void Potential::Impl::block(const Atoms& atoms, const NeighborList& list, const 
 }
 
 void Potential::Impl::sweep(const Atoms& atoms, const NeighborList& list, const Sweep& s, double* components) {
-    const int n_blocks = (atoms.n_local + block_size - 1) / block_size;
+    // with threads, small blocks where there are few atoms: each thread should get several
+    const int share = (atoms.n_local + 4 * options.n_threads - 1) / (4 * options.n_threads);
+    const int size = options.n_threads == 1 ? block_size : std::min(block_size, std::max(8, share));
+    const int n_blocks = (atoms.n_local + size - 1) / size;
     const int n_threads = std::max(1, std::min(options.n_threads, n_blocks));
     const std::size_t n_all = static_cast<std::size_t>(atoms.n_all);
     for (int t = 0; t < n_threads; ++t) {
@@ -166,7 +169,7 @@ void Potential::Impl::sweep(const Atoms& atoms, const NeighborList& list, const 
         ThreadBuffers& buffers = threads[static_cast<std::size_t>(t)];
         if (buffers.failure) continue;
         try {
-            block(atoms, list, s, b * block_size, std::min((b + 1) * block_size, atoms.n_local),
+            block(atoms, list, s, b * size, std::min((b + 1) * size, atoms.n_local),
                   t == 0 ? gradient.data() : buffers.gradient.data(), buffers);
         } catch (...) {
             buffers.failure = std::current_exception();
@@ -284,7 +287,18 @@ double Potential::cutoff() const {
 
 void Potential::compute(const Atoms& atoms, const NeighborList& list, Communicator& communicator,
                         MeshBackendFactory& factory, Results& results) {
+    if (results.extrapolation != nullptr && !has_extrapolation()) {
+        throw std::invalid_argument(
+            "this model does not know what it was trained on: it has no extrapolation measure; train a linear model "
+            "with "
+            "a leverage, or a kernel model");
+    }
     impl_->compute(atoms, list, communicator, factory, results);
+}
+
+bool Potential::has_extrapolation() const {
+    return std::any_of(impl_->terms.begin(), impl_->terms.end(),
+                       [](const TermEvaluator& term) { return term.regressor->has_extrapolation(); });
 }
 
 void Potential::reset() {

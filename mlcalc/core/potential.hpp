@@ -22,7 +22,7 @@ struct Results {
     double* member_energies = nullptr;  ///< (n_local, n_members), calibrated spread is the front-end's to take
     Vec3* member_forces = nullptr;      ///< (n_members, n_all)
     Mat3* member_virials = nullptr;     ///< (n_members)
-    double* extrapolation = nullptr;    ///< (n_local)
+    double* extrapolation = nullptr;    ///< (n_local) the largest of the terms; refused if the model has none
     double components[3] = {
         0, 0, 0};  ///< short range, far field (terms that contain V), baseline (reference energies + ZBL), eV
     double seconds[2] = {0, 0};  ///< time in the short range and in the far field
@@ -40,6 +40,8 @@ public:
     ~Potential();
     const Model& model() const;
     double cutoff() const;  ///< the largest of all expansions and the ZBL, Angstrom; 0 if there is none
+    /// Does one of the regressors hold what an extrapolation measure needs?
+    bool has_extrapolation() const;
     /// Collective if the model has a far field. A failure on one rank throws on every rank.
     void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&);
     /// Forget the k list or mesh integers; the next compute chooses them anew.
