@@ -15,8 +15,8 @@ from models import EVERY_KIND_OF_MODEL, POWER, RADIAL, RHO, SALT, build, energy,
 
 from mlcalc import _engine, info
 from mlcalc import model as model_module
-from mlcalc.expansions import DensityExpansion
-from mlcalc.model import Invariant, Linear, Model, Term
+from mlcalc.expansions import DensityExpansion, PotentialExpansion, Step, Tabulated
+from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
 
 every_kind = pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)
 
@@ -52,11 +52,41 @@ def test_a_file_of_format_version_1_still_loads(small_salt):
     assert energy(model.potential(), small_salt) == pytest.approx(-11.165310047990314, rel=1e-12)
 
 
+def test_the_description_in_the_documentation_is_that_of_a_model(tmp_path):
+    text = (Path(__file__).parent.parent / "docs/file-format.md").read_text()
+    document = json.loads(text.split("```json\n")[1].split("```")[0])
+    rho, v = document["expansions"]
+    expansions = [DensityExpansion.from_json(rho), PotentialExpansion.from_json(v)]
+    soap, lode = (Term(t["name"], [Invariant(**{**i, "selection": None}) for i in t["invariants"]]) for t in
+                  document["terms"])  # fmt: skip
+    model = Model(document["species"], expansions, [soap, lode], document["reference_energies"], Zbl(1.0, 2.0),
+                  Committee(8, 1.0))  # fmt: skip
+    soap.regressor = Linear(np.zeros((8, 2, model.n_features(soap))))
+    lode.regressor = Kernel({11: np.ones((3, model.n_features(lode)))}, {11: np.zeros((8, 3))})
+    assert model_module._unpack(model.to_bytes())[0] == document
+
+
 def test_a_newer_format_version_is_refused():
     document, tensors = model_module._unpack(build("linear rho").to_bytes())
     document["format_version"] = model_module.FORMAT_VERSION + 1
     with pytest.raises(RuntimeError, match=r"^new.mlcalc: description.format_version: .* a newer mlcalc is needed$"):
         _engine.Potential(model_module._pack(json.dumps(document), tensors), "new.mlcalc")
+
+
+def test_a_basis_of_the_user_is_saved_as_its_table(small_salt):
+    def functions(r):
+        return np.stack([np.exp(-((r - center) ** 2)) for center in (0.5, 2.0, 3.5)], axis=-1)[:, None, :].repeat(
+            3, axis=1
+        )
+
+    rho = DensityExpansion(
+        name="rho", cutoff=4.0, n_max=3, l_max=2, basis=Tabulated(functions), smoothing=Step(), accuracy=1e-6
+    )
+    model = linear_model([rho], [POWER], 5)
+    loaded = Model.from_bytes(model.to_bytes())
+    assert loaded.expansions[0].basis == Tabulated(None)
+    assert loaded.to_bytes() == model.to_bytes()
+    assert energy(loaded.potential(), small_salt) == energy(model.potential(), small_salt)
 
 
 def test_a_damaged_file_is_refused(tmp_path):
