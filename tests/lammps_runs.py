@@ -24,8 +24,8 @@ def _available():
 needs_lammps = pytest.mark.skipif(not _available(), reason="LAMMPS or the plugin is not installed")
 
 
-def write_data(path, atoms, elements):
-    """A LAMMPS data file (atom_style atomic) of atoms whose cell is lower triangular. Types follow ``elements``."""
+def write_data(path, atoms, elements, style="atomic"):
+    """A LAMMPS data file of atoms whose cell is lower triangular; charges, if any, are 0. Types follow ``elements``."""
     cell = atoms.cell.array if atoms.pbc.all() else np.diag(np.ptp(atoms.positions, axis=0) + 30.0)
     assert abs(np.triu(cell, 1)).max() < 1e-12, "LAMMPS wants a lower triangular cell"
     low = np.zeros(3) if atoms.pbc.all() else atoms.positions.min(axis=0) - 15.0
@@ -38,10 +38,11 @@ def write_data(path, atoms, elements):
         out.write("\nMasses\n\n")
         for k, _ in enumerate(elements):
             out.write(f"{k + 1} {20.0 + k}\n")
-        out.write("\nAtoms # atomic\n\n")
+        out.write(f"\nAtoms # {style}\n\n")
+        charge = " 0" if style == "charge" else ""
         types = [elements.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
         for i, (kind, position) in enumerate(zip(types, atoms.positions, strict=True)):
-            out.write("{} {} {:.17g} {:.17g} {:.17g}\n".format(i + 1, kind, *position))
+            out.write("{} {}{} {:.17g} {:.17g} {:.17g}\n".format(i + 1, kind, charge, *position))
 
 
 @dataclass
@@ -60,7 +61,9 @@ class Job:
 
     def script(self, directory, number):
         elements = self.elements or [chemical_symbols[z] for z in sorted(set(self.atoms.numbers))]
-        write_data(directory / f"{number}.data", self.atoms, elements)
+        write_data(
+            directory / f"{number}.data", self.atoms, elements, "charge" if "charge" in self.before else "atomic"
+        )
         boundary = "p p p" if self.atoms.pbc.all() else "f f f"
         style = self.style or f"pair_style mlcalc {self.options}"
         coefficients = "" if self.style else f"pair_coeff * * {self.model} {' '.join(elements)}"

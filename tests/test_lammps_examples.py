@@ -1,0 +1,69 @@
+"""The example inputs run; their model of smeared charges is electrostatics."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from lammps_runs import Job, needs_lammps, run
+
+from mlcalc import lammps
+
+pytestmark = needs_lammps
+EXAMPLES = Path(__file__).parents[1] / "examples/lammps"
+sys.path.insert(0, str(EXAMPLES))
+CASES = {
+    "in.salt": (("-var", "steps", "10", "-var", "cells", "2"), "particle mesh|k-sum"),
+    "in.cluster": (("-var", "steps", "10"), "free boundaries"),
+    "in.committee": (("-var", "steps", "500", "-var", "limit", "0.105"), "the run stops here"),
+}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    from make_model import salt_model
+
+    path = tmp_path_factory.mktemp("examples")
+    for name in CASES:
+        shutil.copy(EXAMPLES / name, path)
+    salt_model().save(path / "salt.mlcalc")
+    return path
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_example_runs(directory, name, ranks):
+    arguments, sentence = CASES[name]
+    done = lammps.run(name, ranks, directory, arguments=arguments, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert re.search(sentence, done.stdout)
+    assert "Loop time" in done.stdout
+
+
+@pytest.mark.parametrize("method", ["ksum", "mesh"])
+def test_fixed_charges_reproduce_coul_long_and_pppm(tmp_path, method):
+    """Energy, forces and pressure of point charges, to the accuracy asked of the mesh and of pppm."""
+    from make_model import salt_model
+
+    # smeared twice with 0.3 Angstrom: erfc(2.3 / (sqrt(2) 0.42)) = 5e-8 of an ion pair is missing
+    salt_model(smearing=0.3, width=0.3, zbl=None, members=None).save(tmp_path / "charges.mlcalc")
+    atoms = bulk("NaCl", "rocksalt", 5.64, cubic=True)
+    atoms.rattle(0.12, seed=4)
+    pppm = Job(
+        atoms,
+        "",
+        before="atom_style charge",
+        style="set type 1 charge 1\nset type 2 charge -1\npair_style coul/long 10.0\npair_coeff * *\n"
+        "pair_modify table 0\nkspace_style ewald 1e-8",
+    )
+    # nearly a crystal: its forces are small against the terms that make them, so more digits are asked for
+    ours = Job(atoms, tmp_path / "charges.mlcalc", f"lode {method} accuracy 1e-8")
+    (expected, got), _ = run(tmp_path, [pppm, ours], 2)
+    assert got["energy"] == pytest.approx(expected["energy"], rel=1e-5)
+    error = np.linalg.norm(got["forces"] - expected["forces"]) / np.linalg.norm(expected["forces"])
+    assert error < 2e-5
+    # for 1/r the trace of the virial is the energy, and every component agrees
+    np.testing.assert_allclose(got["virial"], expected["virial"], atol=2e-5 * abs(expected["virial"]).max())
