@@ -49,10 +49,11 @@ def options(kind: str, folder: str, threads: int) -> dict:
     if kind != "SOAP":
         exponent = int(kind.split("p=")[1])
         expansions.append({
-            "name": "V", "type": "potential", "n_max": 1, "l_max": 1, "exponent": exponent, "smearing": 1.0,
+            "name": "V", "type": "potential", "n_max": 2, "l_max": 2, "exponent": exponent, "smearing": 1.0,
             "basis": {"type": "gto", "radius": 3.0},
         })  # fmt: skip
-        terms.append({"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}], "regressor": {"type": "linear"}})
+        lode = [{"nu": 2, "a": "rho", "b": "V", "select": {"n": 256}}]
+        terms.append({"name": "lode", "invariants": lode, "regressor": {"type": "linear"}})
     return {
         "model": f"{folder}/{kind.replace(' ', '')}.mlcalc",
         "data": {
@@ -61,8 +62,8 @@ def options(kind: str, folder: str, threads: int) -> dict:
         },
         "expansions": expansions,
         "terms": terms,
-        "weights": {"energy": 0.002, "forces": 0.05},
-        "solver": {"refit": True, "terms": True},
+        "weights": {"energy": 0.002, "forces": 0.2},
+        "solver": {"refit": True},
         "budget": {"threads": threads, "memory": "4 GB"},
     }  # fmt: skip
 

@@ -297,6 +297,16 @@ def test_feature_selection_and_species_coupling(tmp_path, known_data):
     assert Model.load(result.model_path).n_features("soap") == 20
 
 
+@pytest.mark.parametrize("term", [SOAP, KERNEL])
+def test_the_model_knows_what_it_was_trained_on(tmp_path, known_data, term):
+    result = fit(options(tmp_path, term), known_data, progress=False, figures=False)
+    calculator = MLCalculator(result.model_path)
+    inside = max(calculator.get_property("extrapolation", a.copy()).max() for a in known_data[:10])
+    crushed = known_data[0].copy()
+    crushed.set_cell(0.8 * crushed.cell, scale_atoms=True)
+    assert calculator.get_property("extrapolation", crushed).min() > 2 * inside
+
+
 def test_stress_labels_of_the_wrong_sign_are_noticed(tmp_path, known_data):
     data = [a.copy() for a in known_data]
     for atoms, full in zip(data, known_data, strict=True):

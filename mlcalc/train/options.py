@@ -222,11 +222,14 @@ class RegressorOptions:
     normalize: bool = True
     epsilon: float = 1e-3
     precision: str = "double"
+    #: linear: store what the extrapolation measure needs, n_features^2 numbers per species; auto: up to 512 features
+    extrapolation: Any = "auto"
 
     def check(self, where):
         _choice(self.type, ("linear", "kernel"), f"{where}.type")
         _choice(self.method, ("fps", "cur"), f"{where}.method")
         _choice(self.precision, ("double", "single"), f"{where}.precision")
+        _choice(self.extrapolation, ("auto", True, False), f"{where}.extrapolation")
         self.zeta = _number(self.zeta, f"{where}.zeta", low=1, integer=True)
         self.epsilon = _number(self.epsilon, f"{where}.epsilon", low=0)
         if isinstance(self.points, dict):

@@ -27,14 +27,16 @@ POTENTIAL_DEFAULTS = {
 
 @dataclass
 class Plan:
-    """What the training data decided. Per term: a scale and a selection for every invariant and, for kernels, sparse
-    points per species (n_points, n_features), scaled and selected but not normalised."""
+    """What the training data decided. Per term: a scale and a selection for every invariant; for kernels sparse points
+    per species (n_points, n_features), scaled and selected but not normalised; for linear terms the matrix of the
+    extrapolation measure per species (n_rows, n_features)."""
 
     species: list[int]
     mixing: dict[str, np.ndarray] = field(default_factory=dict)
     scales: dict[str, list[float]] = field(default_factory=dict)
     selections: dict[str, list[np.ndarray | None]] = field(default_factory=dict)
     points: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+    leverage: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
 
     def save(self, path: Path):
         arrays = {"species": np.array(self.species)}
@@ -44,8 +46,9 @@ class Plan:
             for k, chosen in enumerate(self.selections[term]):
                 if chosen is not None:
                     arrays[f"selection.{term}.{k}"] = chosen
-        for term, points in self.points.items():
-            arrays.update({f"points.{term}.{z}": p for z, p in points.items()})
+        for kind in ("points", "leverage"):
+            for term, matrices in getattr(self, kind).items():
+                arrays.update({f"{kind}.{term}.{z}": m for z, m in matrices.items()})
         with open(path, "wb") as stream:
             np.savez(stream, **arrays)
 
@@ -59,10 +62,9 @@ class Plan:
                 plan.scales[term.name] = [float(s) for s in stored[f"scales.{term.name}"]]
                 keys = [f"selection.{term.name}.{k}" for k in range(len(term.invariants))]
                 plan.selections[term.name] = [stored[k] if k in names else None for k in keys]
-                if term.regressor.type == "kernel":
-                    plan.points[term.name] = {
-                        z: stored[f"points.{term.name}.{z}"] for z in plan.species if f"points.{term.name}.{z}" in names
-                    }
+                kind = "points" if term.regressor.type == "kernel" else "leverage"
+                keys = {z: f"{kind}.{term.name}.{z}" for z in plan.species}
+                getattr(plan, kind)[term.name] = {z: stored[key] for z, key in keys.items() if key in names}
         return plan
 
 
@@ -126,7 +128,7 @@ def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int 
         ]
         regressor = None
         if weights is not None and t.regressor.type == "linear":
-            regressor = Linear(weights[t.name])
+            regressor = Linear(weights[t.name], plan.leverage.get(t.name) or None)
         elif weights is not None:
             r = t.regressor
             regressor = Kernel(

@@ -111,6 +111,18 @@ def kernel_matrix(points: np.ndarray, regressor) -> np.ndarray:
     return (p @ p.T) ** regressor.zeta
 
 
+def leverage_matrix(x: np.ndarray, n_features: int, relative: float = 1e-6) -> np.ndarray:
+    """L (n_rows, n_features) of the extrapolation measure |L p|^2, L^T L = (X^T X + eps 1)^-1 with eps ``relative`` to
+    the largest eigenvalue: at most 1 for an environment that was trained on, large outside their span
+    [Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), in its least-squares form]."""
+    if len(x) == 0:
+        return np.zeros((0, n_features))
+    values, vectors = np.linalg.eigh(x.T @ x)
+    values = np.maximum(values, 0.0)
+    eps = relative * max(values[-1], np.finfo(float).tiny)
+    return vectors.T / np.sqrt(values + eps)[:, None]
+
+
 def _limits(options, term, n_features, structures, species):
     """How many environments per species fit a quarter of the memory budget, as features and the copies of them."""
     total = max(1000, options.budget.memory // (4 * 3 * 8 * max(1, n_features)))
@@ -153,8 +165,6 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
         blocks = np.split(x, np.cumsum(sizes)[:-1], axis=1)
         plan.scales[term.name] = [_scale(i, b) for i, b in zip(term.invariants, blocks, strict=True)]
         plan.selections[term.name] = [_selection(i, b) for i, b in zip(term.invariants, blocks, strict=True)]
-        if term.regressor.type != "kernel":
-            continue
         x = np.concatenate(
             [
                 (b if c is None else b[:, c]) * s
@@ -162,6 +172,12 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
             ],
             axis=1,
         )
+        if term.regressor.type == "linear":
+            wanted = term.regressor.extrapolation
+            if wanted is False or (wanted == "auto" and x.shape[1] > 512):
+                continue
+            plan.leverage[term.name] = {number: leverage_matrix(x[z == number], x.shape[1]) for number in species}
+            continue
         plan.points[term.name] = {}
         for number in species:
             mine = x[z == number]
