@@ -128,7 +128,7 @@ void ExpansionSet::compute(const Atoms& atoms, const NeighborList& list, int beg
         const std::size_t n = static_cast<std::size_t>(block.n) * block.size[e];
         work.c[e].resize(n);
         if (gradient) work.c_adj[e].assign(n, 0.0);
-        item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e]);
+        item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e], gradient);
         block.c[e] = work.c[e].data();
         block.c_adj[e] = gradient ? work.c_adj[e].data() : nullptr;
     }
