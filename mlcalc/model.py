@@ -2,6 +2,7 @@
 """The model: what it is made of, how it is saved and loaded. docs/file-format.md describes the file."""
 
 import json
+import math
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -314,8 +315,10 @@ def _unpack(contents):
     document = json.loads(header.pop("__metadata__")["mlcalc"])
     tensors = {}
     for name, entry in header.items():
-        begin, end = (8 + n + offset for offset in entry["data_offsets"])
-        tensors[name] = np.frombuffer(contents[begin:end], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        begin, _ = entry["data_offsets"]
+        count = math.prod(entry["shape"])
+        tensor = np.frombuffer(contents, dtype=_DTYPES[entry["dtype"]], count=count, offset=8 + n + begin)
+        tensors[name] = tensor.reshape(entry["shape"])
     return document, tensors
 
 
