@@ -2,10 +2,23 @@
 """Invariants and regressors against the same formulas in numpy."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
-from models import EVERY_KIND_OF_MODEL, MULTI_SCALE, POWER, RHO, SALT, V, arguments, build, evaluate, kernel_model
+from models import (
+    EVERY_KIND_OF_MODEL,
+    MULTI_SCALE,
+    POWER,
+    RHO,
+    SALT,
+    V,
+    arguments,
+    build,
+    evaluate,
+    kernel_model,
+    linear_model,
+)
 
 from mlcalc.model import Kernel, Linear
 
@@ -152,4 +165,32 @@ def test_products_in_single_precision_are_close(invariants, rattled_salt):
     for key in ("energies", "forces", "virial"):
         scale = np.abs(expected[key]).max()
         np.testing.assert_allclose(results[key], expected[key], rtol=0, atol=3e-5 * scale)
+        assert not np.array_equal(results[key], expected[key])
+
+
+def test_weights_of_low_rank_give_the_same_model(small_salt):
+    """E = sum_l,m (u_l . c_lm)^2: one product per row instead of a matrix."""
+    wide = dataclasses.replace(RHO, n_max=8)
+    rng = np.random.default_rng(6)
+    weights = []
+    for degree in range(wide.l_max + 1):
+        u = rng.normal(size=16)
+        q, r = np.triu_indices(16)
+        factor = (-1) ** degree / np.sqrt(2 * degree + 1)
+        weights.append(u[q] * u[r] * np.where(q == r, 1, np.sqrt(2)) / factor)
+    weights = np.concatenate(weights)
+    low = linear_model([wide], [POWER], 7)
+    low.terms[0].regressor = Linear(np.stack([weights, -0.3 * weights]))
+    noise = linear_model([wide], [POWER], 8, scale=1e-9)
+    full = copy.deepcopy(low)
+    full.terms[0].regressor = Linear(low.terms[0].regressor.weights + noise.terms[0].regressor.weights)
+    expected = evaluate(full.potential(), small_salt)
+    results = evaluate(low.potential(), small_salt)
+    features = low.potential().features(**arguments(low.potential(), small_salt))
+    energies = np.where(small_salt.numbers == 11, 1.0, -0.3) * (features @ weights) + np.where(
+        small_salt.numbers == 11, -1.3, -2.4
+    )
+    np.testing.assert_allclose(results["energies"], energies, rtol=1e-12)
+    for key in ("energies", "forces", "virial"):
+        np.testing.assert_allclose(results[key], expected[key], rtol=0, atol=1e-7 * np.abs(expected[key]).max())
         assert not np.array_equal(results[key], expected[key])

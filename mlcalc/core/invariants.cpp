@@ -121,22 +121,19 @@ void InvariantKernel::fill_matrices(const double* p_adj, double* g, double* g_t,
     }
 }
 
-double InvariantKernel::apply_matrices(const double* const* c, const double* g, const double* g_t,
-                                       double* const* c_adj) const {
+double InvariantKernel::apply_matrix(int l, const double* const* c, const double* g, const double* g_t,
+                                     double* const* c_adj) const {
     const int ld_a = a_.stride();
     const int ld_b = b_.stride();
-    double energy = 0.0;
-    for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) {
-        const double* a = c[invariant_.a] + l * l * ld_a;
-        const double* b = c[invariant_.b] + l * l * ld_b;
-        double* a_adj = adjoint_at(c_adj, invariant_.a, l * l * ld_a);
-        double* b_adj = adjoint_at(c_adj, invariant_.b, l * l * ld_b);
-        energy += products_->multiply(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, ld_b, b, ld_b, b_adj, ld_b);
-        if (!same() && a_adj != nullptr) {
-            products_->multiply(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, ld_a, nullptr, 0, a_adj, ld_a);
-        }
+    const double* a = c[invariant_.a] + l * l * ld_a;
+    const double* b = c[invariant_.b] + l * l * ld_b;
+    double* a_adj = adjoint_at(c_adj, invariant_.a, l * l * ld_a);
+    double* b_adj = adjoint_at(c_adj, invariant_.b, l * l * ld_b);
+    const double sum = products_->multiply(2 * l + 1, a, ld_a, a_.n_q(), g, ld_b, ld_b, b, ld_b, b_adj, ld_b);
+    if (!same() && a_adj != nullptr) {
+        products_->multiply(2 * l + 1, b, ld_b, b_.n_q(), g_t, ld_a, ld_a, nullptr, 0, a_adj, ld_a);
     }
-    return same() ? 0.5 * energy : energy;
+    return same() ? 0.5 * sum : sum;
 }
 
 double InvariantKernel::apply_weights(const double* const* c, const double* w, double* const* c_adj) const {
@@ -160,7 +157,7 @@ void InvariantKernel::backward(const double* const* c, const double* p_adj, doub
     double* g = scratch + padded_full();
     double* g_t = g + size(l_max_ + 1) * matrix_size();
     fill_matrices(p_adj, g, g_t, scratch);
-    apply_matrices(c, g, g_t, c_adj);
+    for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) apply_matrix(l, c, g, g_t, c_adj);
 }
 
 /// h (n, n_q of the other expansion) are the products of the changed columns with the other factor; for e = b and

@@ -31,6 +31,7 @@ public:
     std::size_t n_features() const { return n_features_; }
     bool same() const { return invariant_.a == invariant_.b; }
     int l_max() const { return l_max_; }
+    const CoefficientShape& shape() const { return a_; }  ///< of expansion a
     /// Doubles per l of the matrices that `fill_matrices` writes.
     std::size_t matrix_size() const {
         return static_cast<std::size_t>(a_.n_q()) * static_cast<std::size_t>(b_.stride());
@@ -58,8 +59,8 @@ public:
     void fill_matrices(const double* p_adj, double* g, double* g_t, double* scratch) const;
     /// For nu = 1: w . p, and c_adj += w dp/dc if c_adj is not null.
     double apply_weights(const double* const* c, const double* w, double* const* c_adj) const;
-    /// c_adj of all expansions for given matrices; returns 1/2 sum c . dE/dc, the energy if E is linear in p.
-    double apply_matrices(const double* const* c, const double* g, const double* g_t, double* const* c_adj) const;
+    /// c_adj of one l for its matrices; returns their energy, which is linear in the matrices.
+    double apply_matrix(int l, const double* const* c, const double* g, const double* g_t, double* const* c_adj) const;
 
 private:
     /// Features before selection, rounded up to a cache line: what follows in a scratch array is aligned.

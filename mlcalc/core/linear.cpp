@@ -11,6 +11,9 @@ namespace {
 
 using blas::Op;
 
+/// Larger matrices than this take too long to factor when a model is loaded.
+constexpr int largest_factored = 256;
+
 }  // namespace
 
 LinearRegressor::LinearRegressor(const LinearDescription& description, FeatureVector features, int n_species,
@@ -27,25 +30,34 @@ LinearRegressor::LinearRegressor(const LinearDescription& description, FeatureVe
     }
     mean_.assign(n_set, 0.0);
     for (std::size_t k = 0; k < weights_.size(); ++k) mean_[k % n_set] += weights_[k] / n_members;
-    std::vector<double> scratch(features_.scratch_size());
     for (int species = 0; species < n_species; ++species) {
         const double* w = weights(mean, species);
         std::vector<Operator> operators;
         for (const InvariantKernel& kernel : features_.kernels()) {
-            Operator op;
-            if (kernel.invariant().nu == 1) {
-                op.w.assign(w, w + kernel.n_features());
-            } else {
-                const std::size_t n_l = static_cast<std::size_t>(kernel.l_max()) + 1;
-                op.g.resize(n_l * kernel.matrix_size());
-                op.g_t.resize(n_l * kernel.transpose_size());
-                kernel.fill_matrices(w, op.g.data(), op.g_t.data(), scratch.data());
-            }
-            operators.push_back(std::move(op));
+            operators.push_back(make_operator(kernel, w));
             w += kernel.n_features();
         }
         operators_.push_back(std::move(operators));
     }
+}
+
+LinearRegressor::Operator LinearRegressor::make_operator(const InvariantKernel& kernel, const double* w) const {
+    Operator op;
+    if (kernel.invariant().nu == 1) {
+        op.w.assign(w, w + kernel.n_features());
+        return op;
+    }
+    const std::size_t n_l = static_cast<std::size_t>(kernel.l_max()) + 1;
+    op.g.resize(n_l * kernel.matrix_size());
+    op.g_t.resize(n_l * kernel.transpose_size());
+    std::vector<double> scratch(features_.scratch_size());
+    kernel.fill_matrices(w, op.g.data(), op.g_t.data(), scratch.data());
+    // the matrices of a product of two expansions are not square, and one side is small where the other is large
+    const int n = kernel.shape().n_q();
+    for (std::size_t l = 0; l < n_l && kernel.same() && n <= largest_factored; ++l) {
+        op.factors.emplace_back(op.g.data() + l * kernel.matrix_size(), n, kernel.shape().stride());
+    }
+    return op;
 }
 
 const double* LinearRegressor::weights(int member, int species) const {
@@ -54,15 +66,28 @@ const double* LinearRegressor::weights(int member, int species) const {
     return weights_.data() + static_cast<std::size_t>(member) * mean_.size() + offset;
 }
 
-double LinearRegressor::energy_of(int species, const double* const* c, double* const* c_adj) const {
+double LinearRegressor::energy_of(int species, const double* const* c, double* const* c_adj, double* scratch) const {
     double energy = 0.0;
     const std::vector<Operator>& operators = operators_[static_cast<std::size_t>(species)];
     for (std::size_t k = 0; k < operators.size(); ++k) {
         const InvariantKernel& kernel = features_.kernels()[k];
+        const Operator& op = operators[k];
         if (kernel.invariant().nu == 1) {
-            energy += kernel.apply_weights(c, operators[k].w.data(), c_adj);
-        } else {
-            energy += kernel.apply_matrices(c, operators[k].g.data(), operators[k].g_t.data(), c_adj);
+            energy += kernel.apply_weights(c, op.w.data(), c_adj);
+            continue;
+        }
+        const double* g = op.g.data();
+        const double* g_t = op.g_t.data();
+        for (int l = 0; l <= kernel.l_max(); ++l, g += kernel.matrix_size(), g_t += kernel.transpose_size()) {
+            const LowRank* factors = op.factors.empty() ? nullptr : &op.factors[static_cast<std::size_t>(l)];
+            if (factors != nullptr && factors->worthwhile()) {
+                const int e = kernel.invariant().a;
+                const int offset = l * l * kernel.shape().stride();
+                energy +=
+                    factors->apply(2 * l + 1, c[e] + offset, c_adj == nullptr ? nullptr : c_adj[e] + offset, scratch);
+            } else {
+                energy += kernel.apply_matrix(l, c, g, g_t, c_adj);
+            }
         }
     }
     return energy;
@@ -74,7 +99,8 @@ void LinearRegressor::compute(const CenterBlock& block, int member, double* ener
     for (int i = 0; i < block.n && member == mean; ++i) {
         if (block.species[i] < 0) continue;
         block.center(i, work.c, work.c_adj);
-        energies[i] += energy_of(block.species[i], work.c.data(), block.gradient ? work.c_adj.data() : nullptr);
+        energies[i] += energy_of(block.species[i], work.c.data(), block.gradient ? work.c_adj.data() : nullptr,
+                                 work.scratch.data());
     }
     const std::size_t n_features = features_.size();
     const auto add_energies = [&](std::size_t n, int species, int first, std::size_t n_sets, double* to) {

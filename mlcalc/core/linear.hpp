@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "low_rank.hpp"
 #include "regressor.hpp"
 
 namespace mlcalc {
@@ -24,9 +25,11 @@ private:
     struct Operator {
         std::vector<double> w;         ///< nu = 1, selected features only
         AlignedVector<double> g, g_t;  ///< nu = 2: see InvariantKernel::fill_matrices
+        std::vector<LowRank> factors;  ///< per l, for a product of an expansion with itself
     };
+    Operator make_operator(const InvariantKernel& kernel, const double* w) const;
     const double* weights(int member, int species) const;
-    double energy_of(int species, const double* const* c, double* const* c_adj) const;
+    double energy_of(int species, const double* const* c, double* const* c_adj, double* scratch) const;
 
     int n_species_;
     int n_members_;
