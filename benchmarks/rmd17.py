@@ -24,8 +24,8 @@ def options(folder: str, threads: int, points: int) -> dict:
         {"path": str(source / "rmd17_ethanol_test_01.extxyz"), "split": "test"},
     ]
     expansions = [
-        {"name": "rho", "type": "density", "n_max": 8, "l_max": 5, "cutoff": 4.5,
-         "density": {"type": "gaussian", "width": 0.3}, "smoothing": {"type": "shifted_cosine", "width": 1.0},
+        {"name": "rho", "type": "density", "n_max": 8, "l_max": 5, "cutoff": 6.0,
+         "density": {"type": "gaussian", "width": 0.25}, "smoothing": {"type": "shifted_cosine", "width": 1.0},
          "scaling": {"rate": 1.0, "scale": 2.0, "exponent": 4.0}},
     ]  # fmt: skip
     return {
@@ -33,7 +33,7 @@ def options(folder: str, threads: int, points: int) -> dict:
         "data": {"files": files, "split": {"method": "file"}},
         "expansions": expansions,
         "terms": [{"name": "soap", "invariants": [{"nu": 2, "a": "rho"}],
-                   "regressor": {"type": "kernel", "zeta": 4, "points": points}}],
+                   "regressor": {"type": "kernel", "zeta": 3, "points": points}}],
         "weights": {"energy": 0.0005, "forces": 0.02},
         "solver": {"criterion": "gcv"},
         "budget": {"threads": threads, "memory": "3 GB"},

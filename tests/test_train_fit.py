@@ -297,6 +297,30 @@ def test_feature_selection_and_species_coupling(tmp_path, known_data):
     assert Model.load(result.model_path).n_features("soap") == 20
 
 
+def test_optimised_couplings_beat_their_start(tmp_path, known_data):
+    """Labels that come from one pseudo-species density: the coupling it is made of is found again."""
+    truth = np.array([[0.9, -np.sqrt(1 - 0.81)]])
+    rho = DensityExpansion(
+        name="rho", n_max=3, l_max=2, cutoff=4.0, density=Gaussian(0.4), smoothing=ShiftedCosine(0.5),
+        mixing=((0.9, -float(np.sqrt(1 - 0.81))),),
+    )  # fmt: skip
+    model = Model([11, 17], [rho], [Term("soap", [Invariant(2, "rho", "rho")])])
+    n = model.n_features("soap")
+    model.terms[0].regressor = Linear(np.random.default_rng(4).normal(size=(2, n)) / n)
+    data = labelled(salt(20), MLCalculator(model))
+    errors = {}
+    for method in ("pca", "optimize"):
+        coupled = {**RHO, "mixing": {"method": method, "channels": 1, "evaluations": 30}}
+        result = fit(
+            options(tmp_path, expansions=[coupled], data={"reference_energies": "zero"}), data,
+            progress=False, figures=False,
+        )  # fmt: skip
+        errors[method] = result.report["errors"]["test"]["all"]["forces"]["rmse"]
+    assert errors["optimize"] < 0.2 * errors["pca"]
+    found = np.array(result.model.expansions[0].mixing)
+    assert abs(found @ truth.T) > 0.995
+
+
 @pytest.mark.parametrize("term", [SOAP, KERNEL])
 def test_the_model_knows_what_it_was_trained_on(tmp_path, known_data, term):
     result = fit(options(tmp_path, term), known_data, progress=False, figures=False)

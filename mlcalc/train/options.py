@@ -182,12 +182,12 @@ EXPANSION_KEYS = {
     "density": {
         "name": None, "type": None, "n_max": None, "l_max": None, "cutoff": None, "center_atom_weight": None,
         "smoothing": ("type", "width"), "density": ("type", "width"), "scaling": ("rate", "scale", "exponent"),
-        "basis": ("type", "radius"), "mixing": ("method", "channels", "matrix"), "accuracy": None,
+        "basis": ("type", "radius"), "mixing": ("method", "channels", "matrix", "evaluations"), "accuracy": None,
     },
     "potential": {
         "name": None, "type": None, "n_max": None, "l_max": None, "exponent": None, "smearing": None,
         "basis": ("type", "radius", "widths"), "center_atom_weight": None,
-        "mixing": ("method", "channels", "matrix"), "accuracy": None,
+        "mixing": ("method", "channels", "matrix", "evaluations"), "accuracy": None,
     },
 }  # fmt: skip
 
@@ -211,6 +211,9 @@ def _check_expansion(mapping, where):
         needed = "matrix" if mixing["method"] == "given" else "channels"
         if mixing.get(needed) is None:
             raise OptionError(f"{where}.mixing: method {mixing['method']} needs '{needed}'")
+        for key in ("channels", "evaluations"):
+            if mixing.get(key) is not None:
+                mixing[key] = _number(mixing[key], f"{where}.mixing.{key}", low=1, integer=True)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from . import coupling
 from .baseline import make_targets, reference_energies
 from .checkpoint import Checkpoint
 from .committee import fit_members
@@ -24,7 +25,7 @@ from .plan import Plan, build_model, layout, species_of, split_weights, zero_wei
 from .progress import Progress
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import write_report
-from .select import kernel_matrix, make_plan
+from .select import kernel_matrix, make_plan, species_coupling
 from .solve import Factor, IllConditioned, Prior, PriorBlock, augmented_solve, kernel_cholesky, merge, normal_solve
 
 
@@ -77,6 +78,7 @@ class Run:
             self.progress.say(f"continuing the run of {options.checkpoint}")
         self.references = reference_energies(options, self.data, self.species)
         train = [s for s in self.data.of("train") if len(s.atoms)]
+        self._optimize_couplings(train)
         self.plan = self._plan(train)
         self._describe_columns()
         split = {k: self.data.of(k) for k in ("train", "validation")}
@@ -88,6 +90,23 @@ class Run:
         groups = sorted({s.offset_group for s in train if s.offset_group is not None and s.energy is not None})
         engine = Engine(self._skeleton(), options.engine)
         self.maker = RowMaker(options, engine, self.columns, groups)
+
+    def _optimize_couplings(self, train):
+        """Expansions whose coupling is to be optimised get the one that was found, as if it had been given."""
+        indices = coupling.wanted(self.options)
+        if not indices:
+            return
+        start = {}
+        engine = Engine(build_model(self.options, Plan(self.species)), self.options.engine)
+        for k in indices:
+            entry = self.options.expansions[k]
+            channels = int(entry["mixing"]["channels"])
+            start[k] = species_coupling(engine, train, entry["name"], channels, self.threads, self.progress)
+        self.options = coupling.optimized_options(self, start, self.checkpoint.path("couplings.json"))
+
+    def score(self) -> float:
+        """The score of the best regularisation, for choices that are made before the fit."""
+        return self._choose(self.factors(self._method()))[1].score
 
     def _plan(self, train):
         path = self.checkpoint.path("plan.npz")

@@ -147,7 +147,7 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
     plan = Plan(list(species))
     for entry in options.expansions:
         wanted = entry.get("mixing")
-        if wanted and wanted["method"] in ("pca", "optimize"):
+        if wanted and wanted["method"] == "pca":
             engine = Engine(build_model(options, Plan(list(species))), options.engine)
             plan.mixing[entry["name"]] = species_coupling(
                 engine, structures, entry["name"], int(wanted["channels"]), threads, progress
