@@ -22,6 +22,8 @@ constexpr double drift_margin = 1.04;
 /// Largest wave number of the tables that a list may use, so that a compressed cell stays inside.
 constexpr double table_margin = 0.9;
 constexpr int max_order = 12;
+/// Melts and water show up to this multiple of `mesh_error`, benchmarks/validation/far_field_accuracy.py.
+constexpr double mesh_safety = 2.5;
 
 /// Spectrum of each coefficient for independent atoms, in the forces: (g_p F_nl k^(l+1))^2.
 class Spectrum {
@@ -92,7 +94,7 @@ void alias_sums(int order, const std::array<double, 3>& nu, std::size_t n_l, std
 double mesh_error(const PotentialDescription& d, int order, double spacing) {
     const Spectrum spectrum(d);
     const std::size_t n_l = static_cast<std::size_t>(d.l_max) + 1;
-    const int n = 8, n_steps = 400;  // midpoints per axis from 0 to the Nyquist frequency
+    const int n = 6, n_steps = 300;  // midpoints per axis from 0 to the Nyquist frequency
     const double nyquist = pi / spacing, dk = d.reciprocal.x_max() / n_steps, volume = std::pow(nyquist / n, 3);
     const std::vector<std::vector<double>> tail = tails(d, n_steps, dk);
     std::vector<double> wrong(spectrum.size(), 0.0), t, gathered;
@@ -120,7 +122,7 @@ double mesh_error(const PotentialDescription& d, int order, double spacing) {
 
 double converged_cutoff(const PotentialDescription& d, double accuracy) {
     const int n_steps = 600;
-    const double dk = d.reciprocal.x_max() / n_steps, safety = 0.3;
+    const double dk = d.reciprocal.x_max() / n_steps, safety = 0.6;
     const std::vector<std::vector<double>> tail = tails(d, n_steps, dk);
     for (std::size_t step = static_cast<std::size_t>(n_steps); step-- > 0;) {
         double error = 0.0;
@@ -172,7 +174,7 @@ Mesh::Settings plan_mesh(const PotentialDescription& d, const FarFieldOptions& o
         for (int order = least; order <= std::min(least + 4, max_order); ++order) {
             if (options.order != 0 && order != least) break;
             const int tried = options.order != 0 ? options.order : order;
-            const double h = widest_spacing(d, tried, options.accuracy);
+            const double h = widest_spacing(d, tried, options.accuracy / mesh_safety);
             if (h == 0.0) continue;
             const double points = lattice.volume / (std::max(n_atoms, 1.0) * h * h * h);
             const double cost = 0.14 * points + 0.02 * tried * tried;
@@ -210,7 +212,7 @@ Mesh::Settings plan_mesh(const PotentialDescription& d, const FarFieldOptions& o
                                     text(static_cast<double>(options.memory_limit) / 1048576.0) +
                                     " MiB; use a larger smearing, a lower accuracy or a higher limit");
     }
-    settings.estimate = mesh_error(d, settings.order, worst);
+    settings.estimate = mesh_safety * mesh_error(d, settings.order, worst);
     return settings;
 }
 
@@ -243,10 +245,10 @@ bool mesh_is_faster(const PotentialDescription& d, const FarFieldOptions& option
     const CoefficientShape shape = d.shape();
     const double cutoff = drift_margin * converged_cutoff(d, options.accuracy);
     const double n_k = lattice.volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
-    const double ksum = n_atoms * n_k * (4.0 + 0.4 * shape.n_lm() * shape.n_q()) * 1e-3;
+    const double ksum = n_atoms * n_k * (10.0 + 0.27 * shape.n_lm() * shape.n_q()) * 1e-3;
     const double n_filters =
         static_cast<double>(d.filters.n_functions > 0 ? d.filters.n_functions : d.reciprocal.n_functions);
-    const double mesh = 1500.0 + n_atoms * (8.0 + 6.0 * (n_filters + 1.0) * ((shape.n_channels + 1) / 2));
+    const double mesh = 1500.0 + n_atoms * (2.0 + 6.0 * n_filters * ((shape.n_channels + 1) / 2));
     return ksum > 2.0 * mesh;
 }
 
