@@ -23,7 +23,7 @@ constexpr double drift_margin = 1.04;
 constexpr double table_margin = 0.9;
 constexpr int max_order = 12;
 /// Melts and water show up to this multiple of `mesh_error`, benchmarks/validation/far_field_accuracy.py.
-constexpr double mesh_safety = 2.5;
+constexpr double mesh_safety = 4.0;
 
 /// Spectrum of each coefficient for independent atoms, in the forces: (g_p F_nl k^(l+1))^2.
 class Spectrum {

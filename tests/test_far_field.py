@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The potential expansion, k-sum and free boundaries, against featomic, closed forms and each other."""
+
+import ase.build
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from far_fields import QuadraticForm, arguments, coefficients, descriptor, fields, liquid, relative
+from finite_differences import derivative, directions, displaced, strained
+from models import evaluate
+from scipy.special import erfc
+
+from mlcalc import radial, radial_potential
+from mlcalc.expansions import DensityExpansion, Gaussian, Gto, MultiWidth, PotentialExpansion, Step, Tabulated
+from mlcalc.model import Invariant, Linear, Model, Term
+
+COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV Angstrom
+MADELUNG = {"rocksalt": 1.7475645946, "cesiumchloride": 2.0353610945 * np.sqrt(3) / 2, "zincblende": 1.6380550533}
+
+
+@pytest.mark.parametrize("exponent", range(1, 7))
+def test_field_equals_featomic(exponent, small_salt):
+    featomic = pytest.importorskip("featomic")
+    smearing = 0.8
+    k_cutoff = 1.2 * np.pi / smearing
+    reference = featomic.LodeSphericalExpansion(
+        density={"type": "SmearedPowerLaw", "smearing": smearing, "exponent": exponent},
+        k_cutoff=k_cutoff,
+        basis={"type": "TensorProduct", "max_angular": 3, "spline_accuracy": None,
+               "radial": {"type": "Gto", "max_radial": 2, "radius": 3.0}},
+    )  # fmt: skip
+    expansion = PotentialExpansion(
+        n_max=3, l_max=3, exponent=exponent, smearing=smearing, basis=Gto(3.0), accuracy=1e-12
+    )
+    ours = fields(expansion, small_salt, lode="ksum", k_cutoff=k_cutoff)
+    tolerance = 1e-11 if exponent % 2 else 1e-9  # featomic's erfc loses digits for even p
+    n_compared = 0
+    for key, block in reference.compute(small_salt).items():
+        l, channel = int(key["o3_lambda"]), [11, 17].index(int(key["neighbor_type"]))
+        for row, center in enumerate(block.samples.column("atom")):
+            expected = block.values[row].T
+            np.testing.assert_allclose(ours[center, channel][:, l * l : (l + 1) ** 2], expected, rtol=0, atol=tolerance)
+            n_compared += expected.size
+    assert n_compared == ours.size
+
+
+@pytest.mark.parametrize("structure", MADELUNG)
+def test_point_charges_have_the_madelung_energy(structure):
+    a = {"rocksalt": 5.64, "cesiumchloride": 4.12, "zincblende": 5.41}[structure]
+    nearest = a * {"rocksalt": 0.5, "cesiumchloride": np.sqrt(3) / 2, "zincblende": np.sqrt(3) / 4}[structure]
+    crystal = ase.build.bulk("NaCl", structure, a=a)
+    energy = evaluate(point_charges(nearest / 16).potential(lode="ksum", accuracy=1e-10), crystal)["energies"].sum()
+    assert -energy * nearest / COULOMB == pytest.approx(MADELUNG[structure], rel=1e-6)
+
+
+@pytest.mark.parametrize("frame", range(3))
+def test_point_charges_match_exact_coulomb_frames(frame, data):
+    """The forces of the file are good to 3e-4; an Ewald sum agrees with ours to 1e-7 and with the file no better."""
+    atoms = ase.io.read(data / "nacl_coulomb/coulomb_test_frames.xyz", index=frame)
+    results = evaluate(charges_of(atoms).potential(lode="ksum", accuracy=1e-10), atoms)
+    assert results["energies"].sum() == pytest.approx(atoms.get_potential_energy(), rel=5e-5)
+    np.testing.assert_allclose(results["forces"], atoms.get_forces(), rtol=0, atol=3e-4)
+    stress = 2 * np.asarray(atoms.get_stress(voigt=False))  # the file has half of dE/d eps
+    np.testing.assert_allclose(-results["virial"], stress, rtol=0, atol=1.5e-4 * np.abs(stress).max())
+
+
+def test_point_charges_have_ewald_energy_and_forces(small_salt):
+    results = evaluate(charges_of(small_salt).potential(lode="ksum", accuracy=1e-10), small_salt)
+    energy, forces = ewald(small_salt, np.where(small_salt.numbers == 11, 1.0, -1.0))
+    assert results["energies"].sum() == pytest.approx(energy, rel=1e-8)
+    np.testing.assert_allclose(results["forces"], forces, rtol=0, atol=1e-7 * np.abs(forces).max())
+
+
+def ewald(atoms, q, alpha=0.7):
+    """Energy and forces of point charges, summed until nothing is left."""
+    cell, r = atoms.cell.array, atoms.positions
+    energy, forces = -alpha / np.sqrt(np.pi) * np.sum(q**2), np.zeros_like(r)
+    for n in np.ndindex(7, 7, 7):
+        d = r[None] - r[:, None] + (np.array(n) - 3) @ cell
+        distance = np.linalg.norm(d, axis=2)
+        other = distance > 1e-9
+        distance = np.where(other, distance, 1.0)
+        screened = erfc(alpha * distance) / distance
+        slope = screened / distance + 2 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * distance) ** 2)) / distance
+        energy += 0.5 * np.sum(np.where(other, q[:, None] * q * screened, 0.0))
+        forces -= np.einsum("ij,ijx->ix", np.where(other, q[:, None] * q * slope / distance, 0.0), d)
+    for n in np.ndindex(27, 27, 27):
+        k = 2 * np.pi * np.linalg.inv(cell) @ (np.array(n) - 13)
+        if not 0 < k @ k < (12.5 * alpha) ** 2:
+            continue
+        phases = np.exp(1j * r @ k)
+        structure = (q * phases).sum()
+        weight = 4 * np.pi / atoms.get_volume() * np.exp(-(k @ k) / (4 * alpha**2)) / (k @ k)
+        energy += 0.5 * weight * abs(structure) ** 2
+        forces += weight * (q * np.imag(phases * structure.conj()))[:, None] * k
+    return COULOMB * energy, COULOMB * forces
+
+
+def charges_of(atoms):
+    distances = atoms.get_all_distances(mic=True)
+    return point_charges(distances[~np.eye(len(atoms), dtype=bool)].min() / 12)
+
+
+def point_charges(width):
+    """E = 1/2 k_e sum_i q_i sum_a q_a V^a_i,00 / (sqrt(4 pi) M_00): smeared by the source and by the basis."""
+    expansion = PotentialExpansion(
+        n_max=1, l_max=0, smearing=width, basis=Gto(width), center_atom_weight=0.0, accuracy=1e-11
+    )
+    nodes = radial_potential.Basis(expansion, width)
+    charges = np.array([1.0, -1.0])
+    weights = 0.5 * COULOMB * np.outer(charges, charges) / (np.sqrt(4 * np.pi) * nodes.moment(0, 0)[0])
+    return Model([11, 17], [expansion], [Term("charges", [Invariant(1, "V")], Linear(weights))])
+
+
+def test_gaussian_sources_make_the_density_expansion(salt_cluster):
+    """p = 0 is SOAP without a cutoff function."""
+    cutoff, width = 9.0, 0.6
+    periodic = salt_cluster.copy()
+    periodic.set_cell(np.diag([26.0, 27.0, 28.0]))
+    periodic.pbc = True
+    functions = Tabulated(lambda r: np.repeat(radial.gto_functions(3, 3.0, r)[0][:, None, :], 3, axis=1))
+    rho = DensityExpansion(
+        name="rho", cutoff=cutoff, n_max=3, l_max=2, basis=functions, smoothing=Step(), accuracy=1e-8,
+        density=Gaussian(width),
+    )  # fmt: skip
+    field = PotentialExpansion(name="V", n_max=3, l_max=2, exponent=0, smearing=width, basis=Gto(3.0), accuracy=1e-9)
+    potential = descriptor(periodic, rho, field).potential(lode="ksum", accuracy=1e-9)
+    expected = coefficients(potential, periodic, "rho")
+    np.testing.assert_allclose(coefficients(potential, periodic, "V"), expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 3, 4, 6])
+def test_center_weight_removes_the_own_potential_of_an_atom(exponent, small_salt):
+    whole = PotentialExpansion(n_max=2, l_max=1, exponent=exponent, basis=Gto(2.5))
+    without = PotentialExpansion(n_max=2, l_max=1, exponent=exponent, basis=Gto(2.5), center_atom_weight=0.0)
+    difference = fields(whole, small_salt, lode="ksum") - fields(without, small_salt, lode="ksum")
+    own = small_salt.numbers[:, None] == [11, 17]
+    lonely = Atoms("NaCl", positions=[[0, 0, 0], [500, 0, 0]])
+    expected = fields(whole, lonely, lode="free")[0, 0, :, 0] if exponent > 1 else center_of(whole)
+    np.testing.assert_allclose(difference[own][:, :, 0], np.tile(expected, (8, 1)), rtol=1e-7)
+    assert np.abs(difference[~own]).max() == 0 and np.abs(difference[..., 1:]).max() == 0
+
+
+def center_of(expansion):
+    return expansion.tables([11, 17])["center"]
+
+
+def test_free_boundaries_equal_a_large_box_for_a_short_ranged_field(salt_cluster):
+    expansion = PotentialExpansion(n_max=3, l_max=3, exponent=6, basis=MultiWidth((0.9, 1.4, 2.0)))
+    boxed = salt_cluster.copy()
+    boxed.set_cell(45.0 * np.eye(3))
+    boxed.pbc = True
+    free = fields(expansion, salt_cluster)
+    np.testing.assert_allclose(fields(expansion, boxed, lode="ksum", accuracy=1e-8), free, rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize("edge", [30.0, 40.0])
+def test_free_boundaries_equal_a_large_box_up_to_its_background(edge, salt_cluster):
+    """The neutralising background of a cubic box adds 2 pi / 3 V sum_j |r' - r_ij|^2 and a constant."""
+    expansion = PotentialExpansion(n_max=2, l_max=1, basis=Gto(2.5))
+    nodes = radial_potential.Basis(expansion, 1.0)
+    boxed = salt_cluster.copy()
+    boxed.set_cell(edge * np.eye(3))
+    boxed.pbc = True
+    difference = fields(expansion, boxed, lode="ksum", accuracy=1e-7) - fields(expansion, salt_cluster)
+    for channel, number in enumerate([11, 17]):
+        r = salt_cluster.positions[salt_cluster.numbers == number] - salt_cluster.positions[:, None]
+        factor = 2 * np.pi / (3 * edge**3)
+        square = np.sqrt(4 * np.pi) * np.outer((r**2).sum(axis=(1, 2)), nodes.moment(0, 0))
+        dipole = np.sqrt(3 / (4 * np.pi)) * r.sum(axis=1)[:, [1, 2, 0]]
+        first = difference[:, channel, :, 0] - factor * square
+        first -= first.mean(axis=0)
+        np.testing.assert_allclose(first, 0, atol=3000 / edge**5)
+        vector = -8 * np.pi / 3 * factor * nodes.moment(1, 1)[None, :, None] * dipole[:, None, :]
+        np.testing.assert_allclose(difference[:, channel, :, 1:], vector, rtol=0, atol=12000 / edge**5)
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 6])
+def test_features_of_a_pair_decay_with_the_distance(exponent):
+    expansion = PotentialExpansion(n_max=2, l_max=2, exponent=exponent, basis=MultiWidth((1.0, 2.0)))
+    distances = np.array([5.0, 10.0, 20.0, 50.0, 100.0])
+    v = []
+    for distance in distances:
+        v.append(fields(expansion, Atoms("NaCl", positions=[[0, 0, 0], [0, 0, distance]]))[0, 1])
+    v = np.array(v)
+    far = expansion.tables([11, 17])["far"]
+    for l in range(3):
+        at = l * l + l  # along z only m = 0
+        y = np.sqrt((2 * l + 1) / (4 * np.pi))
+        for n in range(2):
+            series = sum(far[q, l, n] / distances ** (exponent + l + 2 * q) for q in range(len(far)))
+            np.testing.assert_allclose(v[2:, n, at], y * series[2:], rtol=2e-5 if exponent > 1 else 1e-9)
+            slope = np.log(v[-2, n, at] / v[-1, n, at]) / np.log(distances[-1] / distances[-2])
+            assert slope == pytest.approx(exponent + l, rel=0.03)
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 6])
+def test_free_forces_are_derivatives_from_near_to_far(exponent):
+    """Across the end of the table, too."""
+    expansion = PotentialExpansion(n_max=2, l_max=2, exponent=exponent, basis=MultiWidth((1.0, 2.0)))
+    r_max = expansion.tables([11, 17])["real_r_max"][0]
+    rng = np.random.default_rng(2)
+    atoms = Atoms("NaClNaCl", positions=[[0, 0, 0], [2, 1, 0.5], [0, 1.5, r_max + 1e-5], [3, -1, 2 * r_max]])
+    model = descriptor(atoms, expansion, invariants=[Invariant(2, "V", "V")])
+    potential = model.potential()
+    p = potential.features(*arguments(potential, atoms))
+    p_adj = rng.normal(size=p.shape)
+    gradient, strain = potential.features_backward(*arguments(potential, atoms), p_adj=p_adj)
+
+    def value(moved):
+        return np.vdot(p_adj, potential.features(*arguments(potential, moved)))
+
+    for direction in directions(gradient.shape):
+        slope = derivative(lambda x, d=direction: value(displaced(atoms, x * d)))
+        assert slope == pytest.approx(np.vdot(gradient, direction), abs=1e-8 * np.linalg.norm(gradient))
+    for a in range(3):
+        unit = np.eye(3)[a][:, None] * np.ones(3)
+        slope = derivative(lambda x, u=unit: value(displaced(atoms, x * atoms.positions @ u)))
+        assert slope == pytest.approx(strain[a].sum(), abs=1e-8 * np.abs(strain).max())
+    np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("lode", ["ksum", "mesh"])
+def test_energy_is_smooth_along_a_strain_scan(lode):
+    """The integers stay: no step in the energy where another k vector or mesh would be chosen anew."""
+    atoms = liquid("molten_salt")
+    form = QuadraticForm(PotentialExpansion(n_max=2, l_max=2, basis=MultiWidth((1.0, 2.0))), atoms)
+    kept = form.model.potential(lode=lode, accuracy=1e-4)
+    form.value(kept, atoms)
+    scan = np.linspace(-0.03, 0.03, 25)
+    energies, anew = [], []
+    for x in scan:
+        moved = strained(atoms, x * np.eye(3))
+        energies.append(form.value(kept, moved))
+        anew.append(form.value(form.model.potential(lode=lode, accuracy=1e-4), moved))
+    assert roughness(scan, energies) < 1e-9
+    assert roughness(scan, anew) > 1e-7  # so that this test can fail
+
+
+def roughness(x, energies):
+    """What a polynomial does not follow, relative to the range of the energies."""
+    fit = np.polynomial.Polynomial.fit(x, energies, 12)
+    return np.abs(fit(x) - energies).max() / np.ptp(energies)
+
+
+def test_integers_are_chosen_anew_after_a_drift_of_ten_percent():
+    atoms = liquid("molten_salt")
+    potential = point_charges(1.0).potential(lode="ksum")
+    evaluate(potential, atoms)
+    first = potential.summary()
+    assert "wave vectors" in first
+    evaluate(potential, strained(atoms, 0.09 * np.eye(3)))
+    assert potential.summary() == first
+    evaluate(potential, strained(atoms, 0.12 * np.eye(3)))
+    assert potential.summary() != first
+
+
+@pytest.mark.parametrize("pbc, kind", [((True, True, False), "slab"), ((False, False, True), "wire")])
+def test_slabs_and_wires_are_refused_by_name(pbc, kind, small_salt):
+    small_salt.pbc = pbc
+    with pytest.raises(ValueError, match=kind):
+        fields(PotentialExpansion(n_max=1, l_max=0, basis=Gto(2.0)), small_salt)
+
+
+def test_what_cannot_be_is_refused_with_a_sentence(small_salt, salt_cluster):
+    expansion = PotentialExpansion(n_max=1, l_max=0, basis=Gto(2.0))
+    with pytest.raises(ValueError, match=r"accuracy of the far field must be from 1e-12 to 0\.1, got 2"):
+        fields(expansion, small_salt, accuracy=2.0)
+    with pytest.raises(ValueError, match="needs? three periodic directions"):
+        fields(expansion, salt_cluster, lode="mesh")
+    with pytest.raises(ValueError, match="the cell is periodic"):
+        fields(expansion, small_salt, lode="free")
+    with pytest.raises(ValueError, match="k_cutoff must be at most"):
+        fields(expansion, small_salt, k_cutoff=1e3)
+    with pytest.raises(ValueError, match="exponent"):
+        PotentialExpansion(n_max=1, l_max=0, exponent=13, basis=Gto(2.0)).tables([11])
+    flat = small_salt.copy()
+    flat.cell[2] = flat.cell[0] + flat.cell[1]
+    potential = descriptor(small_salt, expansion).potential()
+    nothing = (np.zeros(9, np.int32), np.zeros(0, np.int32), np.zeros((0, 3)))
+    species = np.zeros(8, np.int32)
+    with pytest.raises(ValueError, match="no volume"):
+        potential.expansion(species, flat.positions, flat.cell.array, flat.pbc, *nothing, name="V")
+
+
+def test_ksum_meets_the_requested_accuracy():
+    atoms = liquid("molten_salt")
+    for expansion in (
+        PotentialExpansion(n_max=3, l_max=2, basis=MultiWidth((0.9, 1.4, 2.0))),
+        PotentialExpansion(n_max=3, l_max=2, exponent=6, basis=Gto(4.0)),
+    ):
+        form = QuadraticForm(expansion, atoms)
+        exact, exact_strain = form.gradient(atoms, lode="ksum", accuracy=1e-9)
+        for accuracy in (1e-3, 1e-5):
+            gradient, strain = form.gradient(atoms, lode="ksum", accuracy=accuracy)
+            assert relative(gradient, exact) < accuracy
+            assert relative(strain, exact_strain) < 10 * accuracy

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The particle mesh against the k-sum and finite differences."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from far_fields import QuadraticForm, arguments, choice, coefficients, descriptor, fields, liquid, relative
+from finite_differences import derivative, directions, displaced, strained
+from models import evaluate, linear_model
+
+from mlcalc import fft
+from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
+from mlcalc.model import Invariant
+
+WIDTHS = MultiWidth((0.9, 1.4, 2.0))
+EXPANSIONS = {
+    "p=1": PotentialExpansion(n_max=3, l_max=2, basis=WIDTHS),
+    "p=6": PotentialExpansion(n_max=3, l_max=2, exponent=6, basis=WIDTHS),
+    "l=3": PotentialExpansion(n_max=2, l_max=3, basis=MultiWidth((1.0, 2.0))),
+    "gto": PotentialExpansion(n_max=4, l_max=2, basis=Gto(4.0)),
+    "gto p=3": PotentialExpansion(n_max=2, l_max=1, exponent=3, smearing=0.8, basis=Gto(3.0)),
+    "one pseudo-species": PotentialExpansion(n_max=1, l_max=2, basis=MultiWidth((1.5,)), mixing=((1.0, -0.7),)),
+}
+
+
+@pytest.mark.parametrize("liquid_name", ["molten_salt", "water"])
+@pytest.mark.parametrize("name", EXPANSIONS)
+def test_forces_meet_the_requested_accuracy_in_liquids(name, liquid_name):
+    atoms = liquid(liquid_name)
+    form = QuadraticForm(EXPANSIONS[name], atoms)
+    exact, exact_strain = form.gradient(atoms, lode="ksum", accuracy=1e-8)
+    for accuracy in (1e-3, 1e-4, 1e-5):
+        gradient, strain = form.gradient(atoms, lode="mesh", accuracy=accuracy)
+        assert relative(gradient, exact) < accuracy
+        assert relative(strain, exact_strain) < 10 * accuracy
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 6])
+@pytest.mark.parametrize("mixing", [None, ((0.8, -0.4),), ((1.0, 0.5), (0.3, -1.0), (0.2, 0.9))])
+def test_forces_and_virial_are_derivatives_of_the_discretised_energy(exponent, mixing, small_salt):
+    expansion = PotentialExpansion(n_max=2, l_max=2, exponent=exponent, basis=MultiWidth((1.0, 1.8)), mixing=mixing)
+    form = QuadraticForm(expansion, small_salt)
+    potential = form.model.potential(lode="mesh", mesh=(8, 10, 9), order=7)  # coarse: far from converged
+    gradient, strain = potential.features_backward(*arguments(potential, small_salt), p_adj=form.p_adj)
+    for direction in directions(gradient.shape):
+        slope = derivative(lambda x, d=direction: form.value(potential, displaced(small_salt, x * d)))
+        assert slope == pytest.approx(np.vdot(gradient, direction), abs=1e-9 * np.linalg.norm(gradient))
+    numerical = np.zeros((3, 3))
+    for a in range(3):
+        for b in range(3):
+            unit = np.eye(3)[a][:, None] * np.eye(3)[b]
+            numerical[a, b] = derivative(lambda x, u=unit: form.value(potential, strained(small_salt, x * u)))
+    np.testing.assert_allclose(strain, numerical, rtol=0, atol=1e-9 * np.abs(strain).max())
+
+
+@pytest.mark.parametrize("expansion", [EXPANSIONS["l=3"], EXPANSIONS["gto"], EXPANSIONS["one pseudo-species"]])
+def test_virials_of_atoms_sum_to_the_virial(expansion, small_salt):
+    model = linear_model([expansion], [[Invariant(1, "V"), Invariant(2, "V", "V")]], 3)
+    potential = model.potential(lode="mesh", mesh=(8, 10, 9), order=8)
+    results = evaluate(potential, small_salt, atom_virials=True)
+    scale = np.abs(results["atom_virials"]).max()
+    np.testing.assert_allclose(results["atom_virials"].sum(axis=0), results["virial"], rtol=0, atol=1e-12 * scale)
+    strain = directions((3, 3), n=1, seed=5)[0]
+    slopes = derivative(lambda x: evaluate(potential, strained(small_salt, x * strain), forces=False)["energies"])
+    expected = -np.einsum("iab,ab->i", results["atom_virials"], strain)
+    np.testing.assert_allclose(slopes, expected, rtol=0, atol=1e-9 * scale)
+
+
+def test_a_mesh_smaller_than_a_stencil_wraps_around(small_salt):
+    expansion = PotentialExpansion(n_max=1, l_max=1, smearing=2.0, basis=MultiWidth((2.5,)))
+    exact = fields(expansion, small_salt, lode="ksum", accuracy=1e-9)
+    v = fields(expansion, small_salt, lode="mesh", mesh=(6, 5, 6), order=8)
+    np.testing.assert_allclose(v, exact, rtol=0, atol=2e-4 * np.abs(exact - exact.mean(axis=0)).max())
+
+
+def test_wrapping_does_not_change_the_field(small_salt):
+    expansion = EXPANSIONS["p=1"]
+    potential = descriptor(small_salt, expansion).potential(lode="mesh")
+    before = coefficients(potential, small_salt)
+    moved = small_salt.copy()
+    moved.positions += np.array([[3, -2, 1]]) @ small_salt.cell.array
+    moved.wrap()
+    np.testing.assert_allclose(coefficients(potential, moved), before, rtol=0, atol=1e-12 * np.abs(before).max())
+
+
+def test_error_falls_with_order_and_spacing(small_salt):
+    expansion = EXPANSIONS["p=1"]
+    exact = fields(expansion, small_salt, lode="ksum", accuracy=1e-10)
+
+    def error(m, order):
+        return np.abs(fields(expansion, small_salt, lode="mesh", mesh=(m, m, m), order=order) - exact).max()
+
+    assert error(8, 8) < 0.5 * error(8, 7) < 0.25 * error(8, 6)
+    assert error(12, 8) < 0.1 * error(8, 8)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+sys.path.insert(0, {tests!r})
+from far_fields import QuadraticForm, liquid
+from test_mesh import EXPANSIONS
+from mlcalc import _engine
+atoms = liquid("molten_salt")
+out = [_engine.instruction_set()]
+for name in ("l=3", "one pseudo-species"):
+    for order in (8, 9):
+        gradient, strain = QuadraticForm(EXPANSIONS[name], atoms).gradient(
+            atoms, lode="mesh", mesh=(16, 18, 15), order=order)
+        out += [repr(float(np.abs(gradient).sum())), repr(float(np.vdot(gradient, np.sin(np.arange(gradient.size)
+            .reshape(gradient.shape))))), repr(float(strain.sum()))]
+print(*out)
+"""
+
+
+def test_every_instruction_set_gives_the_same_forces():
+    results = {}
+    for name in ("baseline", "avx2", "avx512"):
+        run = subprocess.run(
+            [sys.executable, "-c", SCRIPT.format(tests=os.path.dirname(__file__))],
+            env={**os.environ, "MLCALC_INSTRUCTION_SET": name, "OPENBLAS_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+        if "does not have" in run.stderr:
+            continue
+        used, *numbers = run.stdout.split()
+        assert used == name, run.stderr
+        results[name] = np.array(numbers, dtype=float)
+    for numbers in results.values():
+        np.testing.assert_allclose(numbers, results["baseline"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("library", ["ducc0", "scipy"])
+def test_transforms_are_unnormalised_and_inverse_to_each_other(library, monkeypatch):
+    if library == "ducc0" and fft.ducc0 is None:
+        pytest.skip("ducc0 is not installed")
+    if library == "scipy":
+        monkeypatch.setattr(fft, "ducc0", None)
+    rng = np.random.default_rng(0)
+    grids = rng.normal(size=(2, 4, 5, 6)) + 1j * rng.normal(size=(2, 4, 5, 6))
+    spectrum, back = np.empty_like(grids), np.empty_like(grids)
+    fft.transform(grids, spectrum, True)
+    np.testing.assert_allclose(spectrum, np.fft.fftn(grids, axes=(1, 2, 3)), rtol=0, atol=1e-12)
+    fft.transform(spectrum, back, False)
+    np.testing.assert_allclose(back, grids * 120, rtol=0, atol=1e-11)
+
+
+def test_a_mesh_too_large_is_refused_with_its_size(small_salt):
+    expansion = PotentialExpansion(n_max=1, l_max=1, smearing=0.1, basis=MultiWidth((0.2,)), accuracy=1e-6)
+    with pytest.raises(ValueError, match=r"needs a mesh of \d+ x \d+ x \d+ points, about \d+ MiB, more than"):
+        fields(expansion, small_salt, lode="mesh", memory_limit=1 << 20)
+
+
+def test_splines_too_low_for_l_are_refused(small_salt):
+    with pytest.raises(ValueError, match="continuous derivatives"):
+        fields(EXPANSIONS["l=3"], small_salt, lode="mesh", mesh=(12, 12, 12), order=4)
+
+
+def test_the_choice_depends_on_size():
+    small, large = liquid("water")[:3], liquid("water").repeat(2)
+    small.cell = [5, 5, 5]
+    for atoms, method in ((small, "k-sum"), (large, "particle mesh")):
+        assert method in choice(EXPANSIONS["p=1"], atoms)
