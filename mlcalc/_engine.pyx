@@ -333,9 +333,9 @@ cdef class Potential:
     cdef Bridge bridge
     cdef bint busy
 
-    def __init__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
-                 double accuracy=1e-5, mesh=(0, 0, 0), int order=0, double k_cutoff=0.0, memory_limit=4 << 30,
-                 int n_threads=1, comm=None):
+    def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
+                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, double k_cutoff=0.0, memory_limit=4 << 30,
+                   int n_threads=1, comm=None):
         methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
                    "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
         if lode not in methods:

@@ -2,12 +2,14 @@
 """The engine as seen from Python: what goes in is checked, what goes wrong comes out as an exception."""
 
 import gc
+import pickle
 import threading
 
 import numpy as np
 import pytest
 from models import FAR_FIELDS, SALT, SHORT_RANGED, arguments, build, evaluate
 
+from mlcalc import _engine
 from mlcalc.model import Model
 from mlcalc.neighbors import full_neighbor_list
 
@@ -177,6 +179,13 @@ def test_what_does_not_exist_is_refused(kind):
         model.potential(n_threads=0)
     with pytest.raises(IndexError, match="the model has 1 terms, got index 1"):
         model.potential().n_features(1)
+
+
+def test_an_engine_is_never_without_a_model():
+    with pytest.raises(TypeError):
+        _engine.Potential.__new__(_engine.Potential)
+    with pytest.raises(TypeError):
+        pickle.dumps(build("linear rho").potential())
 
 
 def test_engines_are_released(small_salt):

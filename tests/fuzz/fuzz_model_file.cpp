@@ -227,7 +227,8 @@ void Mutator::change_json(json& value) {
             if (at->is_object()) return void((*at)["unknown"] = hostile_value());
             break;
         case 3:
-            if (at->is_number_integer()) return void(*at = at->get<long long>() + (below(2) ? 1 : -1));
+            if (at->is_number_integer())
+                return void(*at = static_cast<long long>(at->get<std::uint64_t>() + (below(2) ? 1 : ~0ULL)));
             break;
         case 4:
             if (at->is_boolean()) return void(*at = !at->get<bool>());
