@@ -54,7 +54,7 @@ def evaluate_accepted(directory):
             potential = _engine.Potential(path.read_bytes(), path.name, memory_limit=1 << 26)
             if min(potential.cutoff, 9.0) != potential.cutoff or not set(atoms.numbers) <= set(potential.species):
                 continue
-            results = models.evaluate(potential, atoms, atom_virials=True, members=True, extrapolation=True)
+            results = models.evaluate(potential, atoms, atom_virials=True, members=True)
             assert results["forces"].shape == (8, 3)
             n_evaluated += 1
         except (ValueError, RuntimeError) as error:
