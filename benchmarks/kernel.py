@@ -83,6 +83,14 @@ def cost(model_, atoms, **options):
     return best(lambda: potential.compute(*structure, **options)) / len(atoms) * 1e6
 
 
+def single_precision_error(points, atoms):
+    forces = []
+    for precision in ("double", "single"):
+        potential = kernel(points, precision=precision).potential()
+        forces.append(potential.compute(*arguments(potential, atoms))["forces"])
+    return np.abs(forces[1] - forces[0]).max() / np.abs(forces[0]).max()
+
+
 def peak():
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
@@ -158,7 +166,9 @@ def main():
         double = cost(kernel(points), atoms)
         first = first or double
         print(f"kernel {n_points} points           {double:8.2f}")
-        print(f"kernel {n_points} points, single   {cost(kernel(points, precision='single'), atoms):8.2f}")
+        error = single_precision_error(points, atoms)
+        print(f"kernel {n_points} points, single   {cost(kernel(points, precision='single'), atoms):8.2f}", end="")
+        print(f"   force error {error:.0e} of the largest force")
     points = environments(1000)
     one = cost(kernel(points), atoms, forces=False)
     many = cost(kernel(points, 16), atoms, forces=False, members=True)

@@ -11,6 +11,7 @@
 
 #include "blas.hpp"
 #include "expansion_set.hpp"
+#include "instruction_set.hpp"
 #include "model.hpp"
 #include "regressor.hpp"
 #include "zbl.hpp"
@@ -35,6 +36,7 @@ Mat3& operator+=(Mat3& to, const Mat3& from) {
 
 /// What a term needs to be evaluated.
 struct TermEvaluator {
+    std::string name;
     std::unique_ptr<Regressor> regressor;
     bool far = false;  ///< does one of its invariants contain V
 };
@@ -90,6 +92,7 @@ Potential::Impl::Impl(std::shared_ptr<const Model> m, PotentialOptions o)
     const int n_species = static_cast<int>(model->species.size());
     for (const Term& term : model->terms) {
         TermEvaluator evaluator;
+        evaluator.name = term.name;
         evaluator.regressor = make_regressor(term, expansions.shapes(), n_species, model->n_members);
         for (const Invariant& invariant : term.invariants) {
             if (expansions.is_far(invariant.a) || (invariant.nu == 2 && expansions.is_far(invariant.b))) {
@@ -310,8 +313,10 @@ Mat3 Potential::reference_cell() const {
 }
 
 std::string Potential::summary() const {
-    std::string text = impl_->expansions.summary();
-    for (const TermEvaluator& term : impl_->terms) text += term.regressor->summary() + "\n";
+    const int n_threads = impl_->options.n_threads;
+    std::string text = "instruction set " + std::string(instruction_set()) + ", " + std::to_string(n_threads) +
+                       (n_threads == 1 ? " thread\n" : " threads\n") + impl_->expansions.summary();
+    for (const TermEvaluator& term : impl_->terms) text += term.name + ": " + term.regressor->summary() + "\n";
     return text;
 }
 
