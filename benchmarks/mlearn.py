@@ -171,7 +171,9 @@ def gap_errors(element, xml) -> dict:
 
 
 def show(name: str, errors: dict, cost: dict | None = None):
-    told = "" if cost is None else f"   {cost['wall_s']:7.1f} s   {cost['peak_gb']:5.2f} GB"
+    told = ""
+    if cost is not None:
+        told = f"   {cost['wall_s']:7.1f} s ({cost['cpu_s']:.0f} s of CPU)   {cost['peak_gb']:5.2f} GB"
     e, f = errors["all"]["energy"], errors["all"]["forces"]
     print(
         f"{name:<28} {1e3 * e['mae']:7.2f} {1e3 * e['rmse']:7.2f}   {f['mae']:7.4f} {f['rmse']:7.4f}{told}", flush=True

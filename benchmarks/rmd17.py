@@ -65,7 +65,7 @@ def main():
     energy, force = 9e3 * found["errors"]["energy"]["mae"], 1e3 * found["errors"]["forces"]["mae"]
     print(f"{f'mlcalc, {arguments.points} points':<32} {energy:>17.2f} {force:>18.2f}   "
           f"{cost['wall_s']:.0f} s   {cost['peak_gb']:.2f} GB")  # fmt: skip
-    save("rmd17", {**found, **cost})
+    save("rmd17", {f"{arguments.points} points": {**found, **cost}})
 
 
 if __name__ == "__main__":

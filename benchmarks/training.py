@@ -79,8 +79,12 @@ def mean_absolute(errors) -> float:
 
 
 def save(name: str, results: dict, folder="benchmarks/results"):
-    """Keeps the numbers of the last run as JSON."""
+    """Keeps the numbers of the last run of each kind as JSON; other kinds stay as they were."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), **results}, indent=1, default=float) + "\n")
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    stamp = machine()
+    for key, value in results.items():
+        kept[key] = {**kept.get(key, {}), **value, "measured": stamp}
+    path.write_text(json.dumps(kept, indent=1, default=float) + "\n")
     print(f"wrote {path}")

@@ -42,7 +42,7 @@ class Checkpoint:
 
     def load_array(self, name: str):
         path = self.path(name)
-        return np.load(path) if path.exists() else None
+        return np.load(path, mmap_mode="r") if path.exists() else None
 
     def save_array(self, name: str, array: np.ndarray):
         write_atomically(self.path(name), lambda stream: np.save(stream, array))

@@ -176,18 +176,22 @@ def write_atomically(path: Path, write):
         temporary.unlink(missing_ok=True)
 
 
+#: matrices of the size of the factor that are alive at once: in the singular value decomposition, and while streaming
+SOLVING, STREAMING = 9, 4
+
+
 def block_bytes(options: TrainOptions, n_columns: int) -> int:
     """Size of a block: blocks in flight, the factor and its work space share the memory budget.
 
-    Raises ValueError if the factor alone does not fit: then fewer features or points, or more memory, are needed."""
+    Raises ValueError if the solution does not fit: then fewer features or points, or more memory, are needed."""
     factor = 8 * (n_columns + 1) ** 2
-    left = options.budget.memory - 4 * factor
-    if left < 0.1 * options.budget.memory:
+    memory = options.budget.memory
+    if SOLVING * factor > memory:
         raise ValueError(
-            f"{n_columns} weights need {4.5 * factor / 1e9:.1f} GB for the solution; raise budget.memory "
-            f"(now {options.budget.memory / 1e9:.1f} GB) or use fewer points or features"
+            f"{n_columns} weights need {SOLVING * factor / 1e9:.2g} GB for the solution; raise budget.memory "
+            f"(now {memory / 1e9:.2g} GB) or use fewer points or features"
         )
-    return int(min(left / 4, 512e6))
+    return int(min((memory - STREAMING * factor) / 4, 512e6))
 
 
 def fits_on_disk(options: TrainOptions, n_rows: int, n_columns: int) -> bool:

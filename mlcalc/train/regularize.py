@@ -44,57 +44,42 @@ class Problem:
         return self.total
 
 
-def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) -> tuple[np.ndarray, Callable]:
-    """A grid of strengths and the function that scores any array of strengths."""
+def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strengths and their scores. One matrix of singular vectors is held at a time, whatever the number of folds."""
+    if criterion == "folds":
+        return _cross_validation(problem, prior, n_folds)
     path = RidgePath(prior.whiten(problem.union()), problem.n_free)
-    if criterion == "gcv":
-        return path.grid(), lambda lams: np.array([path.gcv(lam, problem.n_rows) for lam in lams])
-    if criterion == "validation":
-        whitened = [(prior.whiten(a), n) for a, n in problem.validation.values()]
-
-        def score(lams):
-            v = path.solutions(lams)
-            return np.mean([sum_of_squares(a, v) / n for a, n in whitened], axis=0)
-
-        return path.grid(), score
     if criterion == "structures":
-
-        def exact(lams):
-            rows = (prior.whiten(block) for block in problem.structure_rows())
-            return leave_structures_out(path, rows, lams) / problem.n_rows
-
-        return path.grid(17), exact
-    held_out = _cross_paths(problem, prior, n_folds)
-
-    def cross(lams):
-        return sum(sum_of_squares(a, p.solutions(lams)) for a, p in held_out) / problem.n_rows
-
-    return path.grid(), cross
+        lams = path.grid(25)
+        rows = (prior.whiten(block) for block in problem.structure_rows())
+        return lams, leave_structures_out(path, rows, lams) / problem.n_rows
+    lams = path.grid()
+    if criterion == "gcv":
+        return lams, np.array([path.gcv(lam, problem.n_rows) for lam in lams])
+    v = path.solutions(lams)
+    errors = [sum_of_squares(prior.whiten(a), v) / n for a, n in problem.validation.values()]
+    return lams, np.mean(errors, axis=0)
 
 
-def _cross_paths(problem, prior, n_folds):
-    """For each group of folds: its whitened rows and the path of the fit to all others."""
-    whitened = [prior.whiten(f) for f in problem.folds]
-    groups = [list(range(k, len(whitened), n_folds)) for k in range(min(n_folds, len(whitened)))]
-    paths = []
+def _cross_validation(problem, prior, n_folds):
+    """Each group of folds is predicted by the fit to all others."""
+    groups = [list(range(k, len(problem.folds), n_folds)) for k in range(min(n_folds, len(problem.folds)))]
+    lams, total = None, 0.0
     for group in groups:
-        rest = merge([w for k, w in enumerate(whitened) if k not in group], problem.n_columns)
-        paths.append((np.concatenate([whitened[k] for k in group]), RidgePath(rest, problem.n_free)))
-    return paths
+        rest = merge([f for k, f in enumerate(problem.folds) if k not in group], problem.n_columns)
+        path = RidgePath(prior.whiten(rest), problem.n_free)
+        lams = path.grid() if lams is None else lams
+        v = path.solutions(lams)
+        held_out = merge([problem.folds[k] for k in group], problem.n_columns)
+        total = total + sum_of_squares(prior.whiten(held_out), v)
+    return lams, total / problem.n_rows
 
 
 def choose_strength(problem: Problem, prior: Prior, criterion: str, n_folds: int = 5) -> Choice:
-    """The strength with the lowest score: a coarse logarithmic grid, then a finer one around its minimum."""
-    lams, score = score_curve(problem, prior, criterion, n_folds)
-    scores = score(lams)
+    """The strength with the lowest score."""
+    lams, scores = score_curve(problem, prior, criterion, n_folds)
     best = int(np.nanargmin(scores))
-    low, high = lams[max(best - 1, 0)], lams[min(best + 1, len(lams) - 1)]
-    fine = np.geomspace(low, high, 9)[1:-1]
-    all_lams, all_scores = np.concatenate([lams, fine]), np.concatenate([scores, score(fine)])
-    order = np.argsort(all_lams)
-    all_lams, all_scores = all_lams[order], all_scores[order]
-    best = int(np.nanargmin(all_scores))
-    return Choice(float(all_lams[best]), criterion, float(all_scores[best]), all_lams.tolist(), all_scores.tolist())
+    return Choice(float(lams[best]), criterion, float(scores[best]), lams.tolist(), scores.tolist())
 
 
 def choose_term_weights(problem: Problem, prior: Prior, terms: list[int], criterion: str, n_folds: int, say) -> tuple:

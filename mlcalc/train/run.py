@@ -199,6 +199,8 @@ class Run:
                             total.add(rows[kind])
                 factor = total.augmented()
                 self.checkpoint.save_array(name, factor)
+                # mapped, not held: the factors of many folds would not fit the budget
+                factor = self.checkpoint.load_array(name)
             folds.append(factor)
         problem = Problem(folds, {}, sum(d.n_rows for d in designs), n, len(self.maker.offsets))
         problem.structure_rows = lambda: (block for d in designs for block in d.by_structure(self.threads))

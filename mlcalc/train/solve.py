@@ -201,7 +201,7 @@ class RidgePath:
         [Golub, Heath, Wahba, Technometrics 21, 215 (1979)]."""
         return n_rows * self.residual(lam) / max(n_rows - self.degrees_of_freedom(lam), 1e-9 * n_rows) ** 2
 
-    def grid(self, n: int = 33) -> np.ndarray:
+    def grid(self, n: int = 65) -> np.ndarray:
         """Regularisation strengths from rounding level to where everything is suppressed."""
         top = float(self.s[0]) ** 2 if len(self.s) else 0.0
         return np.geomspace(1e-15 * top, 1e1 * top, n) if top > 0 else np.array([1.0])
