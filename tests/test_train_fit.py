@@ -12,7 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from mlcalc.calculator import MLCalculator
 from mlcalc.cli import main
-from mlcalc.expansions import DensityExpansion, Gaussian, ShiftedCosine
+from mlcalc.expansions import DensityExpansion, Gaussian, MultiWidth, PotentialExpansion, ShiftedCosine
 from mlcalc.model import Invariant, Linear, Model, Term, Zbl
 from mlcalc.train import OptionError, evaluate, fit
 from mlcalc.train import design as design_module
@@ -55,7 +55,8 @@ def options(tmp_path, term=None, **changes):
     data = {"files": ["frames"], "stress": "stress", "split": {"validation": 0.2, "test": 0.2}}
     data.update(changes.pop("data", {}))
     return {
-        "model": str(tmp_path / "model.mlcalc"), "data": data, "expansions": [dict(RHO)], "terms": [term or SOAP],
+        "model": str(tmp_path / "model.mlcalc"), "data": data, "expansions": [dict(RHO)],
+        "terms": changes.pop("terms", None) or [term or SOAP],
         "weights": {"energy": 0.001, "forces": 0.01, "virial": 0.01}, "budget": {"threads": 1}, **changes,
     }  # fmt: skip
 
@@ -106,6 +107,45 @@ def test_a_known_kernel_model_is_recovered(tmp_path, known_data):
     result = fit(wanted, labelled(salt(30), MLCalculator(model)), progress=False, figures=False)
     errors = largest_error(result.report)
     assert errors["energy"] < 1e-5 and errors["forces"] < 1e-4
+
+
+V = {
+    "name": "V", "type": "potential", "exponent": 1, "smearing": 1.0, "n_max": 2, "l_max": 1,
+    "basis": {"type": "multi_width", "widths": [1.0, 1.8]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("boundaries", ["periodic", "free"])
+def test_a_known_far_field_is_recovered(tmp_path, boundaries):
+    rho = DensityExpansion(
+        name="rho", n_max=2, l_max=1, cutoff=3.5, density=Gaussian(0.4), smoothing=ShiftedCosine(0.5)
+    )
+    field = PotentialExpansion(name="V", n_max=2, l_max=1, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
+    terms = [Term("soap", [Invariant(2, "rho", "rho")]), Term("lode", [Invariant(2, "rho", "V"), Invariant(1, "V")])]
+    model = Model([11, 17], [rho, field], terms, boundaries=(boundaries,))
+    for k, term in enumerate(terms):
+        n = model.n_features(term)
+        term.regressor = Linear(np.random.default_rng(k).normal(size=(2, n)) / n)
+    frames = salt(24)
+    if boundaries == "free":
+        for atoms in frames:
+            atoms.pbc = False
+            atoms.cell = None
+    labels = ("energy", "forces", "stress") if boundaries == "periodic" else ("energy", "forces")
+    data = labelled(frames, MLCalculator(model), labels)
+    soap = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}], "regressor": {"type": "linear"}}
+    lode = {**soap, "name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}, {"nu": 1, "a": "V"}]}
+    entries = {"reference_energies": "zero", "stress": "stress" if boundaries == "periodic" else None}
+    near = {**RHO, "n_max": 2, "l_max": 1, "cutoff": 3.5}
+    errors = {}
+    for name, used in (("soap", [soap]), ("both", [soap, lode])):
+        result = fit(
+            options(tmp_path, expansions=[near, V], terms=used, data=entries, solver={"regularization": 1e-9}),
+            data, progress=False, figures=False,
+        )  # fmt: skip
+        errors[name] = result.report["errors"]["test"]["all"]["forces"]["max"]
+    assert errors["both"] < 1e-5 < 1e-2 * errors["soap"]
+    assert result.model.boundaries == (boundaries,)
 
 
 def _silent():
