@@ -9,11 +9,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
 from mlcalc.train.data import DataError, data_file_hashes, load_dataset
-from mlcalc.train.options import DataOptions, FileOptions, OptionError, _build
+from mlcalc.train.option_checks import build
+from mlcalc.train.options import DataOptions, FileOptions, OptionError
 
 
 def data_options(**entries):
-    return _build(DataOptions, {"files": ["frames"], **entries}, "data")
+    return build(DataOptions, {"files": ["frames"], **entries}, "data")
 
 
 def frames(n=10, labels=("energy", "forces", "stress")):

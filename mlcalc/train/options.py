@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,68 +11,7 @@ from typing import Any
 
 import yaml
 
-
-class OptionError(ValueError):
-    """An option that is unknown, missing or has an impossible value."""
-
-
-def _nearest(key: str, known) -> str:
-    known = [str(k) for k in known]
-    close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f", did you mean '{close[0]}'?" if close else "."
-    return f"{hint} Known here: {', '.join(known)}"
-
-
-def check_keys(mapping: Any, known, where: str) -> dict:
-    """``mapping`` as a dict; raises OptionError naming the nearest known key if one is unknown."""
-    if not isinstance(mapping, dict):
-        raise OptionError(f"{where} must be a mapping of option names to values, got {mapping!r}")
-    for key in mapping:
-        if key not in known:
-            raise OptionError(f"{where}: unknown option '{key}'{_nearest(key, known)}")
-    return mapping
-
-
-def _choice(value, allowed, where):
-    if value not in allowed:
-        raise OptionError(f"{where} must be one of {', '.join(map(str, allowed))}, got {value!r}")
-
-
-def _number(value, where, *, low=None, strict=False, optional=False, integer=False):
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        # YAML 1.1 reads "1e-3" as text; users mean the number
-        try:
-            value = float(value)
-        except (TypeError, ValueError):
-            raise OptionError(f"{where} must be a number, got {value!r}") from None
-    if integer and value != int(value):
-        raise OptionError(f"{where} must be a whole number, got {value!r}")
-    if value != value or (low is not None and (value <= low if strict else value < low)):
-        raise OptionError(f"{where} must be {'above' if strict else 'at least'} {low}, got {value}")
-    return int(value) if integer else float(value)
-
-
-def _build(cls, mapping, where):
-    """An instance of the options dataclass ``cls`` from a mapping, nested dataclasses included."""
-    if isinstance(mapping, cls):
-        return mapping
-    names = [f.name for f in dataclasses.fields(cls)]
-    mapping = check_keys({} if mapping is None else mapping, names, where)
-    result = cls.__new__(cls)
-    for f in dataclasses.fields(cls):
-        if f.name in mapping:
-            value = mapping[f.name]
-        elif f.default is not dataclasses.MISSING:
-            value = f.default
-        elif f.default_factory is not dataclasses.MISSING:
-            value = f.default_factory()
-        else:
-            raise OptionError(f"{where}: '{f.name}' is missing")
-        setattr(result, f.name, value)
-    result.check(where)
-    return result
+from .option_checks import OptionError, build, check_keys, choice, nearest, number, parse_bytes
 
 
 @dataclass
@@ -91,7 +29,7 @@ class FileOptions:
 
     def check(self, where):
         if self.split is not None:
-            _choice(self.split, ("train", "validation", "test"), f"{where}.split")
+            choice(self.split, ("train", "validation", "test"), f"{where}.split")
 
 
 @dataclass
@@ -106,9 +44,9 @@ class SplitOptions:
     key: str | None = None
 
     def check(self, where):
-        _choice(self.method, ("fraction", "file", "group", "key"), f"{where}.method")
-        self.validation = _number(self.validation, f"{where}.validation", low=0)
-        self.test = _number(self.test, f"{where}.test", low=0)
+        choice(self.method, ("fraction", "file", "group", "key"), f"{where}.method")
+        self.validation = number(self.validation, f"{where}.validation", low=0)
+        self.test = number(self.test, f"{where}.test", low=0)
         if self.validation + self.test >= 1:
             raise OptionError(f"{where}: validation and test fractions leave nothing to train on")
         for method in ("group", "key"):
@@ -127,11 +65,11 @@ class UnitOptions:
     stress_order: str = "voigt"
 
     def check(self, where):
-        _choice(self.energy, ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg"), f"{where}.energy")
-        _choice(self.length, ("Angstrom", "bohr", "nm"), f"{where}.length")
-        _choice(self.stress, ("eV/Angstrom^3", "GPa", "kbar", "bar"), f"{where}.stress")
-        _choice(self.stress_sign, ("tensile", "compressive"), f"{where}.stress_sign")
-        _choice(self.stress_order, ("voigt", "vasp", "lammps"), f"{where}.stress_order")
+        choice(self.energy, ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg"), f"{where}.energy")
+        choice(self.length, ("Angstrom", "bohr", "nm"), f"{where}.length")
+        choice(self.stress, ("eV/Angstrom^3", "GPa", "kbar", "bar"), f"{where}.stress")
+        choice(self.stress_sign, ("tensile", "compressive"), f"{where}.stress_sign")
+        choice(self.stress_order, ("voigt", "vasp", "lammps"), f"{where}.stress_order")
 
 
 @dataclass
@@ -156,24 +94,24 @@ class DataOptions:
         if not isinstance(self.files, list):
             raise OptionError(f"{where}.files must be a list of paths, got {self.files!r}")
         self.files = [
-            _build(FileOptions, {"path": str(f)} if isinstance(f, (str, Path)) else f, f"{where}.files[{k}]")
+            build(FileOptions, {"path": str(f)} if isinstance(f, (str, Path)) else f, f"{where}.files[{k}]")
             for k, f in enumerate(self.files)
         ]
-        self.units = _build(UnitOptions, self.units, f"{where}.units")
-        self.split = _build(SplitOptions, self.split, f"{where}.split")
-        self.max_force = _number(self.max_force, f"{where}.max_force", low=0, strict=True, optional=True)
+        self.units = build(UnitOptions, self.units, f"{where}.units")
+        self.split = build(SplitOptions, self.split, f"{where}.split")
+        self.max_force = number(self.max_force, f"{where}.max_force", low=0, strict=True, optional=True)
         if self.stress and self.virial:
             raise OptionError(f"{where}: name either stress or virial, not both")
         if not (self.energy or self.forces):
             raise OptionError(f"{where}: neither energy nor forces is named, there is nothing to fit")
         if isinstance(self.reference_energies, str):
-            _choice(self.reference_energies, ("fit", "isolated", "zero"), f"{where}.reference_energies")
+            choice(self.reference_energies, ("fit", "isolated", "zero"), f"{where}.reference_energies")
         elif not isinstance(self.reference_energies, dict):
             raise OptionError(f"{where}.reference_energies must be fit, isolated, zero or {{symbol: eV}}")
         if self.zbl is not None:
             check_keys(self.zbl, ("inner", "outer"), f"{where}.zbl")
             for key in ("inner", "outer"):
-                self.zbl[key] = _number(self.zbl.get(key), f"{where}.zbl.{key}", low=0, strict=True)
+                self.zbl[key] = number(self.zbl.get(key), f"{where}.zbl.{key}", low=0, strict=True)
             if self.zbl["inner"] >= self.zbl["outer"]:
                 raise OptionError(f"{where}.zbl: inner must be below outer, got {self.zbl}")
 
@@ -194,7 +132,7 @@ EXPANSION_KEYS = {
 
 def _check_expansion(mapping, where):
     kind = mapping.get("type") if isinstance(mapping, dict) else None
-    _choice(kind, tuple(EXPANSION_KEYS), f"{where}.type")
+    choice(kind, tuple(EXPANSION_KEYS), f"{where}.type")
     known = EXPANSION_KEYS[kind]
     check_keys(mapping, known, where)
     for key, nested in known.items():
@@ -207,13 +145,13 @@ def _check_expansion(mapping, where):
     if mixing:
         if not isinstance(mixing, dict):
             raise OptionError(f"{where}.mixing must be a mapping with method pca, optimize or given")
-        _choice(mixing.get("method"), ("pca", "optimize", "given"), f"{where}.mixing.method")
+        choice(mixing.get("method"), ("pca", "optimize", "given"), f"{where}.mixing.method")
         needed = "matrix" if mixing["method"] == "given" else "channels"
         if mixing.get(needed) is None:
             raise OptionError(f"{where}.mixing: method {mixing['method']} needs '{needed}'")
         for key in ("channels", "evaluations"):
             if mixing.get(key) is not None:
-                mixing[key] = _number(mixing[key], f"{where}.mixing.{key}", low=1, integer=True)
+                mixing[key] = number(mixing[key], f"{where}.mixing.{key}", low=1, integer=True)
 
 
 @dataclass
@@ -229,16 +167,16 @@ class RegressorOptions:
     extrapolation: Any = "auto"
 
     def check(self, where):
-        _choice(self.type, ("linear", "kernel"), f"{where}.type")
-        _choice(self.method, ("fps", "cur"), f"{where}.method")
-        _choice(self.precision, ("double", "single"), f"{where}.precision")
-        _choice(self.extrapolation, ("auto", True, False), f"{where}.extrapolation")
-        self.zeta = _number(self.zeta, f"{where}.zeta", low=1, integer=True)
-        self.epsilon = _number(self.epsilon, f"{where}.epsilon", low=0)
+        choice(self.type, ("linear", "kernel"), f"{where}.type")
+        choice(self.method, ("fps", "cur"), f"{where}.method")
+        choice(self.precision, ("double", "single"), f"{where}.precision")
+        choice(self.extrapolation, ("auto", True, False), f"{where}.extrapolation")
+        self.zeta = number(self.zeta, f"{where}.zeta", low=1, integer=True)
+        self.epsilon = number(self.epsilon, f"{where}.epsilon", low=0)
         if isinstance(self.points, dict):
-            self.points = {k: _number(v, f"{where}.points.{k}", low=1, integer=True) for k, v in self.points.items()}
+            self.points = {k: number(v, f"{where}.points.{k}", low=1, integer=True) for k, v in self.points.items()}
         else:
-            self.points = _number(self.points, f"{where}.points", low=1, integer=True)
+            self.points = number(self.points, f"{where}.points", low=1, integer=True)
 
 
 @dataclass
@@ -249,8 +187,8 @@ class SelectionOptions:
     method: str = "fps"
 
     def check(self, where):
-        self.n = _number(self.n, f"{where}.n", low=1, integer=True)
-        _choice(self.method, ("fps", "cur"), f"{where}.method")
+        self.n = number(self.n, f"{where}.n", low=1, integer=True)
+        choice(self.method, ("fps", "cur"), f"{where}.method")
 
 
 @dataclass
@@ -262,15 +200,15 @@ class InvariantOptions:
     select: Any = None
 
     def check(self, where):
-        _choice(self.nu, (1, 2), f"{where}.nu")
+        choice(self.nu, (1, 2), f"{where}.nu")
         if self.nu == 2 and self.b is None:
             self.b = self.a
         if self.nu == 1 and self.b is not None:
             raise OptionError(f"{where}: nu 1 takes one expansion, 'b' is for nu 2")
         if self.scale != "auto":
-            self.scale = _number(self.scale, f"{where}.scale", low=0, strict=True)
+            self.scale = number(self.scale, f"{where}.scale", low=0, strict=True)
         if self.select is not None:
-            self.select = _build(SelectionOptions, self.select, f"{where}.select")
+            self.select = build(SelectionOptions, self.select, f"{where}.select")
 
 
 @dataclass
@@ -285,10 +223,10 @@ class TermOptions:
         if not isinstance(self.invariants, list) or not self.invariants:
             raise OptionError(f"{where}.invariants must be a list with at least one entry")
         self.invariants = [
-            _build(InvariantOptions, i, f"{where}.invariants[{k}]") for k, i in enumerate(self.invariants)
+            build(InvariantOptions, i, f"{where}.invariants[{k}]") for k, i in enumerate(self.invariants)
         ]
-        self.regressor = _build(RegressorOptions, self.regressor, f"{where}.regressor")
-        self.weight = _number(self.weight, f"{where}.weight", low=0, strict=True)
+        self.regressor = build(RegressorOptions, self.regressor, f"{where}.regressor")
+        self.weight = number(self.weight, f"{where}.weight", low=0, strict=True)
 
 
 @dataclass
@@ -304,13 +242,13 @@ class WeightOptions:
 
     def check(self, where):
         for key in ("energy", "forces", "virial"):
-            setattr(self, key, _number(getattr(self, key), f"{where}.{key}", low=0, strict=True))
+            setattr(self, key, number(getattr(self, key), f"{where}.{key}", low=0, strict=True))
         for name, factors in check_keys(self.config_types, list(self.config_types), f"{where}.config_types").items():
             if not isinstance(factors, dict):
                 factors = {k: factors for k in ("energy", "forces", "virial")}
             check_keys(factors, ("energy", "forces", "virial"), f"{where}.config_types.{name}")
             for key, value in factors.items():
-                factors[key] = _number(value, f"{where}.config_types.{name}.{key}", low=0, strict=True)
+                factors[key] = number(value, f"{where}.config_types.{name}.{key}", low=0, strict=True)
             self.config_types[name] = factors
 
 
@@ -330,17 +268,17 @@ class SolverOptions:
     folds: int = 5
 
     def check(self, where):
-        _choice(self.method, ("auto", "qr", "normal"), f"{where}.method")
-        _choice(self.criterion, ("auto", "validation", "folds", "structures", "gcv", "none"), f"{where}.criterion")
+        choice(self.method, ("auto", "qr", "normal"), f"{where}.method")
+        choice(self.criterion, ("auto", "validation", "folds", "structures", "gcv", "none"), f"{where}.criterion")
         if self.regularization != "auto":
-            self.regularization = _number(self.regularization, f"{where}.regularization", low=0, strict=True)
+            self.regularization = number(self.regularization, f"{where}.regularization", low=0, strict=True)
             if self.criterion == "auto":
                 self.criterion = "none"
         elif self.criterion == "none":
             raise OptionError(f"{where}: criterion none needs a number for 'regularization'")
         for name in ("terms", "refit"):
-            _choice(getattr(self, name), (True, False), f"{where}.{name}")
-        self.folds = _number(self.folds, f"{where}.folds", low=2, integer=True)
+            choice(getattr(self, name), (True, False), f"{where}.{name}")
+        self.folds = number(self.folds, f"{where}.folds", low=2, integer=True)
 
 
 @dataclass
@@ -353,13 +291,13 @@ class CommitteeOptions:
     calibrate: str = "energy"
 
     def check(self, where):
-        self.members = _number(self.members, f"{where}.members", low=0, integer=True)
-        self.fraction = _number(self.fraction, f"{where}.fraction", low=0, strict=True)
+        self.members = number(self.members, f"{where}.members", low=0, integer=True)
+        self.fraction = number(self.fraction, f"{where}.fraction", low=0, strict=True)
         if 0 < self.members < 4:
             raise OptionError(f"{where}.members must be 0 or at least 4: the calibration needs a spread")
         if self.fraction >= 1:
             raise OptionError(f"{where}.fraction must be below 1, got {self.fraction}")
-        _choice(self.calibrate, ("energy", "forces"), f"{where}.calibrate")
+        choice(self.calibrate, ("energy", "forces"), f"{where}.calibrate")
 
 
 @dataclass
@@ -371,18 +309,7 @@ class BudgetOptions:
     def check(self, where):
         self.memory = parse_bytes(self.memory, f"{where}.memory")
         self.disk = parse_bytes(self.disk, f"{where}.disk")
-        self.threads = _number(self.threads, f"{where}.threads", low=0, integer=True)
-
-
-def parse_bytes(text, where) -> int:
-    """Bytes of "2 GB", "500 MB" or a plain number."""
-    if isinstance(text, (int, float)) and not isinstance(text, bool) and text >= 0:
-        return int(text)
-    factors = {"TB": 1e12, "GB": 1e9, "MB": 1e6, "KB": 1e3, "B": 1}
-    for unit, factor in factors.items():
-        if str(text).strip().upper().endswith(unit):
-            return int(_number(str(text).strip()[: -len(unit)], where, low=0) * factor)
-    raise OptionError(f"{where} must be a size such as '2 GB', got {text!r}")
+        self.threads = number(self.threads, f"{where}.threads", low=0, integer=True)
 
 
 @dataclass
@@ -405,17 +332,17 @@ class TrainOptions:
 
     def check(self, where):
         where = where or "options"
-        self.seed = _number(self.seed, "seed", low=0, integer=True)
-        self.data = _build(DataOptions, self.data, "data")
+        self.seed = number(self.seed, "seed", low=0, integer=True)
+        self.data = build(DataOptions, self.data, "data")
         for name in ("expansions", "terms"):
             if not isinstance(getattr(self, name), list) or not getattr(self, name):
                 raise OptionError(f"'{name}' must be a list with at least one entry")
         for k, expansion in enumerate(self.expansions):
             _check_expansion(expansion, f"expansions[{k}]")
-        self.terms = [_build(TermOptions, t, f"terms[{k}]") for k, t in enumerate(self.terms)]
+        self.terms = [build(TermOptions, t, f"terms[{k}]") for k, t in enumerate(self.terms)]
         for name, cls in (("weights", WeightOptions), ("solver", SolverOptions), ("committee", CommitteeOptions),
                           ("budget", BudgetOptions)):  # fmt: skip
-            setattr(self, name, _build(cls, getattr(self, name), name))
+            setattr(self, name, build(cls, getattr(self, name), name))
         check_keys(self.engine, ("lode", "accuracy", "mesh", "order", "k_cutoff", "memory_limit"), "engine")
         self._check_names()
         if self.solver.refit and self.committee.members:
@@ -434,7 +361,7 @@ class TrainOptions:
             for invariant in term.invariants:
                 for name in (invariant.a, invariant.b):
                     if name is not None and name not in expansions:
-                        raise OptionError(f"term '{term.name}' uses expansion '{name}'{_nearest(name, expansions)}")
+                        raise OptionError(f"term '{term.name}' uses expansion '{name}'{nearest(name, expansions)}")
 
     def as_dict(self) -> dict:
         """Plain data, as recorded in the provenance of the model."""
@@ -455,4 +382,4 @@ def parse_options(options) -> TrainOptions:
         except yaml.YAMLError as error:
             raise OptionError(f"{options} is not valid YAML: {' '.join(str(error).split())}") from None
     # a deep copy: checking normalises in place
-    return _build(TrainOptions, json.loads(json.dumps(options, default=str)), "options")
+    return build(TrainOptions, json.loads(json.dumps(options, default=str)), "options")
