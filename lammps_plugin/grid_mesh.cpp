@@ -124,7 +124,7 @@ void GridMesh::build_plans() {
                                        s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2], o.hi[2] - 1,
                                        o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0);
     if (!everywhere(forward_plan_ != nullptr && inverse_plan_ != nullptr, lammps_->world))
-        throw std::runtime_error("LAMMPS could not plan an FFT of the mesh of the far field; use lode ksum");
+        throw MeshUnavailable("LAMMPS could not plan an FFT of the mesh of the far field");
 }
 
 bool GridMesh::box_has_drifted() const {

@@ -13,7 +13,7 @@
 namespace mlcalc_lammps {
 
 LammpsMeshFactory::LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps, LAMMPS_NS::Pair* pair)
-    : lammps_(lammps), pair_(pair), why_replicated_(why_no_distributed_mesh()) {}
+    : lammps_(lammps), pair_(pair), why_not_(why_no_distributed_mesh()) {}
 
 LammpsMeshFactory::~LammpsMeshFactory() = default;
 
@@ -22,13 +22,12 @@ void LammpsMeshFactory::remove(GridMesh* mesh) {
 }
 
 std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> shape, int below, int above) {
-    std::string reason = why_replicated_;
-    if (reason.empty()) {
-        auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
-        if (mesh->works()) return mesh;
-        reason = "LAMMPS's grids or FFTs do not return what was put into them";
-    }
-    throw std::runtime_error("the mesh of the far field cannot be divided over the ranks: " + reason);
+    if (!why_not_.empty()) throw MeshUnavailable("the mesh cannot be divided over the ranks: " + why_not_);
+    auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
+    if (!mesh->works())
+        throw MeshUnavailable(
+            "the mesh cannot be divided over the ranks: LAMMPS's grids or FFTs do not return what was put into them");
+    return mesh;
 }
 
 void LammpsMeshFactory::update() {
@@ -39,9 +38,8 @@ void LammpsMeshFactory::update() {
     for (GridMesh* mesh : meshes_) {
         mesh->build();
         if (!mesh->works())
-            throw std::runtime_error(
-                "LAMMPS's grids or FFTs do not return what was put into them after the domains have changed; use lode "
-                "ksum");
+            throw MeshUnavailable(
+                "after the domains have changed, LAMMPS's grids or FFTs do not return what was put in");
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,13 @@ namespace mlcalc_lammps {
 
 class GridMesh;
 
-/// Makes meshes that are spread over the ranks with LAMMPS's own Grid3d (halo) and FFT, or, where these are not what
-/// this plugin knows, meshes that every rank holds in full: right, but of no help on many ranks.
+/// The mesh cannot be divided over the ranks; thrown on every rank.
+struct MeshUnavailable : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Makes meshes that are spread over the ranks with LAMMPS's own Grid3d (halo) and FFT. Every mesh is tried on known
+/// values before it is used.
 class LammpsMeshFactory : public mlcalc::MeshBackendFactory {
 public:
     LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps, LAMMPS_NS::Pair* pair);
@@ -43,7 +49,7 @@ private:
     LAMMPS_NS::Pair* pair_;
     std::vector<GridMesh*> meshes_;
     GridMesh* active_ = nullptr;
-    std::string why_replicated_;
+    std::string why_not_;  ///< the library lacks something; empty if all is there
     bool stale_ = false;
 };
 

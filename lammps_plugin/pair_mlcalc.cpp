@@ -179,19 +179,35 @@ void PairMLCalc::prepare_results(mlcalc::Results& results) {
     if (extrapolation_flag_) results.extrapolation = cleared(extrapolation_, static_cast<std::size_t>(atom->nmax));
 }
 
+/// Where LAMMPS's grids or FFTs do not serve and no mesh was insisted on, the k-sum gives the same within the accuracy.
+void PairMLCalc::evaluate(mlcalc::Results& results) {
+    const mlcalc::NeighborList neighbors = {first_.data(), j_.data(), r_ij_.data()};
+    try {
+        mesh_factory_->update();
+        potential_->compute(atoms_view(), neighbors, communicator_, *mesh_factory_, results);
+    } catch (const mlcalc_lammps::MeshUnavailable& reason) {
+        if (settings_.potential.far_field.method != mlcalc::FarFieldMethod::automatic) throw;
+        if (comm->me == 0)
+            error->warning(FLERR,
+                           "mlcalc: {}; the far field falls back to the k-sum, whose cost per atom grows with "
+                           "the system",
+                           reason.what());
+        settings_.potential.far_field.method = mlcalc::FarFieldMethod::ksum;
+        potential_ = std::make_unique<mlcalc::Potential>(model_, settings_.potential);
+        potential_->compute(atoms_view(), neighbors, communicator_, *mesh_factory_, results);
+    }
+}
+
 void PairMLCalc::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
     fill_species();
     fill_neighbors();
+    check_pairs_of_hybrid();
     mlcalc::Results results;
     prepare_results(results);
-    check_pairs_of_hybrid();
-    const mlcalc::NeighborList neighbors = {first_.data(), j_.data(), r_ij_.data()};
     std::string problem;
-
     try {
-        mesh_factory_->update();
-        potential_->compute(atoms_view(), neighbors, communicator_, *mesh_factory_, results);
+        evaluate(results);
     } catch (const std::exception& e) {
         problem = e.what();
     }
@@ -259,6 +275,50 @@ void PairMLCalc::log_far_field() {
     if (summary == last_summary_) return;
     last_summary_ = summary;
     if (comm->me == 0) utils::logmesg(lmp, "mlcalc {}\n", summary);
+    if (settings_.check && summary.find("mesh") != std::string::npos) check_mesh();
+}
+
+/// The forces of this step once more by a k-sum of a hundred times the accuracy.
+void PairMLCalc::check_mesh() {
+    mlcalc::PotentialOptions options = settings_.potential;
+    options.far_field = {};
+    options.far_field.method = mlcalc::FarFieldMethod::ksum;
+    options.far_field.accuracy = std::max(1e-11, 0.01 * settings_.potential.far_field.accuracy);
+    mlcalc::Results results;
+    std::vector<double> energies;
+    std::vector<Vec3> forces, difference;
+    results.energies = cleared(energies, energies_.size());
+    results.forces = cleared(forces, forces_.size());
+    const mlcalc::NeighborList neighbors = {first_.data(), j_.data(), r_ij_.data()};
+    std::string problem;
+    try {
+        mlcalc::Potential reference(model_, options);
+        reference.compute(atoms_view(), neighbors, communicator_, *mesh_factory_, results);
+    } catch (const std::exception& e) {
+        problem = e.what();
+    }
+    if (!problem.empty()) stop_all_ranks(problem, true);
+    difference = forces_;
+    for (std::size_t i = 0; i < forces.size(); i++)
+        for (std::size_t a = 0; a < 3; a++) difference[i][a] -= forces[i][a];
+    send_ghosts_home(forces.data());
+    send_ghosts_home(difference.data());
+    double sums[4] = {0.0, 0.0, 0.0, 0.0};  // squared error, squared force, energy difference, atoms
+    for (std::size_t i = 0; i < energies.size(); i++) {
+        for (std::size_t a = 0; a < 3; a++) {
+            sums[0] += difference[i][a] * difference[i][a];
+            sums[1] += forces[i][a] * forces[i][a];
+        }
+        sums[2] += energies_[i] - energies[i];
+        sums[3] += 1.0;
+    }
+    communicator_.sum(sums, 4);
+    if (comm->me == 0)
+        utils::logmesg(lmp,
+                       "mlcalc check against the k-sum: rms force error {:.3g} eV/Angstrom, {:.3g} of the rms force; "
+                       "energy error {:.3g} eV/atom\n",
+                       std::sqrt(sums[0] / (3.0 * sums[3])), std::sqrt(sums[0] / std::max(sums[1], 1e-300)),
+                       sums[2] / sums[3]);
 }
 
 /// Below LAMMPS's table of timings: what the pair time consists of.

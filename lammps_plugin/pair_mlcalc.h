@@ -55,6 +55,7 @@ private:
     enum class OnMaximum { nothing, warn, stop };
     struct Settings {
         mlcalc::PotentialOptions potential;
+        bool check = false;            ///< measure the error of the mesh when it has been chosen
         bool uncertainty = false;      ///< every step, not only when a fix pair asks
         double max_uncertainty = 0.0;  ///< in the energy unit of the run
         OnMaximum on_maximum = OnMaximum::nothing;
@@ -67,6 +68,8 @@ private:
     void set_flags();
     void log_model() const;
     void log_far_field();
+    void evaluate(mlcalc::Results& results);
+    void check_mesh();
     void check_settings_of_run();
     void check_pairs_of_hybrid() const;
 
@@ -80,6 +83,7 @@ private:
     bool wants_uncertainty() const;
     void take_uncertainty();
     void take_force_uncertainty();
+    void send_ghosts_home(mlcalc::Vec3* forces);
     void check_maximum();
 
     Settings settings_;
@@ -87,6 +91,7 @@ private:
     // the potential's far field keeps references to the two before it
     mlcalc_lammps::WorldCommunicator communicator_;
     std::unique_ptr<mlcalc_lammps::LammpsMeshFactory> mesh_factory_;
+    std::shared_ptr<const mlcalc::Model> model_;
     std::unique_ptr<mlcalc::Potential> potential_;
 
     double energy_unit_ = 1.0;           ///< eV in the units of the run
@@ -105,7 +110,7 @@ private:
     int uncertainty_flag_ = 0, force_uncertainty_flag_ = 0, extrapolation_flag_ = 0;  ///< set by fix pair
     std::vector<double> member_energies_, uncertainty_, force_uncertainty_, extrapolation_;
     std::vector<mlcalc::Vec3> member_forces_;
-    std::size_t member_in_flight_ = 0;  ///< whose ghost forces are being communicated
+    mlcalc::Vec3* forces_in_flight_ = nullptr;  ///< whose ghosts' shares are on the way home
     bool warned_ = false;
 };
 

@@ -80,8 +80,10 @@ int PairMLCalc::read_keyword(const std::string& keyword, int n_left, char** valu
             far.method = FarFieldMethod::mesh;
         else if (method == "free")
             far.method = FarFieldMethod::free;
+        else if (method == "check")
+            settings_.check = true;
         else
-            error->all(FLERR, "pair_style mlcalc: lode must be auto, ksum, mesh or free, got {}", method);
+            error->all(FLERR, "pair_style mlcalc: lode must be auto, ksum, mesh, free or check, got {}", method);
         return 1;
     }
     if (keyword == "mesh") {
@@ -104,6 +106,11 @@ int PairMLCalc::read_keyword(const std::string& keyword, int n_left, char** valu
             error->all(FLERR, "pair_style mlcalc: threads must be at least 1, got {}", values[0]);
         return 1;
     }
+    if (keyword == "check") {
+        need(1);
+        settings_.check = utils::logical(FLERR, values[0], false, lmp) != 0;
+        return 1;
+    }
     if (keyword == "uncertainty") {
         need(1);
         settings_.uncertainty = utils::logical(FLERR, values[0], false, lmp) != 0;
@@ -124,8 +131,8 @@ int PairMLCalc::read_keyword(const std::string& keyword, int n_left, char** valu
         return 2;
     }
     error->all(FLERR,
-               "pair_style mlcalc: unknown keyword {}; known are accuracy, lode, mesh, order, threads, uncertainty and "
-               "max_uncertainty",
+               "pair_style mlcalc: unknown keyword {}; known are accuracy, lode, mesh, order, check, threads, "
+               "uncertainty and max_uncertainty",
                keyword);
 }
 
@@ -166,7 +173,8 @@ void PairMLCalc::load(const std::string& path) {
         if (std::all_of(model->terms.begin(), model->terms.end(),
                         [](const mlcalc::Term& term) { return term.regressor.index() == 0; }))
             throw std::invalid_argument(path + " describes features only; it has no energy to compute");
-        potential_ = std::make_unique<mlcalc::Potential>(std::move(model), settings_.potential);
+        potential_ = std::make_unique<mlcalc::Potential>(model, settings_.potential);
+        model_ = std::move(model);
     } catch (const std::exception& e) {
         problem = e.what();
     }
@@ -209,7 +217,7 @@ void PairMLCalc::set_flags() {
     nextra = 4;
     delete[] pvector;
     pvector = new double[static_cast<std::size_t>(nextra)]();
-    comm_reverse = model.has_committee ? 3 : 0;
+    comm_reverse = 3;
     const bool asks = settings_.uncertainty || settings_.on_maximum != OnMaximum::nothing;
     if (asks && !model.has_committee)
         error->all(FLERR, "pair_style mlcalc: {} has no committee, so there is no uncertainty to watch", path_);

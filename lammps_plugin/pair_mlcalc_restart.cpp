@@ -61,6 +61,7 @@ void PairMLCalc::write_restart_settings(FILE* file) {
     put(file, far.mesh);
     put(file, far.order);
     put(file, settings_.potential.n_threads);
+    put(file, static_cast<int>(settings_.check));
     put(file, static_cast<int>(settings_.uncertainty));
     put(file, settings_.max_uncertainty);
     put(file, static_cast<int>(settings_.on_maximum));
@@ -79,6 +80,7 @@ void PairMLCalc::read_restart_settings(FILE* file) {
     far.mesh = reader.get<std::array<int, 3>>();
     far.order = reader.get<int>();
     settings_.potential.n_threads = reader.get<int>();
+    settings_.check = reader.get<int>() != 0;
     settings_.uncertainty = reader.get<int>() != 0;
     settings_.max_uncertainty = reader.get<double>();
     settings_.on_maximum = static_cast<OnMaximum>(reader.get<int>());

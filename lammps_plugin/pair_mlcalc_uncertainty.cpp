@@ -53,7 +53,7 @@ void PairMLCalc::take_force_uncertainty() {
     const mlcalc::Model& model = potential_->model();
     const auto n_members = static_cast<std::size_t>(model.n_members);
     const std::size_t n_all = forces_.size();
-    for (member_in_flight_ = 0; member_in_flight_ < n_members; member_in_flight_++) comm->reverse_comm(this);
+    for (std::size_t k = 0; k < n_members; k++) send_ghosts_home(member_forces_.data() + k * n_all);
     force_uncertainty_.assign(static_cast<std::size_t>(std::max(1, atom->nmax)), 0.0);
     for (std::size_t i = 0; i < static_cast<std::size_t>(atom->nlocal); i++) {
         double squares = 0.0;
@@ -71,19 +71,24 @@ void PairMLCalc::take_force_uncertainty() {
     }
 }
 
+/// Adds the forces on ghosts to those on their owners' atoms.
+void PairMLCalc::send_ghosts_home(mlcalc::Vec3* forces) {
+    forces_in_flight_ = forces;
+    comm->reverse_comm(this);
+    forces_in_flight_ = nullptr;
+}
+
 int PairMLCalc::pack_reverse_comm(int n, int first, double* buffer) {
-    const mlcalc::Vec3* forces = member_forces_.data() + member_in_flight_ * forces_.size();
     int m = 0;
     for (int i = first; i < first + n; i++)
-        for (double f : forces[i]) buffer[m++] = f;
+        for (double f : forces_in_flight_[i]) buffer[m++] = f;
     return m;
 }
 
 void PairMLCalc::unpack_reverse_comm(int n, int* atoms, double* buffer) {
-    mlcalc::Vec3* forces = member_forces_.data() + member_in_flight_ * forces_.size();
     int m = 0;
     for (int k = 0; k < n; k++)
-        for (double& f : forces[atoms[k]]) f += buffer[m++];
+        for (double& f : forces_in_flight_[atoms[k]]) f += buffer[m++];
 }
 
 /// The same decision on every rank: the largest spread of all atoms is compared on all of them.

@@ -1,6 +1,8 @@
 """The mesh spread over MPI domains by LAMMPS's grids and FFTs is the serial mesh."""
 
 import re
+import shutil
+import subprocess
 
 import models
 import numpy as np
@@ -126,3 +128,35 @@ def test_mesh_error_against_the_ksum_is_below_the_request(paths, tmp_path):
     for accuracy, got in zip((1e-3, 1e-4, 1e-5), meshes, strict=True):
         error = np.linalg.norm(got["forces"] - exact["forces"]) / np.linalg.norm(exact["forces"])
         assert error < accuracy
+
+
+def test_check_measures_the_error_of_the_mesh(paths, tmp_path):
+    _, text = run(tmp_path, [Job(large_salt(), paths["linear V"], "lode mesh accuracy 1e-4 check yes")], 2)
+    error = float(re.search(r"check against the k-sum: .*, (\S+) of the rms force", text).group(1))
+    assert 0 < error < 1e-4
+
+
+BROKEN = {
+    "single-precision FFTs": "int _ZN9LAMMPS_NS4Info22has_fft_single_supportEv(void) { return 1; }",
+    "do not return what was put into them": "void _ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i() {}",
+}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_where_grids_or_ffts_do_not_serve_the_ksum_does(paths, tmp_path, monkeypatch, sentence):
+    """A library loaded before LAMMPS answers in its place."""
+    (tmp_path / "host.c").write_text(BROKEN[sentence])
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "host.so", "host.c"], cwd=tmp_path, check=True)
+    atoms = salt() * (2, 2, 4)
+    jobs = [Job(atoms, paths["linear V"], "lode auto accuracy 1e-4")]
+    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "host.so"))
+    (got,), text = run(tmp_path, jobs, 2)
+    assert sentence in text and "falls back to the k-sum" in text and "k-sum, " in text
+    jobs[0].options = "lode mesh accuracy 1e-4"
+    _, text = run(tmp_path, jobs, 2, check=False)
+    assert text.count("ERROR") == 1 and sentence in text.split("ERROR")[1]
+    monkeypatch.delenv("LD_PRELOAD")
+    (expected,), text = run(tmp_path, jobs, 2)
+    assert "particle mesh" in text
+    assert np.linalg.norm(got["forces"] - expected["forces"]) < 1e-4 * np.linalg.norm(expected["forces"])

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cost and traffic of the far field by particle mesh in LAMMPS, beside born/coul/long + pppm in the same run.
+
+    python benchmarks/lammps_mesh.py [--sizes 4000 32000] [--steps 5] [--traffic]
+
+Molten NaCl (1000 ions repeated), p = 1, l_max 2, n_max 1, smearing 1.2 Angstrom, accuracy 1e-4, term rho x V. CPU time
+per atom and step on one core, the far field alone and the whole step; wall time of two ranks against one. ``--traffic``
+counts what MPI sends (needs a C compiler): bytes per step that the busiest rank sends to others, in messages and in
+reductions.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from ase.io.lammpsdata import write_lammps_data
+from systems import molten_salt
+
+from mlcalc import lammps
+from mlcalc.demo.salt import lammps_commands
+from mlcalc.expansions import DensityExpansion, MultiWidth, PotentialExpansion
+from mlcalc.model import Invariant, Linear, Model, Term
+
+SIZES = {1000: (1, 1, 1), 4000: (2, 2, 1), 8000: (2, 2, 2), 16000: (4, 2, 2), 32000: (4, 4, 2), 64000: (4, 4, 4)}
+DYNAMICS = "velocity all create 1300 1\nfix 1 all nve\ntimestep 0.001\nneighbor 1.0 bin\nrun 1\nrun {steps}\n"
+
+
+def write_model(path):
+    rho = DensityExpansion(name="rho", cutoff=4.0, n_max=2, l_max=2)
+    field = PotentialExpansion(name="V", n_max=1, l_max=2, smearing=1.2, basis=MultiWidth((1.2,)))
+    model = Model([11, 17], [rho, field], [Term("lode", [Invariant(2, "rho", "V")])], reference_energies=[0.0, 0.0])
+    rng = np.random.default_rng(0)
+    model.terms[0].regressor = Linear(1e-3 * rng.normal(size=(1, 2, model.n_features("lode"))))
+    model.save(path)
+
+
+def simulate(directory, size, potential, steps, ranks, preload=None):
+    """The text of a run; ``potential`` are input lines."""
+    start = "units metal\natom_style charge\nread_data melt.data\nmass 1 22.98977\nmass 2 35.453\n"
+    script = start + "replicate {} {} {}\n".format(*SIZES[size]) + potential + DYNAMICS.format(steps=steps)
+    (directory / "in.bench").write_text(script)
+    environment = dict(os.environ, OMP_NUM_THREADS="1", **({"LD_PRELOAD": str(preload)} if preload else {}))
+    done = subprocess.run(
+        [*lammps.command(ranks), "-in", "in.bench"], cwd=directory, env=environment, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(done.stdout[-2000:])
+    return done.stdout
+
+
+def times(text):
+    """Wall seconds, CPU use, and seconds in the far field (largest of the ranks) of the last run in the text."""
+    loop = float(re.findall(r"Loop time of (\S+)", text)[-1])
+    use = float(re.findall(r"([\d.]+)% CPU use", text)[-1]) / 100
+    far = re.findall(r"far field \S+ (\S+)$", text, re.M)
+    return loop, use, float(far[-1]) if far else 0.0
+
+
+def traffic(directory, size, potential, ranks):
+    """Bytes and messages per step of the busiest rank: (point to point, messages, reduced, reductions)."""
+    library = directory / "mpi_bytes.so"
+    mpi = subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", f"-I{include()}", "-o", library, Path(__file__).parent / "mpi_bytes.c"],
+        check=False,
+    )
+    if mpi.returncode != 0:
+        raise SystemExit("the counter of MPI traffic could not be compiled")
+    counts = []
+    for steps in (2, 6):
+        text = simulate(directory, size, potential, steps, ranks, library)
+        counts.append(np.array(re.findall(r"MPIBYTES (.*)", text)[-1].split(), dtype=float))
+    return (counts[1] - counts[0]) / 4
+
+
+def include():
+    import importlib.metadata
+
+    return next(f for f in importlib.metadata.files("mpich") if f.name == "mpi.h").locate().resolve().parent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4000, 32000], choices=list(SIZES))
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--traffic", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        write_model(directory / "model.mlcalc")
+        write_lammps_data(directory / "melt.data", molten_salt(5), specorder=["Na", "Cl"], atom_style="charge")
+        ours = "pair_style mlcalc lode mesh accuracy 1e-4\npair_coeff * * model.mlcalc Na Cl\n"
+        peer = lammps_commands(accuracy=1e-4)
+        print("| atoms | far field us/atom/step | whole step | born/coul/long + pppm | two ranks / one (wall) |")
+        print("|---|---|---|---|---|")
+        for size in options.sizes:
+            best = np.full(5, np.inf)
+            for _ in range(options.repeat):
+                one, two = (simulate(directory, size, ours, options.steps, ranks) for ranks in (1, 2))
+                pppm = simulate(directory, size, peer, options.steps, 1)
+                loop, use, far = times(one)
+                peer_loop, peer_use, _ = times(pppm)
+                row = [far * use, loop * use, peer_loop * peer_use, loop, times(two)[0]]
+                best = np.minimum(best, row)
+            cost = 1e6 * best / options.steps / size
+            print(f"| {size} | {cost[0]:.1f} | {cost[1]:.1f} | {cost[2]:.1f} | {best[3] / best[4]:.2f} |", flush=True)
+        if options.traffic:
+            print("\n| atoms | ranks | style | sent bytes/atom of a rank | messages | reduced bytes | reductions |")
+            print("|---|---|---|---|---|---|---|")
+            for ranks in (2, 4, 8):
+                for name, potential in (("mlcalc mesh", ours), ("pppm", peer)):
+                    size = options.sizes[0]
+                    t = traffic(directory, size, potential, ranks)
+                    print(
+                        f"| {size} | {ranks} | {name} | {t[0] / size * ranks:.0f} | {t[1]:.0f} | {t[2]:.0f} "
+                        f"| {t[3]:.0f} |"
+                    )
+
+
+if __name__ == "__main__":
+    main()
