@@ -5,6 +5,7 @@ import importlib
 
 _HOME = {
     "DensityExpansion": "expansions",
+    "Descriptor": "features",
     "Invariant": "model",
     "Kernel": "model",
     "Linear": "model",

@@ -174,6 +174,7 @@ def test_gradients_equal_finite_differences(expansion, atoms):
         assert_same(np.einsum("ipab,ab->ip", strains, direction), numerical, 1e-8, size)
 
 
+@pytest.mark.sanitize
 @both
 def test_the_adjoint_is_the_transpose_of_the_gradients(expansion, atoms):
     descriptor = soap(atoms, expansion, NU_1_AND_2)
@@ -184,6 +185,7 @@ def test_the_adjoint_is_the_transpose_of_the_gradients(expansion, atoms):
     assert_same(strain_adjoint, np.einsum("ip,ipab->ab", w, strains), 1e-12, np.abs(strains).max())
 
 
+@pytest.mark.sanitize
 @both
 def test_features_do_not_change_under_symmetries(expansion, atoms):
     descriptor = soap(atoms, expansion, NU_1_AND_2)
@@ -214,6 +216,7 @@ def test_features_and_gradients_are_continuous_when_an_atom_crosses_the_cutoff(e
         assert np.abs(inside[1] - beyond[1])[0].max() < 50 * step * np.abs(beyond[1]).max()
 
 
+@pytest.mark.sanitize
 def test_mixing_species_sums_their_coefficients():
     atoms = STRUCTURES["five species"]
     mixing = np.random.default_rng(2).normal(size=(2, 5))
@@ -294,6 +297,7 @@ def run_with(instruction_set):
     )
 
 
+@pytest.mark.sanitize
 def test_instruction_sets_agree_to_rounding():
     results = {}
     for name in ("baseline", "avx2", "avx512"):

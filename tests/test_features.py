@@ -3,6 +3,8 @@
 
 import itertools
 import json
+import re
+from pathlib import Path
 
 import ase.build
 import numpy as np
@@ -225,3 +227,12 @@ def test_structures_that_cannot_be_described_are_refused(salt, what, message):
 def test_descriptions_that_make_no_sense_are_refused(species, expansions, message):
     with pytest.raises(ValueError, match=message):
         Descriptor(species, expansions)
+
+
+def test_the_documentation_runs(capsys):
+    text = (Path(__file__).parents[1] / "docs/features.md").read_text()
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, namespace)
+    assert namespace["features"].values.shape == (2, 5 * 12 * 13 // 2)
+    assert capsys.readouterr().out == f"(2, {4 * 12 * 13 // 2 + 4 * 12 * 4})\n"
