@@ -38,15 +38,9 @@ def test_virial_is_minus_the_strain_derivative(model, small_salt):
 def test_forces_and_virial_of_a_cluster_in_free_space(model, salt_cluster):
     potential = model.potential()
     results = evaluate(potential, salt_cluster, atom_virials=True)
-    forces, virial = results["forces"], results["virial"]
-    for direction in directions(forces.shape):
-        slope = derivative(lambda x, d=direction: energy(potential, displaced(salt_cluster, x * d)))
-        assert slope == pytest.approx(-np.vdot(forces, direction), abs=1e-8 * np.linalg.norm(forces))
-    for strain in directions((3, 3), n=2, seed=4):
-        slope = derivative(lambda x, s=strain: energy(potential, strained(salt_cluster, x * s)))
-        assert slope == pytest.approx(-np.vdot(virial, strain), abs=1e-8 * _size(virial))
-    _assert_same(results["atom_virials"].sum(axis=0), virial)
-    _assert_same(forces.sum(axis=0), np.zeros(3))
+    _assert_derivatives(potential, salt_cluster, results)
+    _assert_same(results["atom_virials"].sum(axis=0), results["virial"])
+    _assert_same(results["forces"].sum(axis=0), np.zeros(3))
 
 
 @pytest.mark.parametrize(
@@ -56,15 +50,9 @@ def test_forces_and_virial_of_a_mesh_are_derivatives_of_its_energy(model, small_
     """The exact derivatives of the discretized energy, whatever the accuracy of the mesh."""
     potential = model.potential(lode="mesh", accuracy=1e-3)
     results = evaluate(potential, small_salt, atom_virials=True)
-    forces, virial = results["forces"], results["virial"]
     assert "mesh" in potential.summary()
-    for direction in directions(forces.shape):
-        slope = derivative(lambda x, d=direction: energy(potential, displaced(small_salt, x * d)))
-        assert slope == pytest.approx(-np.vdot(forces, direction), abs=1e-8 * np.linalg.norm(forces))
-    for strain in directions((3, 3), n=2, seed=4):
-        slope = derivative(lambda x, s=strain: energy(potential, strained(small_salt, x * s)))
-        assert slope == pytest.approx(-np.vdot(virial, strain), abs=1e-8 * _size(virial))
-    _assert_same(results["atom_virials"].sum(axis=0), virial, 1e-10)
+    _assert_derivatives(potential, small_salt, results)
+    _assert_same(results["atom_virials"].sum(axis=0), results["virial"], 1e-10)
 
 
 @every_kind
@@ -180,6 +168,17 @@ def test_a_dimer_dissociates_smoothly_through_the_cutoff(model, isolated_atom):
     assert abs(inside["energies"].sum() - outside["energies"].sum()) < 1e-4 * step
     np.testing.assert_allclose(inside["forces"], 0, atol=0.05)
     np.testing.assert_allclose(at(cutoff - 1e-7)["forces"], 0, atol=1e-5)
+
+
+def _assert_derivatives(potential, atoms, results):
+    """Forces and virial along random directions of displacement and strain."""
+    forces, virial = results["forces"], results["virial"]
+    for direction in directions(forces.shape):
+        slope = derivative(lambda x, d=direction: energy(potential, displaced(atoms, x * d)))
+        assert slope == pytest.approx(-np.vdot(forces, direction), abs=1e-8 * np.linalg.norm(forces))
+    for strain in directions((3, 3), n=2, seed=4):
+        slope = derivative(lambda x, s=strain: energy(potential, strained(atoms, x * s)))
+        assert slope == pytest.approx(-np.vdot(virial, strain), abs=1e-8 * _size(virial))
 
 
 def model_is_short_ranged(model):
