@@ -100,8 +100,7 @@ void radial_functions(const DensityPlan& plan, const double* geometry, double* v
 inline void transpose_functions(const double* from, int row, int n, double* to) {
     for (int f = 0; f < n; f += lanes) {
         Lanes block[lanes];
-        for (int p = 0; p < lanes; ++p) block[p] = load(from + p * row + f);
-        transpose(block);
+        load_transposed(from + f, row, block);
         for (int p = 0; p < lanes; ++p) store(to + (f + p) * lanes, block[p]);
     }
 }

@@ -55,38 +55,45 @@ struct Sums<0> {
     void write(double*, long) const {}
 };
 
-/// rows[i][j] <- rows[j][i], exchanging blocks of 1, 2 and 4.
-inline void transpose(Lanes* rows) {
+#if MLCALC_LANES > 2
+typedef double HalfLanes __attribute__((vector_size(4 * MLCALC_LANES), may_alias, aligned(8)));
+
+/// Two half vectors from memory in one. Unlike a shuffle of registers this leaves the port for shuffles free.
+inline Lanes load_halves(const double* low, const double* high) {
+    const HalfLanes a = *reinterpret_cast<const HalfLanes*>(low), b = *reinterpret_cast<const HalfLanes*>(high);
+#if MLCALC_LANES == 4
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3);
+#else
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+}
+#endif
+
+/// columns[j][i] = p[i * row + j]: a block of lanes x lanes numbers, transposed.
+inline void load_transposed(const double* p, long row, Lanes* columns) {
 #if MLCALC_LANES == 2
-    const Lanes a = rows[0], b = rows[1];
-    rows[0] = __builtin_shufflevector(a, b, 0, 2);
-    rows[1] = __builtin_shufflevector(a, b, 1, 3);
+    const Lanes a = load(p), b = load(p + row);
+    columns[0] = __builtin_shufflevector(a, b, 0, 2);
+    columns[1] = __builtin_shufflevector(a, b, 1, 3);
 #elif MLCALC_LANES == 4
-    for (int i = 0; i < 4; i += 2) {
-        const Lanes a = rows[i], b = rows[i + 1];
-        rows[i] = __builtin_shufflevector(a, b, 0, 4, 2, 6);
-        rows[i + 1] = __builtin_shufflevector(a, b, 1, 5, 3, 7);
-    }
-    for (int i = 0; i < 2; ++i) {
-        const Lanes a = rows[i], b = rows[i + 2];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    for (int half = 0; half < 4; half += 2) {
+        const Lanes a = load_halves(p + half, p + 2 * row + half);
+        const Lanes b = load_halves(p + row + half, p + 3 * row + half);
+        columns[half] = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+        columns[half + 1] = __builtin_shufflevector(a, b, 1, 5, 3, 7);
     }
 #else
-    for (int i = 0; i < 8; i += 2) {
-        const Lanes a = rows[i], b = rows[i + 1];
-        rows[i] = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
-        rows[i + 1] = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
-    }
-    for (int i = 0; i < 8; i += (i & 1) ? 3 : 1) {
-        const Lanes a = rows[i], b = rows[i + 2];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
-        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    for (int i = 0; i < 4; ++i) {
-        const Lanes a = rows[i], b = rows[i + 4];
-        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
-        rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    for (int half = 0; half < 8; half += 4) {
+        Lanes r[4];
+        for (int i = 0; i < 4; ++i) r[i] = load_halves(p + i * row + half, p + (i + 4) * row + half);
+        const Lanes even_01 = __builtin_shufflevector(r[0], r[1], 0, 8, 2, 10, 4, 12, 6, 14);
+        const Lanes odd_01 = __builtin_shufflevector(r[0], r[1], 1, 9, 3, 11, 5, 13, 7, 15);
+        const Lanes even_23 = __builtin_shufflevector(r[2], r[3], 0, 8, 2, 10, 4, 12, 6, 14);
+        const Lanes odd_23 = __builtin_shufflevector(r[2], r[3], 1, 9, 3, 11, 5, 13, 7, 15);
+        columns[half] = __builtin_shufflevector(even_01, even_23, 0, 1, 8, 9, 4, 5, 12, 13);
+        columns[half + 1] = __builtin_shufflevector(odd_01, odd_23, 0, 1, 8, 9, 4, 5, 12, 13);
+        columns[half + 2] = __builtin_shufflevector(even_01, even_23, 2, 3, 10, 11, 6, 7, 14, 15);
+        columns[half + 3] = __builtin_shufflevector(odd_01, odd_23, 2, 3, 10, 11, 6, 7, 14, 15);
     }
 #endif
 }
