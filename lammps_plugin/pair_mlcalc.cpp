@@ -62,6 +62,7 @@ void PairMLCalc::check_settings_of_run() {
     if (force->newton_pair == 0) error->all(FLERR, "pair_style mlcalc needs newton pair on");
     if (utils::strmatch(update->integrate_style, "^respa"))
         error->all(FLERR, "pair_style mlcalc has no inner and outer forces for run_style respa");
+    check_heat_flux();
     if (neighbor->includegroup != 0)
         error->all(FLERR, "pair_style mlcalc needs all neighbors, but neigh_modify include leaves some out");
     if (neighbor->nex_group > 0 || neighbor->nex_mol > 0)
@@ -208,6 +209,7 @@ void PairMLCalc::compute(int eflag, int vflag) {
     std::string problem;
     try {
         evaluate(results);
+        if (cvflag_atom) add_centroid_virials();
     } catch (const std::exception& e) {
         problem = e.what();
     }

@@ -70,6 +70,8 @@ private:
     void log_far_field();
     void evaluate(mlcalc::Results& results);
     void check_mesh();
+    void check_heat_flux() const;
+    void add_centroid_virials();
     void check_settings_of_run();
     void check_pairs_of_hybrid() const;
 

@@ -10,6 +10,7 @@
 #include "comm.h"
 #include "elements.h"
 #include "error.h"
+#include "force.h"
 #include "memory.h"
 #include "model.hpp"
 #include "pair_mlcalc.h"
@@ -218,6 +219,7 @@ void PairMLCalc::set_flags() {
     delete[] pvector;
     pvector = new double[static_cast<std::size_t>(nextra)]();
     comm_reverse = 3;
+    centroidstressflag = model.has_far_field() ? CENTROID_NOTAVAIL : CENTROID_AVAIL;
     const bool asks = settings_.uncertainty || settings_.on_maximum != OnMaximum::nothing;
     if (asks && !model.has_committee)
         error->all(FLERR, "pair_style mlcalc: {} has no committee, so there is no uncertainty to watch", path_);

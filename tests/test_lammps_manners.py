@@ -334,3 +334,46 @@ def test_a_drift_of_the_cell_beyond_ten_percent_warns(paths, tmp_path):
     deform = "fix 1 all deform 1 x final 0 13.0 remap x\nfix 2 all nve\nrun 40\n"
     text = script_run(tmp_path, start(paths["linear soap + lode"], "lode ksum accuracy 1e-3") + deform, 2)
     assert text.count("the cell has drifted by more than 10 %") == 1
+
+
+@pytest.mark.parametrize("kind", ["linear zbl", "kernel two cutoffs"])
+def test_heat_flux_is_the_rate_of_the_center_of_energy(paths, tmp_path, kind):
+    """J = d/dt sum_i r_i e_i in free space, from two short steps either way."""
+    atoms = salt()[:14]
+    atoms.pbc = False
+    write_data(tmp_path / "salt.data", atoms, ["Na", "Cl"])
+    script = (
+        start(paths[kind]).replace("p p p", "f f f")
+        + """
+velocity all create 3000 1 mom no
+fix 1 all nve
+timestep 1e-5
+compute ke all ke/atom
+compute pe all pe/atom
+compute s all centroid/stress/atom NULL virial
+compute J all heat/flux ke pe s
+variable rx atom (c_ke+c_pe)*x
+variable ry atom (c_ke+c_pe)*y
+variable rz atom (c_ke+c_pe)*z
+compute R all reduce sum v_rx v_ry v_rz
+thermo_style custom step c_J[1] c_J[2] c_J[3] c_R[1] c_R[2] c_R[3]
+thermo_modify format float %.17g
+thermo 1
+run 2
+"""
+    )
+    text = script_run(tmp_path, script, 3)
+    rows = np.array([r.split() for r in re.findall(r"^ +[012] +-?\d.*$", text, re.M)], dtype=float)
+    assert len(rows) == 3
+    rate = (rows[2, 4:] - rows[0, 4:]) / 2e-5
+    np.testing.assert_allclose(rows[1, 1:4], rate, rtol=0, atol=1e-5 * abs(rate).max())
+
+
+def test_a_wrong_heat_flux_is_refused(paths, tmp_path):
+    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
+    parts = "compute ke all ke/atom\ncompute pe all pe/atom\ncompute s all {} NULL virial\n"
+    flux = parts + "compute J all heat/flux ke pe s\n"
+    plain = script_run(tmp_path, start(paths["linear zbl"]) + flux.format("stress/atom") + "run 0\n", 2, check=False)
+    assert "compute heat/flux needs centroid/stress/atom" in plain
+    script = start(paths["linear soap + lode"]) + flux.format("centroid/stress/atom") + "run 0\n"
+    assert "has no heat flux for a model with a far field" in script_run(tmp_path, script, 2, check=False)
