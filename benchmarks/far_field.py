@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The far field on molten NaCl, one core: particle mesh and k-sum (values, adjoint forces and virial) beside featomic's
+LODE with gradients, LAMMPS's pppm and, where it is installed, torch-pme.
+
+    OMP_NUM_THREADS=1 python benchmarks/far_field.py [--cells 5 10 20]
+
+Times are CPU times of this process, the smallest of several, in microseconds per atom; l_max 2, p = 1, accuracy 1e-4.
+"""
+
+import argparse
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from ase.io.lammpsdata import write_lammps_data
+from systems import molten_salt
+
+from mlcalc.demo.data import run_lammps
+from mlcalc.demo.salt import lammps_commands
+from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
+from mlcalc.model import Invariant, Linear, Model, Term
+from mlcalc.neighbors import full_neighbor_list
+
+ACCURACY = 1e-4
+WIDTHS = {1: (1.5,), 4: (1.0, 1.4, 2.0, 2.8)}
+
+PPPM = """units metal
+atom_style charge
+read_data start.data
+mass 1 22.98977
+mass 2 35.453
+{potential}
+neighbor 1.0 bin
+fix 1 all nve
+timestep 0.0001
+run 10
+run {steps}
+"""
+
+
+def expansion(n_max, smearing):
+    widths = tuple(smearing * width for width in WIDTHS[n_max])
+    return PotentialExpansion(n_max=n_max, l_max=2, smearing=smearing, basis=MultiWidth(widths))
+
+
+def engine(description, **options):
+    n_features = 2 * description.n_max
+    term = Term("field", [Invariant(1, "V")], Linear(np.ones((2, n_features))))
+    return Model([11, 17], [description], [term]).potential(**options)
+
+
+def arguments(potential, atoms):
+    species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
+    return species, atoms.positions, atoms.cell.array, atoms.pbc, *full_neighbor_list(atoms, 0.0)
+
+
+def cpu_time(function, least=3, seconds=3.0):
+    """The smallest CPU time of a few calls, after one that is not counted."""
+    function()
+    times = []
+    while len(times) < least or sum(times) < seconds and len(times) < 20:
+        start = time.process_time()
+        function()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(atoms, description, **options):
+    """Microseconds per atom, bytes per atom and the line with which the engine describes its choice."""
+    potential = engine(description, accuracy=options.pop("accuracy", ACCURACY), **options)
+    given = arguments(potential, atoms)
+    before = resident_bytes()
+    seconds = cpu_time(lambda: potential.compute(*given))
+    chosen = next(line for line in potential.summary().splitlines() if line.startswith("V"))
+    return 1e6 * seconds / len(atoms), (resident_bytes() - before) / len(atoms), chosen
+
+
+def mesh_bytes(chosen, n_atoms):
+    """Grids of the mesh per atom: one complex number per point and grid."""
+    shape = [int(m) for m in re.search(r"mesh (\d+) x (\d+) x (\d+)", chosen).groups()]
+    return 16 * np.prod(shape) / n_atoms
+
+
+def pppm(atoms, steps=40):
+    """Microseconds per atom of the k-space part and of the whole force in LAMMPS, relative accuracy 1e-4."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_lammps_data(folder / "start.data", atoms, specorder=["Na", "Cl"], atom_style="charge")
+        (folder / "in.pppm").write_text(PPPM.format(potential=lammps_commands(accuracy=1e-4), steps=steps))
+        run_lammps(folder, "in.pppm", ranks=1)
+        log = (folder / "log.lammps").read_text().split("MPI task timing breakdown")[-1]
+    scale = 1e6 / steps / len(atoms)
+    part = {name: float(re.search(rf"{name} +\| [\d.]+ +\| ([\d.]+)", log)[1]) * scale for name in ("Pair", "Kspace")}
+    return part["Kspace"], part["Pair"] + part["Kspace"]
+
+
+def featomic_gradients(atoms, n_max, smearing, k_cutoff):
+    """Microseconds per atom of LODE with position gradients."""
+    import featomic
+
+    calculator = featomic.LodeSphericalExpansion(
+        density={"type": "SmearedPowerLaw", "smearing": smearing, "exponent": 1},
+        k_cutoff=k_cutoff,
+        basis={"type": "TensorProduct", "max_angular": 2,
+               "radial": {"type": "Gto", "max_radial": n_max - 1, "radius": 3.0}},
+    )  # fmt: skip
+    return 1e6 * cpu_time(lambda: calculator.compute(atoms, gradients=["positions"]), 2, 0.0) / len(atoms)
+
+
+def torch_pme(atoms):
+    """Microseconds per atom of its P3M with gradients, or None where it is not installed."""
+    try:
+        import torch
+        import torchpme
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    first, j, r_ij = full_neighbor_list(atoms, 5.0)
+    i = np.repeat(np.arange(len(atoms)), np.diff(first))
+    calculator = torchpme.P3MCalculator(
+        torchpme.CoulombPotential(smearing=1.0), mesh_spacing=0.8, full_neighbor_list=True
+    )
+    charges = torch.tensor(np.where(atoms.numbers == 11, 1.0, -1.0))[:, None]
+    cell, pairs = torch.tensor(atoms.cell.array), torch.tensor(np.stack([i, j], axis=1).astype(int))
+
+    def run():
+        positions = torch.tensor(atoms.positions, requires_grad=True)
+        distances = torch.linalg.norm(torch.tensor(r_ij), dim=1)
+        (calculator(charges, cell, positions, pairs, distances) * charges).sum().backward()
+
+    return 1e6 * cpu_time(run) / len(atoms)
+
+
+def mesh_table(cells):
+    print("particle mesh: us/atom, bytes/atom beside one complex grid of the mesh")
+    for smearing in (1.0, 1.4):
+        for n_max in (1, 4):
+            for n in cells:
+                atoms = molten_salt(n)
+                cost, memory, chosen = measure(atoms, expansion(n_max, smearing), lode="mesh")
+                print(f"  smearing {smearing} n_max {n_max} {len(atoms):6d} ions: {cost:6.1f} us/atom, "
+                      f"{memory / 1e3:5.1f} kB/atom, grid {mesh_bytes(chosen, len(atoms)) / 1e3:4.2f} kB/atom | {chosen}", flush=True)  # fmt: skip
+
+
+def peer_table(cells):
+    for n in cells:
+        atoms = molten_salt(n)
+        kspace, total = pppm(atoms)
+        ours = measure(atoms, expansion(1, 1.0), lode="mesh")[0]
+        print(f"  {len(atoms)} ions: LAMMPS pppm {kspace:.2f} us/atom in k-space, {total:.2f} with the pairs; "
+              f"LODE mesh n_max 1 {ours:.1f} = {ours / total:.1f} times as much", flush=True)  # fmt: skip
+        p3m = torch_pme(atoms) if len(atoms) <= 10000 else None
+        if p3m is not None:
+            print(f"  {len(atoms)} ions: torch-pme P3M with gradients {p3m:.1f} us/atom", flush=True)
+
+
+def direct_table():
+    atoms, smearing = molten_salt(3), 1.2
+    k_cutoff = 1.2 * np.pi / smearing
+    for n_max in (1, 4):
+        description = PotentialExpansion(n_max=n_max, l_max=2, smearing=smearing, basis=Gto(3.0))
+        ours = measure(atoms, description, lode="ksum", k_cutoff=k_cutoff)[0]
+        theirs = featomic_gradients(atoms, n_max, smearing, k_cutoff)
+        print(f"  216 ions, smearing 1.2, n_max {n_max}: k-sum {ours:.1f} us/atom, featomic with gradients "
+              f"{theirs:.0f}, {theirs / ours:.0f} times as much", flush=True)  # fmt: skip
+
+
+def crossover_table():
+    for n_max in (1, 4):
+        for n in (2, 3, 4, 5):
+            atoms = molten_salt(n)
+            costs = [measure(atoms, expansion(n_max, 1.0), lode=lode)[0] for lode in ("ksum", "mesh")]
+            chosen = measure(atoms, expansion(n_max, 1.0), lode="auto")[2]
+            print(f"  n_max {n_max} {len(atoms):5d} ions: k-sum {costs[0]:6.1f}, mesh {costs[1]:5.1f} us/atom; "
+                  f"auto: {chosen}", flush=True)  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, nargs="*", default=[5, 10, 20], help="conventional cells per edge")
+    options = parser.parse_args()
+    mesh_table(options.cells)
+    print("k-sum")
+    direct_table()
+    print("crossover")
+    crossover_table()
+    print("peers")
+    peer_table(options.cells[:2])
+
+
+if __name__ == "__main__":
+    main()
