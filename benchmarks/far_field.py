@@ -148,7 +148,8 @@ def mesh_table(cells):
                 atoms = molten_salt(n)
                 cost, memory, chosen = measure(atoms, expansion(n_max, smearing), lode="mesh")
                 print(f"  smearing {smearing} n_max {n_max} {len(atoms):6d} ions: {cost:6.1f} us/atom, "
-                      f"{memory / 1e3:5.1f} kB/atom, grid {mesh_bytes(chosen, len(atoms)) / 1e3:4.2f} kB/atom | {chosen}", flush=True)  # fmt: skip
+                      f"{memory / 1e3:5.1f} kB/atom, "
+                      f"grid {mesh_bytes(chosen, len(atoms)) / 1e3:4.2f} kB/atom | {chosen}", flush=True)  # fmt: skip
 
 
 def peer_table(cells):

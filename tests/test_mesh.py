@@ -13,6 +13,7 @@ from models import evaluate, linear_model
 
 from mlcalc import fft
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
+from mlcalc.far_field import measured_error
 from mlcalc.model import Invariant
 
 WIDTHS = MultiWidth((0.9, 1.4, 2.0))
@@ -165,3 +166,12 @@ def test_the_choice_depends_on_size():
     small.cell = [5, 5, 5]
     for atoms, method in ((small, "k-sum"), (large, "particle mesh")):
         assert method in choice(EXPANSIONS["p=1"], atoms)
+
+
+def test_the_measured_error_is_that_of_the_forces():
+    atoms = liquid("molten_salt")
+    model = linear_model([EXPANSIONS["p=1"]], [[Invariant(2, "V", "V")]], 5)
+    exact = evaluate(model.potential(lode="ksum", accuracy=1e-9), atoms)["forces"]
+    for options in ({"lode": "mesh", "accuracy": 1e-4}, {"lode": "mesh", "mesh": (18, 18, 18), "order": 7}):
+        error = relative(evaluate(model.potential(**options), atoms)["forces"], exact)
+        assert measured_error(model, atoms, **options).relative == pytest.approx(error, rel=0.2)
