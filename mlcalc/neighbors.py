@@ -13,10 +13,13 @@ import os
 
 import numpy as np
 import vesin
-from ase.geometry import complete_cell
+from ase.geometry import complete_cell, minkowski_reduce
+from scipy.spatial import cKDTree
 
 from ._engine import PairVectors
 
+FARTHEST = 1e8  # Angstrom; the distance of two atoms there is known to 1e-8 Angstrom
+SHORTEST = 0.1  # Angstrom, between an atom and its image
 BYTES_PER_PAIR = 96  # the library's own copy, the arrays made from it, and the vectors
 
 
@@ -107,17 +110,11 @@ class SkinNeighborList:
         reach = self.cutoff + self.skin
         _check(positions, cell, pbc, reach)
         self.n_builds += 1
-        if self.cutoff == 0 or n_atoms == 0:
-            pairs = np.zeros((0, 2), dtype=np.int64)
-            shifts = np.zeros((0, 3), dtype=np.int32)
-        else:
-            finder = vesin.NeighborList(cutoff=reach, full_list=True, sorted=True, n_threads=1)
-            pairs, shifts = finder.compute(positions, _lattice(cell, pbc), pbc, "PS", copy=False)
-        pairs = pairs.view(np.int64)
-        first = np.searchsorted(pairs[:, 0], np.arange(begin, end + 1))
+        centers, neighbors, shifts = _find_pairs(positions, cell, pbc, reach if self.cutoff > 0 else 0.0)
+        first = np.searchsorted(centers, np.arange(begin, end + 1))
         mine = slice(first[0], first[-1])
         self.first = (first - first[0]).astype(np.int32)
-        j_atom = pairs[mine, 1].astype(np.int32)
+        j_atom = neighbors[mine].astype(np.int32)
         self.j = j_atom
         if begin > 0:
             self.j = np.where(j_atom < begin, j_atom + (n_atoms - begin), j_atom - begin).astype(np.int32)
@@ -153,13 +150,76 @@ def _lattice(cell, pbc):
     return complete_cell(np.where(pbc[:, None], cell, 0.0))
 
 
+def _find_pairs(positions, cell, pbc, reach):
+    """Centers in ascending order, neighbors, and shifts (n_pairs, 3) in units of the cell vectors."""
+    if reach == 0 or len(positions) == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.int32)
+    lattice, of_cell = _compact(_lattice(cell, pbc), pbc)
+    shortest = np.linalg.norm(lattice[pbc], axis=1).min(initial=np.inf)
+    if shortest < SHORTEST:
+        raise ValueError(
+            f"the lattice has a vector of {shortest:g} Angstrom, too short for atoms; check the cell {cell}"
+        )
+    extent = np.where(pbc, 1.0, np.ptp(positions @ np.linalg.inv(lattice), axis=0))
+    boxes = np.maximum(1.0, extent / np.linalg.norm(np.linalg.inv(lattice), axis=0) / reach)
+    if boxes.max() > 10 * boxes.min():
+        # thin systems: there vesin (0.6.2) can take forever, and it divides by zero, which ends the program, where it
+        # reduces a large number of boxes to none along the short axis
+        centers, neighbors, shifts = _find_pairs_of_thin_system(positions, lattice, pbc, reach)
+    else:
+        finder = vesin.NeighborList(cutoff=reach, full_list=True, sorted=True, n_threads=1)
+        pairs, shifts = finder.compute(positions, lattice, pbc, "PS")
+        centers, neighbors = pairs.view(np.int64).T
+    return centers, neighbors, shifts if of_cell is None else shifts @ of_cell
+
+
+def _find_pairs_of_thin_system(positions, lattice, pbc, reach):
+    """As ``_find_pairs`` by a k-d tree of the atoms and those of their images that are within reach of the cell."""
+    inverse = np.linalg.inv(lattice)
+    home = np.floor(positions @ inverse) * pbc
+    wrapped = positions - home @ lattice
+    atom, shift, fractional = np.arange(len(positions)), np.zeros_like(positions), wrapped @ inverse
+    for axis in np.flatnonzero(pbc):
+        margin = reach * np.linalg.norm(inverse[:, axis])
+        steps = np.arange(-np.ceil(margin), np.ceil(margin) + 1)
+        moved = fractional[:, axis, None] + steps
+        image, step = np.nonzero((moved >= -margin) & (moved <= 1 + margin))
+        atom, shift, fractional = atom[image], shift[image], fractional[image]
+        shift[:, axis] = steps[step]
+        fractional[:, axis] = moved[image, step]
+    images = cKDTree(wrapped[atom] + shift @ lattice)
+    near = cKDTree(wrapped).sparse_distance_matrix(images, reach, output_type="ndarray")
+    near = near[(near["i"] != atom[near["j"]]) | shift[near["j"]].any(axis=1)]
+    near = near[np.argsort(near["i"], kind="stable")]
+    centers, neighbors = near["i"], atom[near["j"]]
+    return centers, neighbors, (shift[near["j"]] + home[centers] - home[neighbors]).astype(np.int64)
+
+
+def _compact(lattice, pbc):
+    """Short vectors of the same lattice, and the integers (3, 3) that make them of the given ones; None if they are the
+    given ones. A search over the images of a long and thin cell would take forever."""
+    if abs(np.linalg.det(lattice)) > 0.2 * np.prod(np.linalg.norm(lattice, axis=1)):
+        return lattice, None
+    try:
+        return minkowski_reduce(lattice, pbc)
+    except RuntimeError as error:
+        raise ValueError(f"the cell is too skewed to find neighbors in, {lattice.tolist()}: {error}") from error
+
+
 def _check(positions, cell, pbc, reach):
     finite = np.isfinite(positions).all(axis=1)
     if not finite.all():
         bad = int(np.argmin(finite))
         raise ValueError(f"the position of atom {bad} is {positions[bad]}, which is not finite")
-    if not np.isfinite(cell).all():
-        raise ValueError(f"the cell is not finite: {cell.tolist()}")
+    far = np.abs(positions).max(axis=1, initial=0.0) > FARTHEST
+    if far.any():
+        bad = int(np.argmax(far))
+        raise ValueError(
+            f"atom {bad} is at {positions[bad]}, where distances have no digits left (the limit is {FARTHEST:g} "
+            "Angstrom); wrap the atoms, and see whether the dynamics has blown up"
+        )
+    if not (np.abs(cell) <= FARTHEST).all():
+        raise ValueError(f"the cell has to be finite and below {FARTHEST:g} Angstrom, got {cell.tolist()}")
     periodic = cell[pbc]
     lengths = np.linalg.norm(periodic, axis=1)
     spanned = np.sqrt(max(np.linalg.det(periodic @ periodic.T), 0.0)) if len(periodic) else 1.0
@@ -172,8 +232,8 @@ def _check(positions, cell, pbc, reach):
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if n_pairs > 2**31 - 1 or n_pairs * BYTES_PER_PAIR > memory:
         raise ValueError(
-            f"{len(positions)} atoms within {reach:g} Angstrom of each other would make about {n_pairs:.1e} pairs, too "
-            "many for this machine; check the cell, or divide the system over more processes in LAMMPS"
+            f"{len(positions)} atoms have about {n_pairs:.1e} pairs of neighbors and images within {reach:g} Angstrom, "
+            "too many for this machine; check the cell, or divide the system over more processes in LAMMPS"
         )
 
 

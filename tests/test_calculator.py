@@ -392,7 +392,9 @@ def test_positions_and_cells_that_make_no_sense_are_named(calc):
     atoms.set_cell([5.6, 5.6, 0])
     with pytest.raises(ValueError, match="no volume"):
         calc.get_potential_energy(atoms)
-    with pytest.raises(ValueError, match="too many"):
+    with pytest.raises(ValueError, match="too short"):
+        calc.get_potential_energy(Atoms("Na", cell=[0.02] * 3, pbc=True))
+    with pytest.raises(ValueError, match="too many|too short"):
         calc.get_potential_energy(Atoms("Na", cell=[1e-3] * 3, pbc=True))
     assert np.isfinite(calc.get_potential_energy(salt()))
 

@@ -50,7 +50,7 @@ SYSTEMS = {
     "slab without a third vector": (Atoms("H2", [[0, 0, 0], [0, 0, 1]], cell=[3, 3, 0], pbc=[1, 1, 0]), 3),
     "wire": (wire(), 4),
     "molecule": (molecule("CH3CH2OH"), 0),
-    "outside the cell": (Atoms("NaCl", [[-9.1, 0, 0], [21.3, 2, 31.7]], cell=[4, 5, 4], pbc=True), 20),
+    "outside the cell": (Atoms("NaCl", [[-4.1, 0, 0], [9.3, 2, 11.7]], cell=[4, 5, 4], pbc=True), 6),
 }
 
 
@@ -64,6 +64,26 @@ def test_every_pair_is_listed_once_each_way(system):
     found, expected = pairs_of(first, j, r_ij, cutoff), explicit_images(atoms, cutoff, n_images)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("pbc", [[1, 1, 1], [1, 1, 0]])
+def test_a_very_skewed_cell_describes_the_same_lattice(pbc):
+    atoms = skewed()
+    atoms.pbc = pbc
+    expected = pairs_of(*full_neighbor_list(atoms, 4.1), 4.1)
+    a, b, c = atoms.cell.array
+    atoms.set_cell([a, b + 3000 * a, c + 2000 * (b + a) if pbc[2] else c])
+    np.testing.assert_allclose(pairs_of(*full_neighbor_list(atoms, 4.1), 4.1), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("pbc", [[1, 1, 1], [0, 1, 1], [0, 0, 0]])
+def test_a_large_and_thin_system_does_not_end_the_program(pbc):
+    rng = np.random.default_rng(0)
+    atoms = Atoms("H40", rng.random((40, 3)) * [3, 5, 5] + rng.integers(0, 2, (40, 3)) * [0, 4990, 7990])
+    atoms.cell, atoms.pbc = np.diag([3.0, 5000.0, 8000.0]), pbc
+    atoms.positions += rng.integers(-2, 3, (40, 3)) @ atoms.cell.array * pbc
+    found = pairs_of(*full_neighbor_list(atoms, 4.1), 4.1)
+    np.testing.assert_allclose(found, explicit_images(atoms, 4.1, 6), atol=2e-6)
 
 
 def test_isolated_atoms_and_no_atoms_have_no_pairs():
@@ -170,10 +190,16 @@ def test_bad_systems_get_a_sentence():
         full_neighbor_list(Atoms("H", cell=[3, 3, 0], pbc=True), 3.0)
     with pytest.raises(ValueError, match="spans no volume"):
         full_neighbor_list(Atoms("H", cell=[[3, 0, 0], [6, 0, 0], [0, 0, 3]], pbc=True), 3.0)
-    with pytest.raises(ValueError, match="cell is not finite"):
-        full_neighbor_list(Atoms("H", cell=[np.inf, 3, 3], pbc=True), 3.0)
+    for length in (np.inf, np.nan, 1e200):
+        with pytest.raises(ValueError, match="cell has to be finite"):
+            full_neighbor_list(Atoms("H", cell=[length, 3, 3], pbc=True), 3.0)
+    for pbc in (False, True):
+        with pytest.raises(ValueError, match="atom 1 is at .* blown up"):
+            full_neighbor_list(Atoms("H2", [[0, 0, 0], [0, -1e300, 0]], cell=[5, 5, 5], pbc=pbc), 3.0)
     with pytest.raises(ValueError, match="too many"):
-        full_neighbor_list(Atoms("H", cell=np.eye(3) * 1e-3, pbc=True), 5.0)
+        full_neighbor_list(Atoms("H", cell=np.eye(3) * 0.2, pbc=True), 400.0)
+    with pytest.raises(ValueError, match="a vector of 0.02 Angstrom, too short"):
+        full_neighbor_list(Atoms("H", cell=[0.02, 100, 100], pbc=[True, False, False]), 5.0)
     with pytest.raises(ValueError, match="skin"):
         SkinNeighborList(3.0, skin=-1.0)
     with pytest.raises(ValueError, match="cutoff"):
