@@ -55,6 +55,42 @@ struct Sums<0> {
     void write(double*, long) const {}
 };
 
+/// rows[i][j] <- rows[j][i], exchanging blocks of 1, 2 and 4.
+inline void transpose(Lanes* rows) {
+#if MLCALC_LANES == 2
+    const Lanes a = rows[0], b = rows[1];
+    rows[0] = __builtin_shufflevector(a, b, 0, 2);
+    rows[1] = __builtin_shufflevector(a, b, 1, 3);
+#elif MLCALC_LANES == 4
+    for (int i = 0; i < 4; i += 2) {
+        const Lanes a = rows[i], b = rows[i + 1];
+        rows[i] = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+        rows[i + 1] = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+    }
+    for (int i = 0; i < 2; ++i) {
+        const Lanes a = rows[i], b = rows[i + 2];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    }
+#else
+    for (int i = 0; i < 8; i += 2) {
+        const Lanes a = rows[i], b = rows[i + 1];
+        rows[i] = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+        rows[i + 1] = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int i = 0; i < 8; i += (i & 1) ? 3 : 1) {
+        const Lanes a = rows[i], b = rows[i + 2];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+        rows[i + 2] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (int i = 0; i < 4; ++i) {
+        const Lanes a = rows[i], b = rows[i + 4];
+        rows[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+        rows[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#endif
+}
+
 #if MLCALC_LANES > 2
 typedef double HalfLanes __attribute__((vector_size(4 * MLCALC_LANES), may_alias, aligned(8)));
 
