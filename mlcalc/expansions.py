@@ -283,12 +283,25 @@ _series = functools.lru_cache(maxsize=4)(radial.chebyshev_series)
 
 @dataclass(frozen=True)
 class MultiWidth:
-    """One Gaussian-smeared multipole per width (Angstrom), ascending."""
+    """Functions r^l exp(-r^2 / 2 w^2) of several widths w (Angstrom), orthonormalized over the widths for each l.
 
-    widths: tuple[float, ...] = (1.0, 2.0)
+    The cheapest basis on a mesh: one inverse Fourier transform for each width, whatever l_max. By default `widths` are
+    n_max of a geometric series from the smearing of the potential to three times as much (their geometric mean for
+    n_max = 1): narrower ones see nothing that the smearing leaves, wider ones little that these do not.
+    """
+
+    widths: tuple[float, ...] | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "widths", tuple(positive(w, "a width of the basis") for w in self.widths))
+        if self.widths is not None:
+            object.__setattr__(self, "widths", tuple(positive(w, "a width of the basis") for w in self.widths))
+
+    def resolved(self, n_max, smearing):
+        """This basis with its widths filled in."""
+        if self.widths is not None:
+            return self
+        exponents = (np.arange(n_max) / (n_max - 1)) if n_max > 1 else np.array([0.5])
+        return MultiWidth(tuple(float(smearing * 3.0**x) for x in exponents))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +331,7 @@ class PotentialExpansion:
         if isinstance(self.basis, Gto):
             require(self.basis.radius is not None, "the GTO basis of a potential needs a radius in Angstrom")
         if isinstance(self.basis, MultiWidth):
+            assign("basis", self.basis.resolved(self.n_max, self.smearing))
             n = len(self.basis.widths)
             require(n == self.n_max, f"a multi-width basis needs n_max = {self.n_max} widths, got {n}")
         if self.mixing is not None:

@@ -114,3 +114,10 @@ def projection(expansion, n, l, r):
     g = radial_potential.smeared_power(expansion.exponent, expansion.smearing, distance)
     legendre = np.polynomial.legendre.Legendre.basis(l)(x)
     return 2 * np.pi * (nodes.r**2 * nodes.values[:, l, n]) @ (g @ (weights * legendre))
+
+
+@pytest.mark.parametrize("n_max, widths", [(1, [1.2 * np.sqrt(3)]), (3, [1.2, 1.2 * np.sqrt(3), 3.6])])
+def test_default_widths_are_a_geometric_series(n_max, widths):
+    expansion = PotentialExpansion(n_max=n_max, l_max=1, smearing=1.2)
+    np.testing.assert_allclose(expansion.basis.widths, widths)
+    assert expansion.tables([1])["filters"].shape[-1] == n_max
