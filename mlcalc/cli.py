@@ -201,12 +201,50 @@ def run_eval(args) -> int:
     return run_eval(args)
 
 
+def add_features(sub) -> None:
+    sub.epilog = "OUTPUT holds one array per term (n_atoms, n_features), and 'structure' and 'numbers' (n_atoms,)."
+    sub.add_argument("model", help="a model file or a descriptor, *.mlcalc")
+    sub.add_argument("data", help="structures, any format that ASE reads")
+    sub.add_argument("--index", default=":", help="which structures, e.g. 0 or -10: or ::5; default: all")
+    sub.add_argument("--term", action="append", help="only this term; may be repeated")
+    sub.add_argument("--output", "-o", default="features.npz")
+
+
+def run_features(args) -> None:
+    from .features_file import write_features
+
+    for name, shape in write_features(args.model, args.data, args.index, args.term, args.output).items():
+        print(f"{name}: {shape[0]} atoms x {shape[1]} features")
+    print(args.output)
+
+
+def add_demo(sub) -> None:
+    sub.epilog = """Nothing is downloaded or precomputed. Without LAMMPS the reference is an Ewald sum in Python and the
+dynamics are ASE's."""
+    sub.add_argument(
+        "--output", "-o", default="mlcalc-demo", help="folder for everything it makes; default: mlcalc-demo"
+    )
+    sub.add_argument("--ranks", type=int, default=2, help="MPI ranks of LAMMPS; default: 2")
+    sub.add_argument("--quick", action="store_true", help="everything small, to see whether it works")
+    sub.add_argument("--no-lammps", action="store_true", help="as if LAMMPS were not installed")
+
+
+def run_demo(args) -> None:
+    from pathlib import Path
+
+    from .demo.run import Demo
+
+    Demo(Path(args.output), quick=args.quick, ranks=args.ranks, with_lammps=not args.no_lammps).run()
+
+
 COMMANDS = {
+    "demo": Command("Data, training, dynamics in LAMMPS and ASE, from nothing in a few minutes.", add_demo, run_demo),
     "train": Command("From a data set to a model, with a report of its errors.", add_train, run_train),
     "eval": Command(
         "The errors of a model on labelled structures, as a report and as predictions.", add_eval, run_eval
     ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
+    "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
 }

@@ -7,12 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from ase.io import read
+from ase.io import read, write
 
 from mlcalc import lammps
 from mlcalc.cli import main, sentence
 from mlcalc.demo.salt import rock_salt
 from mlcalc.expansions import DensityExpansion
+from mlcalc.features import Descriptor
 from mlcalc.model import Invariant, Linear, Model, Term
 
 
@@ -105,3 +106,26 @@ def test_md_continues_stops_and_refuses(model, tmp_path, capsys):
     assert "--restart" in capsys.readouterr().err
     assert main([*run[:-1], str(tmp_path / "other"), "--max-uncertainty", "1e-6"]) == 1
     assert "not trained for such an environment" in capsys.readouterr().err
+
+
+def test_features_are_written_for_every_atom(model, tmp_path, capsys):
+    salt = rock_salt(1)
+    salt.rattle(0.1, seed=2)
+    write(tmp_path / "salt.xyz", [salt, salt[:4]])
+    out = tmp_path / "f.npz"
+    assert main(["features", str(model), str(tmp_path / "salt.xyz"), "-o", str(out)]) == 0
+    arrays = np.load(out)
+    assert arrays["soap"].shape == (12, Model.load(model).n_features("soap"))
+    np.testing.assert_array_equal(arrays["structure"], [0] * 8 + [1] * 4)
+    np.testing.assert_array_equal(arrays["numbers"], [*salt.numbers, *salt.numbers[:4]])
+    values = Descriptor(["Na", "Cl"], DensityExpansion(name="rho", n_max=3, l_max=2, cutoff=4.0))(
+        read(tmp_path / "salt.xyz", 0)
+    ).values
+    np.testing.assert_allclose(arrays["soap"][:8], values, atol=1e-12)
+    capsys.readouterr()
+    assert main(["features", str(model), str(tmp_path / "salt.xyz"), "--term", "tail"]) == 1
+    assert "has no term tail; it has soap" in capsys.readouterr().err
+    salt.symbols[0] = "K"
+    salt.write(tmp_path / "k.xyz")
+    assert main(["features", str(model), str(tmp_path / "k.xyz"), "-o", str(out)]) == 1
+    assert "has K" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Labelled configurations of molten salt, made with LAMMPS or, where it is not installed, with ASE."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.lammpsdata import write_lammps_data
 from ase.md.langevin import Langevin
 
-from .. import lammps
 from ..md import BAR, thermal_momenta
+from .lammps_runs import ELEMENTS, read_dump, read_thermo, run_lammps
 from .salt import FumiTosi, lammps_commands, rock_salt
 
 HOT = 3000.0  # K, where rock salt melts within a picosecond
+SEED = 4928459
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,43 @@ class Melt:
     edge: float
     temperature: float
 
+    @property
+    def name(self) -> str:
+        return f"melt-{self.edge:.1f}A-{self.temperature:.0f}K"
 
-MELTS = (Melt(12.2, 1300.0), Melt(12.7, 1300.0), Melt(13.4, 1600.0))
 
-INPUT = """# molten NaCl with the Fumi-Tosi potential: melt, equilibrate, sample
+# around the density of the melt at ambient pressure, 12.7 Angstrom
+MELTS = (Melt(12.1, 1300.0), Melt(12.7, 1300.0), Melt(13.4, 1600.0), Melt(14.6, 1600.0))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Frames of each melt, steps between them and steps of melting before the first."""
+
+    n_frames: int = 16
+    every: int = 40
+    melting: int = 1200
+
+    @property
+    def steps(self) -> int:
+        return self.melting + self.every * (self.n_frames - 1)
+
+
+INPUT = """# molten NaCl with the Fumi-Tosi potential: melt, cool, sample
 units metal
 atom_style charge
 read_data {structure}
 mass 1 22.98977
 mass 2 35.453
 {potential}
-timestep 0.001
 neighbor 1.0 bin
-thermo_modify norm no
+timestep 0.001
 velocity all create {hot} {seed} mom yes
+thermo 100
 fix melt all nvt temp {hot} {temperature} 0.1
-run {equilibration}
+run {melting}
 unfix melt
+reset_timestep 0
 fix nvt all nvt temp {temperature} {temperature} 0.1
 compute virial all pressure NULL virial
 thermo {every}
@@ -52,98 +74,90 @@ run {steps}
 """
 
 
-def run_lammps(folder: Path, script: str, ranks: int = 1) -> None:
-    """Runs ``script``, a file in ``folder``; the log is ``<stem>.log`` there.
+def make_data(folder: Path, sampling: Sampling, with_lammps: bool, progress=None) -> list[Atoms]:
+    """Frames of all melts with energy, forces and stress; inputs, logs and dumps stay in ``folder``.
 
-    Raises RuntimeError with LAMMPS's own message if it fails."""
-    log = Path(script).with_suffix(".log").name
-    done = lammps.run(script, ranks, folder, arguments=["-log", log, "-nocite"])
-    if done.returncode != 0:
-        errors = [line for line in done.stdout.splitlines() if "ERROR" in line]
-        raise RuntimeError(
-            f"LAMMPS stopped on {folder / script}: {errors[0] if errors else done.stdout.strip()[-500:]}"
-        )
+    ``info["split"]`` is test for the last fifth of each trajectory, validation for what is before it, else train.
+    ``progress(n)`` is called with the number of steps done since the last call."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not with_lammps:
+        return [frame for melt in MELTS for frame in _split(melt_with_ase(melt, sampling, progress))]
+    steps = dict.fromkeys(MELTS, 0)
 
+    def one(melt):
+        def tell(step):
+            done = step if step >= steps[melt] else sampling.melting + step  # LAMMPS counts anew when it samples
+            if progress:
+                progress(max(0, done - steps[melt]))
+            steps[melt] = max(done, steps[melt])
 
-def read_thermo(log: Path) -> dict[str, np.ndarray]:
-    """The columns of the last run in a LAMMPS log."""
-    lines = log.read_text().splitlines()
-    start = max(i for i, line in enumerate(lines) if line.split()[:1] == ["Step"])
-    rows = []
-    for line in lines[start + 1 :]:
-        if line.startswith("Loop time"):
-            break
-        try:
-            rows.append([float(word) for word in line.split()])
-        except ValueError:
-            continue  # a warning between two lines of numbers
-    return dict(zip(lines[start].split(), np.array(rows).T, strict=True))
+        frames = melt_with_lammps(folder, melt, sampling, tell)
+        tell(sampling.steps)
+        return _split(frames)
+
+    with ThreadPoolExecutor(2) as pool:
+        return [frame for frames in pool.map(one, MELTS) for frame in frames]
 
 
-def read_dump(path: Path, elements: tuple[str, ...] = ("Na", "Cl")) -> list[Atoms]:
-    """Frames of a sorted orthogonal ``dump custom id type x y z fx fy fz``; forces are in ``arrays['forces']``."""
-    frames, lines = [], path.read_text().splitlines()
-    n_atoms = int(lines[3])
-    for begin in range(0, len(lines), n_atoms + 9):
-        box = np.array([line.split()[:2] for line in lines[begin + 5 : begin + 8]], dtype=float)
-        rows = np.array([line.split() for line in lines[begin + 9 : begin + 9 + n_atoms]], dtype=float)
-        symbols = [elements[int(t) - 1] for t in rows[:, 1]]
-        atoms = Atoms(symbols, rows[:, 2:5] - box[:, 0], cell=box[:, 1] - box[:, 0], pbc=True)
-        atoms.arrays["forces"] = rows[:, 5:8]
-        frames.append(atoms)
+def _split(frames: list[Atoms]) -> list[Atoms]:
+    """Parts of one trajectory in a row, because frames next to each other are alike."""
+    for k, atoms in enumerate(frames):
+        place = k / len(frames)
+        atoms.info["split"] = "train" if place < 0.65 else "validation" if place < 0.8 else "test"
     return frames
 
 
 def _labelled(atoms: Atoms, energy: float, forces: np.ndarray, stress: np.ndarray, melt: Melt) -> Atoms:
     atoms = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, stress=stress)
-    atoms.info["config_type"] = f"melt_{melt.edge:.1f}A_{melt.temperature:.0f}K"
+    atoms.info["config_type"] = melt.name
     return atoms
 
 
-def melt_with_lammps(folder: Path, name: str, melt: Melt, n_frames: int, every: int, equilibration: int) -> list[Atoms]:
-    """Frames of one melt with energy, forces and stress; the input, log and dump stay in ``folder``."""
+def melt_with_lammps(folder: Path, melt: Melt, sampling: Sampling, progress=None) -> list[Atoms]:
+    """Frames of one melt from ``born/coul/long`` and ``pppm``."""
     salt = rock_salt(2, melt.edge / 2)
-    write_lammps_data(folder / f"{name}.data", salt, specorder=["Na", "Cl"], atom_style="charge")
+    write_lammps_data(folder / f"{melt.name}.data", salt, specorder=list(ELEMENTS), atom_style="charge")
     script = INPUT.format(
-        structure=f"{name}.data",
+        structure=f"{melt.name}.data",
         potential=lammps_commands(),
         hot=HOT,
-        seed=4928459,
+        seed=SEED,
         temperature=melt.temperature,
-        equilibration=equilibration,
-        every=every,
-        steps=every * (n_frames - 1),
-        dump=f"{name}.dump",
+        melting=sampling.melting,
+        every=sampling.every,
+        steps=sampling.every * (sampling.n_frames - 1),
+        dump=f"{melt.name}.dump",
     )
-    (folder / f"{name}.in").write_text(script)
-    run_lammps(folder, f"{name}.in")
-    thermo = read_thermo(folder / f"{name}.log")
+    (folder / f"{melt.name}.in").write_text(script)
+    run_lammps(folder, f"{melt.name}.in", progress=progress)
+    thermo = read_thermo(folder / f"{melt.name}.log")
     frames = []
-    for k, atoms in enumerate(read_dump(folder / f"{name}.dump")):
+    rows = {int(step): k for k, step in enumerate(thermo["Step"])}
+    for atoms in read_dump(folder / f"{melt.name}.dump"):
+        k = rows[atoms.info["step"]]
         pressure = np.array([thermo[f"c_virial[{c}]"][k] for c in (1, 2, 3, 6, 5, 4)])  # LAMMPS: .. xy xz yz
         frames.append(_labelled(atoms, thermo["PotEng"][k], atoms.arrays["forces"], -pressure * BAR, melt))
     return frames
 
 
-def melt_with_ase(melt: Melt, n_frames: int, every: int, equilibration: int, progress=None) -> list[Atoms]:
-    """The same frames without LAMMPS: Langevin dynamics with the Ewald sum of :class:`FumiTosi`."""
+def melt_with_ase(melt: Melt, sampling: Sampling, progress=None) -> list[Atoms]:
+    """The same without LAMMPS: Langevin dynamics with the Ewald sum of :class:`FumiTosi`, in steps of 4 fs."""
     salt = rock_salt(2, melt.edge / 2)
     salt.calc = FumiTosi(accuracy=1e-5)
-    rng = np.random.default_rng(4928459)
+    rng = np.random.default_rng(SEED)
     salt.set_momenta(thermal_momenta(salt, HOT, rng))
-    dynamics = Langevin(salt, 2 * units.fs, temperature_K=HOT, friction=0.02 / units.fs, fixcm=False, rng=rng)
-    dynamics.run(equilibration)
+    dynamics = Langevin(salt, 4 * units.fs, temperature_K=HOT, friction=0.02 / units.fs, fixcm=False, rng=rng)
+    dynamics.run(sampling.melting // 4)
     dynamics.set_temperature(temperature_K=melt.temperature)
-    dynamics.run(equilibration)
+    if progress:
+        progress(sampling.melting)
     frames = []
-    for _ in range(n_frames):
-        dynamics.run(every)
+    for k in range(sampling.n_frames):
+        dynamics.run(max(1, sampling.every // 4))
         frame = salt.copy()
         frame.calc = FumiTosi()
-        frames.append(
-            _labelled(frame, frame.get_potential_energy(), frame.get_forces(), frame.get_stress(voigt=True), melt)
-        )
-        if progress:
-            progress()
+        frames.append(_labelled(frame, frame.get_potential_energy(), frame.get_forces(), frame.get_stress(), melt))
+        if progress and k > 0:
+            progress(sampling.every)
     return frames

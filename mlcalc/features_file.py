@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``mlcalc features``: the invariants of every atom of a data set in a NumPy file."""
+
+import numpy as np
+from ase.data import chemical_symbols
+from ase.io import read
+
+from .model import Model
+from .neighbors import full_neighbor_list
+
+
+def write_features(model, data, index=":", terms=None, output="features.npz") -> dict[str, tuple[int, int]]:
+    """Writes one array (n_atoms, n_features) per term, ``structure`` and ``numbers`` (n_atoms,); returns the shapes.
+
+    ``model`` and ``data`` are paths, ``terms`` names (None: all). Features are scaled and selected as in the model,
+    before normalization. Raises ValueError for an unknown term and for elements that the model does not have."""
+    potential = Model.load(model).potential()
+    names = list(potential.term_names)
+    for name in terms or []:
+        if name not in names:
+            raise ValueError(f"{model} has no term {name}; it has {', '.join(names)}")
+    wanted = [name for name in names if terms is None or name in terms]
+    frames = read(data, index)
+    frames = frames if isinstance(frames, list) else [frames]
+    rows = {name: [] for name in wanted}
+    for k, atoms in enumerate(frames):
+        unknown = sorted(set(atoms.numbers) - set(potential.species))
+        if unknown:
+            symbols = ", ".join(chemical_symbols[z] for z in unknown)
+            raise ValueError(f"structure {k} of {data} has {symbols}, which {model} does not know")
+        species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
+        pairs = full_neighbor_list(atoms, potential.cutoff)
+        potential.reset()  # every structure has a k list or mesh of its own
+        for name in wanted:
+            arguments = (species, atoms.positions, atoms.cell[:], atoms.pbc, *pairs)
+            rows[name].append(potential.features(*arguments, term=names.index(name)))
+    arrays = {name: np.concatenate(parts) for name, parts in rows.items()}
+    structure = np.repeat(np.arange(len(frames)), [len(atoms) for atoms in frames])
+    numbers = np.concatenate([atoms.numbers for atoms in frames])
+    with open(output, "wb") as file:  # numpy would add an extension of its own to a name
+        np.savez(file, structure=structure, numbers=numbers, **arrays)
+    return {name: array.shape for name, array in arrays.items()}

