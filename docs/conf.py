@@ -21,3 +21,9 @@ html_theme_options = {
 }
 
 highlight_language = "none"
+
+
+def setup(app):
+    from pygments.lexers.special import TextLexer
+
+    app.add_lexer("lammps", TextLexer)
