@@ -37,7 +37,7 @@ void KSum::jacobian(const Atoms& atoms, double* jacobian, double* strain) {
         }
     }
     AlignedVector<double> pairs(n_atoms * 2 * n_k);
-    for (std::size_t i = 0; i < n_atoms; ++i) {
+    for (std::size_t i = 0; n_k > 0 && i < n_atoms; ++i) {
         const double* c_i = &all[i * 2 * n_k];
         for (std::size_t j = 0; j < n_atoms; ++j) {
             const double* c_j = &all[j * 2 * n_k];
