@@ -156,7 +156,9 @@ class Run:
         if wanted != "auto":
             return wanted
         kernels = any(t.regressor.type == "kernel" for t in self.options.terms)
-        return "qr" if kernels or self.maker.offsets else "normal"
+        # descriptors are nearly dependent: sums of squares pay only where the rows are the larger part of the work
+        large = self.maker.n_columns > 2000
+        return "normal" if large and not kernels and not self.maker.offsets else "qr"
 
     def _n_folds(self, criterion):
         members, n = self.options.committee.members, len(self.targets["train"])
