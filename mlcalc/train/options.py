@@ -255,7 +255,7 @@ class WeightOptions:
 @dataclass
 class SolverOptions:
     """``method``: qr (rows reduced by orthogonal transformations), normal (sums of squares; falls back to qr when they
-    are too ill-conditioned) or auto (normal for linear models of more than 2000 weights, else qr). ``criterion`` chooses
+    are too ill-conditioned) or auto (normal for linear models above 2000 weights, else qr). ``criterion`` chooses
     the regularisation: validation, folds (cross-validation), structures (exact leave-one-structure-out), gcv or none.
     ``terms``: also choose the relative weights of the terms. ``refit``: once the regularisation is chosen, fit to
     training and validation structures together; the validation errors are then not held out."""
