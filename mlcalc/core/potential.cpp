@@ -32,6 +32,12 @@ Mat3& operator+=(Mat3& to, const Mat3& from) {
     return to;
 }
 
+void subtract(const Mat3& strain, Mat3& virial) {
+    for (std::size_t a = 0; a < 3; ++a) {
+        for (std::size_t b = 0; b < 3; ++b) virial[a][b] -= strain[a][b];
+    }
+}
+
 }  // namespace
 
 /// What a term needs to be evaluated.
@@ -68,6 +74,7 @@ struct Potential::Impl {
     void sweep(const Atoms&, const NeighborList&, const Sweep&, double* components);
     void block(const Atoms&, const NeighborList&, const Sweep&, int begin, int end, Vec3* gradient, ThreadBuffers&);
     void run(const Atoms&, const NeighborList&, Communicator&, const Sweep&, double* components, double* seconds);
+    void store(Vec3* forces, Mat3* virial) const;
     void share_failure(Communicator&, const std::exception_ptr&) const;
 
     std::shared_ptr<const Model> model;
@@ -217,6 +224,14 @@ void Potential::Impl::run(const Atoms& atoms, const NeighborList& list, Communic
     seconds[1] += seconds_since(far_start);
 }
 
+/// Forces and virial of the last run, added where wanted.
+void Potential::Impl::store(Vec3* forces, Mat3* virial) const {
+    for (std::size_t i = 0; i < gradient.size() && forces != nullptr; ++i) {
+        for (std::size_t x = 0; x < 3; ++x) forces[i][x] -= gradient[i][x];
+    }
+    if (virial != nullptr) subtract(strain, *virial);
+}
+
 void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Communicator& communicator,
                               MeshBackendFactory& factory, Results& results) {
     const auto far_start = Clock::now();
@@ -231,8 +246,6 @@ void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Comm
     results.seconds[1] += seconds_since(far_start);
 
     const std::size_t n_local = static_cast<std::size_t>(atoms.n_local);
-    const std::size_t n_all = static_cast<std::size_t>(atoms.n_all);
-    const std::size_t n_members = static_cast<std::size_t>(model->n_members);
     energies.resize(n_local);
     Sweep s;
     s.gradient = results.forces != nullptr || results.atom_virials != nullptr;
@@ -245,33 +258,21 @@ void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Comm
         s.atom_strain = atom_strain.data();
     }
     run(atoms, list, communicator, s, results.components, results.seconds);
-    for (std::size_t i = 0; i < n_local; ++i) {
-        if (results.energies != nullptr) results.energies[i] += energies[i];
-        for (std::size_t a = 0; a < 3; ++a) {
-            for (std::size_t b = 0; b < 3 && s.atom_strain != nullptr; ++b) {
-                results.atom_virials[i][a][b] -= atom_strain[i][a][b];
-            }
-        }
+    for (std::size_t i = 0; i < n_local && results.energies != nullptr; ++i) results.energies[i] += energies[i];
+    for (std::size_t i = 0; i < n_local && results.atom_virials != nullptr; ++i) {
+        subtract(atom_strain[i], results.atom_virials[i]);
     }
-    const auto add = [&](Vec3* forces, Mat3* virial) {
-        for (std::size_t i = 0; i < n_all && forces != nullptr; ++i) {
-            for (std::size_t x = 0; x < 3; ++x) forces[i][x] -= gradient[i][x];
-        }
-        for (std::size_t a = 0; a < 3 && virial != nullptr; ++a) {
-            for (std::size_t b = 0; b < 3; ++b) (*virial)[a][b] -= strain[a][b];
-        }
-    };
-    if (s.gradient) add(results.forces, &results.virial);
+    if (s.gradient) store(results.forces, &results.virial);
     if (results.member_forces == nullptr && results.member_virials == nullptr) return;
-    for (std::size_t k = 0; k < n_members; ++k) {
+    for (int k = 0; k < model->n_members; ++k) {
         Sweep member;
-        member.member = static_cast<int>(k);
+        member.member = k;
         member.gradient = true;
         member.energies = energies.data();
         double ignored[3] = {0, 0, 0};
         run(atoms, list, communicator, member, ignored, results.seconds);
-        add(results.member_forces == nullptr ? nullptr : results.member_forces + k * n_all,
-            results.member_virials == nullptr ? nullptr : results.member_virials + k);
+        store(results.member_forces == nullptr ? nullptr : results.member_forces + k * atoms.n_all,
+              results.member_virials == nullptr ? nullptr : results.member_virials + k);
     }
 }
 
