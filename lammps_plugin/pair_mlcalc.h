@@ -69,6 +69,7 @@ private:
     void log_model() const;
     void log_far_field();
     void evaluate(mlcalc::Results& results);
+    void warn_of_boundaries() const;
     void check_mesh();
     void check_heat_flux() const;
     void add_centroid_virials();
