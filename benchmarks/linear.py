@@ -57,9 +57,9 @@ def main():
         peers = []
         if kind == "Si":
             snap = "pair_style snap\npair_coeff * * Si_Zuo_JPCA2020.snapcoeff Si_Zuo_JPCA2020.snapparam Si"
-            peers.append(("LAMMPS snap, same quantities", lammps_seconds(atoms, snap, ["Si"])))
+            peers.append(("LAMMPS snap, same quantities", lammps_seconds(atoms, snap)))
             tersoff = "pair_style tersoff\npair_coeff * * Si.tersoff Si"
-            peers.append(("LAMMPS tersoff, same quantities", lammps_seconds(atoms, tersoff, ["Si"], 200)))
+            peers.append(("LAMMPS tersoff, same quantities", lammps_seconds(atoms, tersoff, 200)))
         peers.append(("featomic, features only", featomic_seconds(atoms, None)))
         small = rattled(kind, 216)
         jacobians = featomic_seconds(small, ["positions", "strain"])

