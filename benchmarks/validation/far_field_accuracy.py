@@ -53,7 +53,8 @@ def main():
                     gradient, strain, _ = gradients(model, atoms, p_adj, lode=lode, accuracy=accuracy)
                     error = np.linalg.norm(gradient - exact) / np.linalg.norm(exact)
                     strain_error = np.linalg.norm(strain - exact_strain) / np.linalg.norm(exact_strain)
-                    line += f" {lode} forces {error:.1e} virial {strain_error:.1e}{' TOO LARGE' if error > accuracy else ''}"
+                    verdict = " TOO LARGE" if error > accuracy else ""
+                    line += f" {lode} forces {error:.1e} virial {strain_error:.1e}{verdict}"
                 print(line, flush=True)
 
 
