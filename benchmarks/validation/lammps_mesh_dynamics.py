@@ -80,12 +80,11 @@ def main():
 
     from mlcalc import lammps
 
+    # LAMMPS's own conserved quantity drifts while a box expands a lot (with any potential), so the volume settles first
+    npt = f"fix 1 all npt temp 1300 1300 0.1 iso 0 0 1\nrun {10 * options.melt}\n"
     runs = {
         "NVE": (options.nve, "fix 1 all nve\nthermo_style custom step temp press etotal\n"),
-        "NPT": (
-            options.npt,
-            "fix 1 all npt temp 1300 1300 0.1 iso 0 0 1\nthermo_style custom step temp vol econserve\n",
-        ),
+        "NPT": (options.npt, npt + "thermo_style custom step temp vol econserve\n"),
     }
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
