@@ -31,6 +31,8 @@ RHO = {"name": "rho", "type": "density", "n_max": 4, "l_max": 3, "cutoff": 4.0,
 FIELD = {"name": "V", "type": "potential", "exponent": 1, "smearing": 1.0, "n_max": 2, "l_max": 2,
          "basis": {"type": "multi_width", "widths": [1.0, 2.0]}}  # fmt: skip
 
+KEPT = {"n": 80}  # features of each product, the farthest points of all
+
 
 def ammonium():
     """NH4+ from methane."""
@@ -108,8 +110,8 @@ def training_data(n_frames, rng):
 
 def options(name, folder, members):
     """SOAP sees the neighbors; with LODE each molecule also sees the field of the other one."""
-    near = {"name": "soap", "invariants": [{"nu": 1, "a": "rho"}, {"nu": 2, "a": "rho", "b": "rho"}]}
-    far = {"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}]}
+    near = {"name": "soap", "invariants": [{"nu": 1, "a": "rho"}, {"nu": 2, "a": "rho", "b": "rho", "select": KEPT}]}
+    far = {"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V", "select": KEPT}]}
     terms = [near, far] if name == "SOAP + LODE" else [near]
     return {
         "model": str(folder / f"{name.replace(' ', '')}.mlcalc"),
