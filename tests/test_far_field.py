@@ -131,6 +131,7 @@ def test_gaussian_sources_make_the_density_expansion(salt_cluster):
 
 
 @pytest.mark.parametrize("exponent", [1, 2, 3, 4, 6])
+@pytest.mark.sanitize
 def test_center_weight_removes_the_own_potential_of_an_atom(exponent, small_salt):
     whole = PotentialExpansion(n_max=2, l_max=1, exponent=exponent, basis=Gto(2.5))
     without = PotentialExpansion(n_max=2, l_max=1, exponent=exponent, basis=Gto(2.5), center_atom_weight=0.0)

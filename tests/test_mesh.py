@@ -39,6 +39,7 @@ def test_forces_meet_the_requested_accuracy_in_liquids(name, liquid_name):
         assert relative(strain, exact_strain) < 10 * accuracy
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("exponent", [1, 3, 6])
 @pytest.mark.parametrize("mixing", [None, ((0.8, -0.4),), ((1.0, 0.5), (0.3, -1.0), (0.2, 0.9))])
 def test_forces_and_virial_are_derivatives_of_the_discretised_energy(exponent, mixing, small_salt):
