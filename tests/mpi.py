@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import mlcalc
+
 HEADER = """
 import sys, json
 from mpi4py import MPI
@@ -35,7 +37,7 @@ def mpi_library():
 def mpi_environment():
     """The environment in which mpi4py finds that library and scripts find this package and the tests."""
     environment = dict(os.environ, MPI4PY_LIBMPI=mpi_library(), OMP_NUM_THREADS="1")
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(mlcalc.__file__).parents[1])])
     return environment
 
 

@@ -16,6 +16,7 @@ import yaml
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
+import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
 
@@ -73,9 +74,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def environment():
-    """The tools of this Python come first in PATH."""
+    """The tools of this Python come first in PATH, and the mlcalc that is under test is the one they import."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    python_path = os.pathsep.join(filter(None, [str(Path(mlcalc.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PATH": path, "PYTHONPATH": python_path, "OMP_NUM_THREADS": "1"}
 
 
