@@ -2,6 +2,13 @@
 """Machine-learned potentials that see near (SOAP) and far (LODE), in ASE and in LAMMPS."""
 
 import importlib
+import importlib.util
+
+if importlib.util.find_spec("mlcalc._engine") is None:
+    raise ImportError(
+        f"{__path__[0]} is the source folder of mlcalc and has no compiled engine; start Python in another "
+        "folder to use the installed package"
+    )
 
 _HOME = {
     "DensityExpansion": "expansions",

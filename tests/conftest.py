@@ -8,6 +8,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+import mlcalc
+
+# subprocesses import the mlcalc under test, whatever folder they start in
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(mlcalc.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
 
 def rattled(atoms, amplitude, seed):
     rng = np.random.default_rng(seed)
