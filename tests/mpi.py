@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs a piece of Python on several MPI ranks and returns what each of them printed."""
 
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import mlcalc
+from mlcalc import lammps
 
 HEADER = """
 import sys, json
@@ -25,13 +25,9 @@ def mpi_library():
     """The MPI library of the mpich package; a test is skipped where it is not installed."""
     pytest.importorskip("mpi4py")
     try:
-        files = importlib.metadata.files("mpich") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    library = next((file for file in files if file.name == "libmpi.so.12"), None)
-    if library is None:
-        pytest.skip("the mpich package is not installed")
-    return str(library.locate().resolve())
+        return lammps.mpi_library()
+    except RuntimeError as missing:
+        pytest.skip(str(missing))
 
 
 def mpi_environment():
