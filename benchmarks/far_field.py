@@ -20,7 +20,7 @@ import numpy as np
 from ase.io.lammpsdata import write_lammps_data
 from systems import molten_salt
 
-from mlcalc.demo.data import run_lammps
+from mlcalc.demo.lammps_runs import run_lammps
 from mlcalc.demo.salt import lammps_commands
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
 from mlcalc.model import Invariant, Linear, Model, Term

@@ -17,7 +17,7 @@ from ase.build import bulk
 from ase.io import read, write
 from ase.io.lammpsdata import write_lammps_data
 
-from mlcalc.demo.data import read_dump, run_lammps
+from mlcalc.demo.lammps_runs import read_dump, run_lammps
 from mlcalc.demo.salt import lammps_commands, rock_salt
 
 SALT_EDGE = 6.30  # Angstrom per 8 ions: 1.55 g/cm^3, NaCl at its melting point

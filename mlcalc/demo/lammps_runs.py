@@ -59,16 +59,17 @@ def read_thermo(log: Path) -> dict[str, np.ndarray]:
     return dict(zip(lines[start].split(), np.array(rows).T, strict=True))
 
 
-def read_dump(path: Path) -> list[Atoms]:
+def read_dump(path: Path, elements: tuple[str, ...] = ELEMENTS) -> list[Atoms]:
     """Frames of a sorted ``dump custom`` of an orthogonal box that begins with id type and three positions; columns
-    fx fy fz become ``arrays['forces']``, vx vy vz ``arrays['velocities']``, in LAMMPS's units."""
+    fx fy fz become ``arrays['forces']``, vx vy vz ``arrays['velocities']``, in LAMMPS's units. ``elements`` are those
+    of the types."""
     frames, lines = [], path.read_text().splitlines()
     n_atoms = int(lines[3])
     columns = lines[8].split()[2:]
     for begin in range(0, len(lines), n_atoms + 9):
         box = np.array([line.split()[:2] for line in lines[begin + 5 : begin + 8]], dtype=float)
         rows = np.array([line.split() for line in lines[begin + 9 : begin + 9 + n_atoms]], dtype=float)
-        symbols = [ELEMENTS[int(t) - 1] for t in rows[:, 1]]
+        symbols = [elements[int(t) - 1] for t in rows[:, 1]]
         atoms = Atoms(symbols, rows[:, 2:5] - box[:, 0], cell=box[:, 1] - box[:, 0], pbc=True)
         atoms.info["step"] = int(lines[begin + 1])
         for name, first in (("forces", "fx"), ("velocities", "vx")):
