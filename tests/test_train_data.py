@@ -8,9 +8,10 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
-from mlcalc.train.data import DataError, data_file_hashes, load_dataset
-from mlcalc.train.option_checks import build
-from mlcalc.train.options import DataOptions, FileOptions, OptionError
+from mlcalc.train.data import data_file_hashes, load_dataset
+from mlcalc.train.data_options import DataOptions, FileOptions
+from mlcalc.train.option_checks import DataError, OptionError, build
+from mlcalc.train.splits import split_record
 
 
 def data_options(**entries):
@@ -118,6 +119,7 @@ def test_splits_by_file_and_by_key(tmp_path):
     data = load_dataset(data_options(files=files, split={"method": "file"}))
     assert len(data.of("train")) == len(data.of("test")) == 10
     assert any("also in the training set" in note for note in data.notes)
+    assert split_record(data.structures) == {path: {"train": "0-9", "test": "0-9"}}
     with pytest.raises(OptionError, match="has no 'split'"):
         load_dataset(data_options(files=[path], split={"method": "file"}))
     made = frames()

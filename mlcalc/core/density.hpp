@@ -65,10 +65,10 @@ public:
     void backward(const Atoms&, const NeighborList&, int begin, int end, const double* c_adj, Workspace&,
                   Vec3* gradient, Mat3& strain, Mat3* atom_strain) const;
 
-    /// For training: the derivative with respect to r of what one neighbour at `r` adds to the coefficients,
-    /// derivative[(axis * n_lm + lm) * n_max + n]; channel J gets mixing(J, species) times that. Returns false, and
-    /// writes nothing, beyond the cutoff.
-    bool pair_derivative(const Vec3& r, std::vector<double>& derivative) const;
+    /// For training: the derivative with respect to r_ij of what pair workspace.pairs[k] >= 0 of the block that
+    /// `compute` went through last adds to the coefficients, derivative[(axis * n_lm + lm) * n_max + n]; channel J gets
+    /// mixing(J, species) times that.
+    void pair_derivative(const Workspace&, std::size_t k, std::vector<double>& derivative) const;
     double mixing(int channel, int species) const {
         if (description_.mixing.empty()) return channel == species ? 1.0 : 0.0;
         return description_.mixing[static_cast<std::size_t>(channel * description_.n_species + species)];

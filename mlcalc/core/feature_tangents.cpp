@@ -88,11 +88,14 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
     const int columns = mixing ? shape.n_q() : shape.n_max;
     const int ld = (columns + 7) / 8 * 8;
     change_.assign(n_lm * size(ld), 0.0);
-    for (int k = s.list.first[i]; k < s.list.first[i + 1]; ++k) {
-        const int j = s.list.j[k];
+    coefficients_.resize(shape.size());
+    expansion.compute(s.atoms, s.list, i, i + 1, coefficients_.data(), workspace_);
+    for (std::size_t k = 0; k < workspace_.pairs.size(); ++k) {
+        if (workspace_.pairs[k] < 0) continue;
+        const int j = s.list.j[workspace_.pairs[k]];
         const int species = s.atoms.species[j];
-        const Vec3& r = s.list.r_ij[k];
-        if (species < 0 || !expansion.pair_derivative(r, derivative_)) continue;
+        const Vec3& r = s.list.r_ij[workspace_.pairs[k]];
+        expansion.pair_derivative(workspace_, k, derivative_);
         const std::size_t own = 3 + slot(i);
         const std::size_t other = 3 + slot(j);
         for (std::size_t x = 0; x < 3; ++x) {

@@ -48,8 +48,9 @@ private:
     std::size_t n_features_ = 0;
     std::vector<int> atoms_;
     std::vector<int> slot_;  ///< (n_all) index into atoms_, or -1
-    AlignedVector<double> rows_, change_, direction_, scratch_;
+    AlignedVector<double> rows_, change_, direction_, scratch_, coefficients_;
     std::vector<double> derivative_;
+    DensityExpansion::Workspace workspace_;
     std::vector<AlignedVector<double>> far_, far_strain_;  ///< per expansion
     std::vector<std::size_t> far_stride_;                  ///< doubles per centre in far_
     std::vector<std::size_t> far_size_;                    ///< doubles per coefficient set

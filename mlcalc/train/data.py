@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Structures and their labels: reading with named keys, units, checks and splits."""
+"""Structures and their labels: reading with named keys, units and checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import ase.io
 import numpy as np
 from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
 
-from .options import DataOptions, OptionError
+from .data_options import DataOptions
+from .option_checks import DataError, OptionError
+from .splits import SPLITS, assign_splits
 
 ENERGY_UNITS = {"eV": 1.0, "meV": 1e-3, "hartree": Hartree, "rydberg": Rydberg, "kcal/mol": kcal / mol,
                 "kJ/mol": kJ / mol}  # fmt: skip
@@ -20,11 +22,6 @@ LENGTH_UNITS = {"Angstrom": 1.0, "bohr": 0.529177210903, "nm": 10.0}
 STRESS_UNITS = {"eV/Angstrom^3": 1.0, "GPa": GPa, "kbar": 0.1 * GPa, "bar": 1e-4 * GPa}
 #: position of xx yy zz yz xz xy in a list of six numbers
 STRESS_ORDERS = {"voigt": (0, 1, 2, 3, 4, 5), "vasp": (0, 1, 2, 4, 5, 3), "lammps": (0, 1, 2, 5, 4, 3)}
-SPLITS = ("train", "validation", "test")
-
-
-class DataError(ValueError):
-    """Data that cannot be used as the options ask."""
 
 
 @dataclass
@@ -227,7 +224,7 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
         raise DataError("no structures were given")
     data = Dataset(structures, notes)
     _filter(data, options)
-    assign_splits(data, options, seed)
+    assign_splits(data.structures, options.split, seed)
     _sanity(data)
     return data
 
@@ -265,48 +262,6 @@ def _filter(data: Dataset, options: DataOptions):
         if dropped:
             data.notes.append(f"{dropped} structures with a force above {options.max_force} eV/Angstrom left out")
         data.structures = keep
-
-
-def assign_splits(data: Dataset, options: DataOptions, seed: int):
-    """Sets ``split`` of every structure (see SplitOptions). Random parts depend on the seed and on the order only."""
-    split = options.split
-    rng = np.random.default_rng(seed)
-    if split.method == "key":
-        wrong = sorted({s.split for s in data.structures} - set(SPLITS))
-        if wrong:
-            raise DataError(f"the split key '{split.key}' has the values {wrong}; expected train, validation or test")
-    elif split.method in ("fraction", "group"):
-        # structures move together by group, or one by one
-        labels = [s.split if split.method == "group" else k for k, s in enumerate(data.structures)]
-        groups = list(dict.fromkeys(labels))
-        if split.method == "fraction" and len({s.config_type for s in data.structures}) > 1:
-            parts = _stratified([s.config_type for s in data.structures], split, rng)
-        else:
-            parts = dict(zip(groups, _random_parts(len(groups), split, rng), strict=True))
-        for s, label in zip(data.structures, labels, strict=True):
-            s.split = parts[label]
-    if not data.of("train"):
-        raise DataError("the split leaves no structure to train on")
-
-
-def _random_parts(n, split, rng):
-    n_validation, n_test = round(split.validation * n), round(split.test * n)
-    if n_validation + n_test >= n:
-        raise DataError(f"{n} structures or groups cannot be divided into training, validation and test sets")
-    parts = ["validation"] * n_validation + ["test"] * n_test + ["train"] * (n - n_validation - n_test)
-    return [parts[k] for k in rng.permutation(n)]
-
-
-def _stratified(types, split, rng):
-    """Every config type gives its share, so that a rare one is neither all trained on nor all held out."""
-    parts = {}
-    for name in sorted(set(types)):
-        members = [k for k, t in enumerate(types) if t == name]
-        if len(members) < 3:
-            parts.update(dict.fromkeys(members, "train"))
-        else:
-            parts.update(zip(members, _random_parts(len(members), split, rng), strict=True))
-    return parts
 
 
 def _sanity(data: Dataset):

@@ -151,6 +151,15 @@ def calibrate(predictions: list[Prediction], n_members: int, kind: str) -> dict:
     return result
 
 
+def unseen(predictions: list[Prediction]) -> list[Prediction]:
+    """What a committee is judged by: the test set, which has not even set its scale; without one the validation set."""
+    for split in ("test", "validation"):
+        mine = [p for p in predictions if p.structure.split == split]
+        if mine:
+            return mine
+    return predictions
+
+
 def calibration(predictions: list[Prediction], scale: float) -> dict:
     """Tables of predicted sigma and held-out error, per kind of label."""
     tables = {}

@@ -12,6 +12,10 @@ class OptionError(ValueError):
     """An option that is unknown, missing or has an impossible value."""
 
 
+class DataError(ValueError):
+    """Data that cannot be used as the options ask."""
+
+
 def nearest(key: str, known) -> str:
     known = [str(k) for k in known]
     close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)

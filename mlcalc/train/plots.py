@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .design import voigt
-from .errors import Prediction, uncertainties
+from .errors import Prediction, uncertainties, unseen
 
 COLORS = {"train": "#b0b7c3", "validation": "#e08a2c", "test": "#1f6fb2"}
 
@@ -109,7 +109,7 @@ def regularization(choice: dict):
 def draw(folder: Path, predictions, scale, curve_data, choice) -> list[str]:
     """Draws what the data allows; returns the file names."""
     figures = {"parity.png": parity(predictions)}
-    held_out = [p for p in predictions if p.structure.split != "train"] or predictions
+    held_out = unseen(predictions)
     if scale is not None and held_out[0].member_energies is not None:
         figures["uncertainty.png"] = error_against_uncertainty(held_out, scale)
     if curve_data:

@@ -11,7 +11,7 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from .errors import Prediction, calibration, error_table, format_table, stress_warning
+from .errors import Prediction, calibration, error_table, format_table, stress_warning, unseen
 
 
 def write_report(folder, predictions: list[Prediction], *, scale: float | None = None, extra: dict | None = None,
@@ -23,7 +23,7 @@ def write_report(folder, predictions: list[Prediction], *, scale: float | None =
     folder.mkdir(parents=True, exist_ok=True)
     table = error_table(predictions)
     report = {"errors": table, "units": "eV, Angstrom", **(extra or {}), "notes": list(notes)}
-    held_out = [p for p in predictions if p.structure.split != "train"] or predictions
+    held_out = unseen(predictions)
     text = [format_table(table)]
     if scale is not None and held_out and held_out[0].member_energies is not None:
         report["committee_calibration"] = calibration(held_out, scale)

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,14 @@ from . import coupling
 from .baseline import make_targets, reference_energies
 from .checkpoint import Checkpoint
 from .committee import fit_members
-from .data import Dataset, data_file_hashes, load_dataset
+from .data import Dataset, load_dataset
 from .design import PROPERTIES, Design, RowMaker, block_bytes, fits_on_disk
 from .engine import Engine, n_threads
 from .errors import calibrate, predict
 from .options import OptionError, TrainOptions, parse_options
 from .plan import Plan, build_model, layout, species_of, split_weights, zero_weights
 from .progress import Progress
+from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import write_report
 from .select import kernel_matrix, make_plan, species_coupling
@@ -291,40 +290,9 @@ class Run:
         report = write_report(
             self.options.report, predictions, scale=scale, extra=extra, notes=self.notes, figures=figures
         )
-        model = build_model(
-            self.options, self.plan, committee=committee, provenance=self._provenance(report), **arguments
-        )
+        origin = provenance(self.options, self.data, self.frames_given, report, self.notes)
+        model = build_model(self.options, self.plan, committee=committee, provenance=origin, **arguments)
         model.save(self.options.model)
         if not self.options.keep_checkpoint:
             self.checkpoint.clear()
         return FitResult(model, report, Path(self.options.model), Path(self.options.report))
-
-    def _provenance(self, report) -> dict:
-        """Where the model comes from, for whoever opens the file later. Only finite numbers: it becomes JSON."""
-        return {
-            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "data": {
-                "digest": self.data.digest,
-                "files": {} if self.frames_given else data_file_hashes(self.options.data),
-                "splits": self.data.describe(),
-                "seed": self.options.seed,
-            },
-            "offsets": report["offsets"],
-            "regularization": {"strength": report["regularization"]["lam"],
-                               "criterion": report["regularization"]["criterion"],
-                               "term_weights": report["regularization"]["term_weights"]},
-            "errors": report["errors"],
-            "options": self.options.as_dict(),
-            "versions": _versions(),
-            "notes": self.notes,
-        }  # fmt: skip
-
-
-def _versions() -> dict:
-    found = {"python": platform.python_version()}
-    for package in ("mlcalc", "numpy", "scipy", "ase", "skmatter"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``mlcalc train``, ``mlcalc eval``, templates and estimates."""
+
+import json
+
+import ase.io
+import numpy as np
+import pytest
+from training_cases import argon, known_data, known_model, options
+
+from mlcalc.cli import main
+from mlcalc.train import OptionError, evaluate
+from mlcalc.train.estimate import dry_run
+from mlcalc.train.options import parse_options
+from mlcalc.train.template import template
+
+
+def test_from_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ase.io.write("argon.xyz", argon())
+    assert main(["train", "--template", "argon.xyz", "-o", "options.yaml"]) == 0
+    text = (tmp_path / "options.yaml").read_text()
+    parsed = parse_options("options.yaml")
+    assert parsed.data.stress == "stress" and parsed.data.config_type == "config_type"
+    assert 4.0 <= parsed.expansions[0]["cutoff"] <= 6.0
+    text = text.replace("n_max: 8, l_max: 8", "n_max: 3, l_max: 2").replace("points: 100", "points: 20")
+    (tmp_path / "options.yaml").write_text(text)
+    capsys.readouterr()
+    assert main(["train", "options.yaml", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "rows" in told and "memory" in told and not (tmp_path / "argon.mlcalc").exists()
+    assert main(["train", "options.yaml", "--quiet"]) == 0
+    assert "force MAE" in capsys.readouterr().out
+    assert main(["eval", "argon.mlcalc", "argon.xyz", "--stress", "stress", "--quiet", "--report", "again"]) == 0
+    made = ase.io.read("again/predictions.xyz", ":")
+    assert len(made) == 40
+    assert np.allclose(made[0].arrays["reference_forces"], argon()[0].get_forces(), atol=1e-7)
+    report = json.loads((tmp_path / "again/report.json").read_text())
+    error = np.concatenate([(a.get_forces() - b.get_forces()).ravel() for a, b in zip(made, argon(), strict=True)])
+    assert report["errors"]["test"]["all"]["forces"]["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-4)
+    assert main(["eval", "argon.mlcalc", "argon.xyz", "--energy", "dft", "--quiet"]) == 1
+    assert "Keys found" in capsys.readouterr().err
+
+
+def test_estimates_are_those_of_the_run(tmp_path):
+    estimate = dry_run(options(tmp_path), known_data())
+    assert estimate["rows"]["train"] == 18 * (1 + 24 + 6)
+    n = known_model().n_features("soap")
+    assert estimate["weights"] == {"soap": 2 * n} and estimate["features"] == {"soap": n}
+
+
+def test_a_template_for_data_with_unusual_names(tmp_path):
+    data = [a.copy() for a in known_data()]
+    for atoms in data:
+        atoms.info["dft_energy"] = -1.0
+        atoms.arrays["dft_forces"] = np.zeros((8, 3))
+    ase.io.write(tmp_path / "a.xyz", data)
+    text = template(str(tmp_path / "a.xyz"))
+    (tmp_path / "o.yaml").write_text(text)
+    parsed = parse_options(tmp_path / "o.yaml")
+    assert (parsed.data.energy, parsed.data.forces, parsed.data.stress) == ("dft_energy", "dft_forces", None)
+    # the far field that the template suggests for ions is one that trains
+    lines = [line.replace("  # ", "  ", 1) if line.startswith("  # ") and line[4] in "-  " else line
+             for line in text.splitlines()]  # fmt: skip
+    (tmp_path / "far.yaml").write_text("\n".join(lines))
+    assert [e["type"] for e in parse_options(tmp_path / "far.yaml").expansions] == ["density", "potential"]
+
+
+def test_evaluating_a_model_on_unknown_species(tmp_path):
+    known_model().save(tmp_path / "salt.mlcalc")
+    with pytest.raises(OptionError, match="does not know Ar"):
+        evaluate(tmp_path / "salt.mlcalc", argon(), report=tmp_path / "r", progress=False)
+    out = evaluate(tmp_path / "salt.mlcalc", known_data(), {"stress": "stress"}, report=tmp_path / "r", progress=False)
+    assert out["errors"]["test"]["all"]["forces"]["max"] < 1e-9
