@@ -141,3 +141,13 @@ def test_a_missing_file_is_named():
     with pytest.raises(DataError, match="nowhere.xyz does not exist"):
         load_dataset(data_options(files=["nowhere.xyz"]))
     assert FileOptions("x").energy == "inherit"
+
+
+def test_a_distance_must_be_a_number_and_a_limit_must_leave_something():
+    made = frames()
+    for atoms in made:
+        atoms.info["separation"] = "far"
+    with pytest.raises(DataError, match="structure 0: the distance is not a number"):
+        load_dataset(data_options(distance="separation"), made)
+    with pytest.raises(DataError, match="leaves no structure"):
+        load_dataset(data_options(max_force=1e-9), made)

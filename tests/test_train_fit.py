@@ -11,7 +11,7 @@ from training_cases import ARGON_RHO, KERNEL, RHO, SOAP, argon, known_data, know
 from mlcalc.calculator import MLCalculator
 from mlcalc.expansions import DensityExpansion, Gaussian, MultiWidth, PotentialExpansion, ShiftedCosine
 from mlcalc.model import Invariant, Linear, Model, Term, Zbl
-from mlcalc.train import OptionError, fit
+from mlcalc.train import DataError, OptionError, fit
 from mlcalc.train.options import parse_options
 from mlcalc.train.run import Run
 
@@ -255,3 +255,39 @@ def test_refitting_with_the_validation_set(tmp_path):
             progress=False,
             figures=False,
         )
+
+
+def test_what_cannot_be_trained_on_is_named(tmp_path):
+    data = [a.copy() for a in known_data()]
+    for atoms, full in zip(data, known_data(), strict=True):
+        atoms.calc = full.calc
+    with pytest.raises(OptionError, match="unknown option 'liquid'.*Known here: all"):
+        fit(options(tmp_path, weights={"config_types": {"liquid": 2}}), data, progress=False)
+    coupled = {**RHO, "mixing": {"method": "pca", "channels": 3}}
+    with pytest.raises(OptionError, match="3 channels of 2 species"):
+        fit(options(tmp_path, expansions=[coupled]), data, progress=False)
+    without = {k: v for k, v in RHO.items() if k != "cutoff"}
+    with pytest.raises(OptionError, match="'cutoff' is missing"):
+        fit(options(tmp_path, expansions=[without]), data, progress=False)
+    data[7] = data[7].copy()
+    data[7].positions[1] = data[7].positions[0]
+    data[7].calc = SinglePointCalculator(data[7], energy=0.0)
+    with pytest.raises(DataError, match="frames, structure 7: atoms 0 and 1 are at the same place"):
+        fit(options(tmp_path), data, progress=False)
+
+
+def test_weights_of_config_types_decide_what_is_fitted(tmp_path):
+    """Half of the labels are wrong: with a large sigma they hardly matter."""
+    data = [a.copy() for a in known_data()]
+    for k, (atoms, full) in enumerate(zip(data, known_data(), strict=True)):
+        atoms.info["kind"] = "wrong" if k % 2 else "right"
+        forces = full.get_forces() * (3 if k % 2 else 1)
+        atoms.calc = SinglePointCalculator(atoms, energy=full.get_potential_energy(), forces=forces)
+    entries = {"config_type": "kind", "stress": None, "reference_energies": {"Na": -1.0, "Cl": -3.0}}
+    error = {}
+    for factor in (1, 1000):
+        weights = {"energy": 0.001, "forces": 0.01, "config_types": {"wrong": factor}}
+        report = fit(options(tmp_path, data=entries, weights=weights, solver={"regularization": 1e-6}), data,
+                     progress=False, figures=False).report  # fmt: skip
+        error[factor] = report["errors"]["test"]["right"]["forces"]["rmse"]
+    assert error[1000] < 0.02 * error[1]

@@ -50,6 +50,13 @@ def test_parsing_leaves_the_callers_dictionary_alone():
             "uses expansion 'rho', did you mean 'roh'",
         ),
         ({"solver": {"criterion": "none"}}, "needs a number"),
+        ({"weights": {"energy": float("inf")}}, "weights.energy must be a finite number"),
+        ({"data": {"files": ["a"], "reference_energies": {"Qq": 1}}}, "'Qq' is not a chemical symbol"),
+        ({"data": {"files": ["a"], "reference_energies": {"Na": None}}}, "reference_energies.Na must be a number"),
+        ({"model": None}, "model must be the path of a file"),
+        ({"model": "/"}, "model must be the path of a file"),
+        ({"report": __file__}, "report must be a folder"),
+        ({"checkpoint": __file__}, "checkpoint must be a folder"),
     ],
 )
 def test_a_mistake_is_named(changes, message):

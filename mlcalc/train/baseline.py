@@ -8,7 +8,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from mlcalc.model import Model, Zbl
 
-from .data import DataError, Dataset
+from .data import DataError, Dataset, located
 from .design import Target
 from .engine import Engine, ordered_map
 from .options import TrainOptions
@@ -68,7 +68,8 @@ def make_targets(structures, species, references, zbl, threads, progress=None) -
         if energy is not None:
             energy = energy - sum(references[index[int(z)]] for z in s.atoms.numbers)
         if repulsion is not None:
-            pair = repulsion.compute(s.atoms)
+            with located(s):
+                pair = repulsion.compute(s.atoms)
             energy = None if energy is None else energy - float(np.sum(pair["energies"]))
             forces = None if forces is None else forces - pair["forces"]
             virial = None if virial is None else virial - pair["virial"]

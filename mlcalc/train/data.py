@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +97,15 @@ class Dataset:
                 "config_types": types,
             }
         return table
+
+
+@contextmanager
+def located(s: Structure):
+    """Says which structure it was that something could not be computed for."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"{s.source}, structure {s.index}: {error}") from error
 
 
 def found_keys(atoms: ase.Atoms) -> list[str]:
@@ -239,6 +249,8 @@ def _annotate(s, atoms, file, options, where):
         if value is None:
             raise DataError(f"{where}, structure {s.index}: no '{key}', named as the {name} key. "
                             f"Keys found: {', '.join(found_keys(atoms)) or 'none'}")  # fmt: skip
+        if name == "distance":
+            value = _finite(value, "the distance", f"{where}, structure {s.index}")
         setattr(s, attribute, float(value) if name == "distance" else str(value))
     if file is not None and file.config_type is not None:
         s.config_type = file.config_type
@@ -262,6 +274,8 @@ def _filter(data: Dataset, options: DataOptions):
         if dropped:
             data.notes.append(f"{dropped} structures with a force above {options.max_force} eV/Angstrom left out")
         data.structures = keep
+    if not data.structures:
+        raise DataError(f"data.max_force {options.max_force} leaves no structure")
 
 
 def _sanity(data: Dataset):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .option_checks import OptionError, build, check_keys, choice, number
+from .option_checks import OptionError, build, check_keys, check_symbols, choice, number
 
 
 @dataclass
@@ -102,7 +102,11 @@ class DataOptions:
             raise OptionError(f"{where}: neither energy nor forces is named, there is nothing to fit")
         if isinstance(self.reference_energies, str):
             choice(self.reference_energies, ("fit", "isolated", "zero"), f"{where}.reference_energies")
-        elif not isinstance(self.reference_energies, dict):
+        elif isinstance(self.reference_energies, dict):
+            where_it = f"{where}.reference_energies"
+            check_symbols(self.reference_energies, where_it)
+            self.reference_energies = {k: number(v, f"{where_it}.{k}") for k, v in self.reference_energies.items()}
+        else:
             raise OptionError(f"{where}.reference_energies must be fit, isolated, zero or {{symbol: eV}}")
         if self.zbl is not None:
             check_keys(self.zbl, ("inner", "outer"), f"{where}.zbl")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import Structure
+from .data import Structure, located
 from .engine import Engine, ordered_map
 from .options import TrainOptions
 from .plan import Columns
@@ -63,7 +63,8 @@ class RowMaker:
 
     def __call__(self, target: Target) -> dict[str, np.ndarray]:
         """Rows (n_rows, n_columns + 1) of every kind of label the structure has, the label last."""
-        energy, gradient, strain = self.engine.design(target.structure.atoms, self.terms)
+        with located(target.structure):
+            energy, gradient, strain = self.engine.design(target.structure.atoms, self.terms)
         sigma = sigmas(self.options, target.structure)
         rows = {}
         if target.energy is not None:

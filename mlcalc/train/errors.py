@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .committee import calibration_scale, calibration_table
-from .data import Structure
+from .data import Structure, located
 from .design import voigt
 from .engine import Engine, ordered_map
 
@@ -49,7 +49,8 @@ def predict(model, structures, threads=1, engine=None, progress=None, offsets=No
     members = model.committee is not None
 
     def one(s):
-        out = runner.compute(s.atoms, members=members, member_forces=members)
+        with located(s):
+            out = runner.compute(s.atoms, members=members, member_forces=members)
         offset = (offsets or {}).get(s.offset_group, 0.0)
         return Prediction(
             s,

@@ -7,6 +7,8 @@ import dataclasses
 import difflib
 from typing import Any
 
+from ase.data import chemical_symbols
+
 
 class OptionError(ValueError):
     """An option that is unknown, missing or has an impossible value."""
@@ -33,6 +35,13 @@ def check_keys(mapping: Any, known, where: str) -> dict:
     return mapping
 
 
+def check_symbols(mapping: dict, where: str) -> dict:
+    for symbol in mapping:
+        if symbol not in chemical_symbols[1:]:
+            raise OptionError(f"{where}: '{symbol}' is not a chemical symbol")
+    return mapping
+
+
 def choice(value, allowed, where):
     if value not in allowed:
         raise OptionError(f"{where} must be one of {', '.join(map(str, allowed))}, got {value!r}")
@@ -47,6 +56,8 @@ def number(value, where, *, low=None, strict=False, optional=False, integer=Fals
             value = float(value)
         except (TypeError, ValueError):
             raise OptionError(f"{where} must be a number, got {value!r}") from None
+    if value in (float("inf"), float("-inf")):
+        raise OptionError(f"{where} must be a finite number, got {value}")
     if integer and value != int(value):
         raise OptionError(f"{where} must be a whole number, got {value!r}")
     if value != value or (low is not None and (value <= low if strict else value < low)):

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from .data_options import DataOptions
-from .option_checks import OptionError, build, check_keys, choice, nearest, number, parse_bytes
+from .option_checks import OptionError, build, check_keys, check_symbols, choice, nearest, number, parse_bytes
 
 EXPANSION_KEYS = {
     "density": {
@@ -72,6 +72,7 @@ class RegressorOptions:
         self.zeta = number(self.zeta, f"{where}.zeta", low=1, integer=True)
         self.epsilon = number(self.epsilon, f"{where}.epsilon", low=0)
         if isinstance(self.points, dict):
+            check_symbols(self.points, f"{where}.points")
             self.points = {k: number(v, f"{where}.points.{k}", low=1, integer=True) for k, v in self.points.items()}
         else:
             self.points = number(self.points, f"{where}.points", low=1, integer=True)
@@ -245,9 +246,14 @@ class TrainOptions:
         self._check_names()
         if self.solver.refit and self.committee.members:
             raise OptionError("solver.refit leaves nothing held out to calibrate a committee with; use one of them")
+        if not isinstance(self.model, (str, Path)) or Path(self.model).is_dir():
+            raise OptionError(f"model must be the path of a file to write, got {self.model!r}")
         stem = str(self.model).removesuffix(".mlcalc")
         self.report = self.report or f"{stem}-report"
         self.checkpoint = self.checkpoint or f"{stem}-checkpoint"
+        for name in ("report", "checkpoint"):
+            if Path(getattr(self, name)).is_file():
+                raise OptionError(f"{name} must be a folder, {getattr(self, name)} is a file")
 
     def _check_names(self):
         expansions = [e["name"] for e in self.expansions]

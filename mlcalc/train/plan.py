@@ -73,10 +73,7 @@ def species_of(options: TrainOptions, species: list[int]) -> list[int]:
     given = options.data.reference_energies
     extra = []
     if isinstance(given, dict):
-        for symbol in given:
-            if str(symbol) not in atomic_numbers:
-                raise OptionError(f"data.reference_energies: '{symbol}' is not a chemical symbol")
-            extra.append(atomic_numbers[str(symbol)])
+        extra = [atomic_numbers[symbol] for symbol in given]
     return sorted(set(species) | set(extra))
 
 
@@ -94,7 +91,9 @@ def build_expansions(options: TrainOptions, species, mixing=None) -> list:
         try:
             expansion = cls.from_json({**document, "mixing": False})
             expansions.append(expansion if coupling is None else dataclasses.replace(expansion, mixing=coupling))
-        except (TypeError, ValueError, KeyError) as error:
+        except KeyError as error:
+            raise OptionError(f"expansion '{entry['name']}': {error} is missing") from error
+        except (TypeError, ValueError) as error:
             raise OptionError(f"expansion '{entry['name']}': {error}") from error
     return expansions
 
@@ -104,7 +103,10 @@ def _coupling(entry, species, mixing):
     if not wanted:
         return None
     if wanted["method"] == "given":
-        matrix = np.asarray(wanted["matrix"], dtype=float)
+        try:
+            matrix = np.asarray(wanted["matrix"], dtype=float)
+        except (TypeError, ValueError) as error:
+            raise OptionError(f"expansion '{entry['name']}': mixing.matrix must be rows of numbers: {error}") from None
         if matrix.ndim != 2 or matrix.shape[1] != len(species):
             raise OptionError(
                 f"expansion '{entry['name']}': mixing.matrix must have one column per species ({len(species)}), "

@@ -18,7 +18,8 @@ from .data import Dataset, load_dataset
 from .design import PROPERTIES, Design, RowMaker, block_bytes, fits_on_disk
 from .engine import Engine, n_threads
 from .errors import calibrate, predict
-from .options import OptionError, TrainOptions, parse_options
+from .option_checks import OptionError, check_keys
+from .options import TrainOptions, parse_options
 from .plan import Plan, build_model, layout, species_of, split_weights, zero_weights
 from .progress import Progress
 from .provenance import provenance
@@ -68,6 +69,8 @@ class Run:
             raise OptionError("the far field is defined for fully periodic or free structures, not for slabs or wires")
         self.species = species_of(options, self.data.species)
         self.notes = list(self.data.notes)
+        types = sorted({s.config_type for s in self.data.structures})
+        check_keys(options.weights.config_types, types, "weights.config_types")
 
     def prepare(self):
         """Everything up to the first row: plan, columns, targets."""

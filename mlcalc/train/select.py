@@ -7,8 +7,9 @@ import warnings
 
 import numpy as np
 
+from .data import located
 from .engine import Engine, ordered_map
-from .options import TrainOptions
+from .options import OptionError, TrainOptions
 from .plan import Plan, build_model
 
 
@@ -77,7 +78,9 @@ def gather_features(engine: Engine, structures, term, sample, threads, progress)
 
     def one(item):
         structure, atoms = item
-        return np.array(engine.features(structure.atoms, term)[atoms]), structure.atoms.numbers[atoms]
+        with located(structure):
+            features = engine.features(structure.atoms, term)
+        return np.array(features[atoms]), structure.atoms.numbers[atoms]
 
     parts = list(progress(ordered_map(one, wanted, threads), total=len(wanted), desc="features"))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
@@ -87,8 +90,12 @@ def species_coupling(engine: Engine, structures, name, channels, threads, progre
     """Principal components (channels, n_species) of the species covariance of a density
     C_ab = sum_i,nlm c^a_inlm c^b_inlm [Willatt, Musil, Ceriotti, PCCP 20, 29661 (2018)]."""
 
+    if channels > len(engine.species):
+        raise OptionError(f"expansion '{name}': {channels} channels of {len(engine.species)} species; use fewer")
+
     def covariance(structure):
-        c = engine.expansion(structure.atoms, name)
+        with located(structure):
+            c = engine.expansion(structure.atoms, name)
         return np.einsum("ianm,ibnm->ab", c, c, optimize=True)
 
     total = sum(progress(ordered_map(covariance, structures, threads), total=len(structures), desc=f"coupling {name}"))
