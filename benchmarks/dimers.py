@@ -25,8 +25,9 @@ from training import data_folder, machine, measured, save
 
 N_POINTS, N_TRAIN, N_CHOOSE = 13, 9, 2
 BAD_FORCES = (126,)  # a label of the data set that breaks Newton's third law
+START = {"smearing": 1.0, "n_max": 2, "l_max": 2, "radius": 3.0, "features": 256, "forces": 0.2}
 #: chosen by --search
-SETTINGS = {"smearing": 1.0, "n_max": 2, "l_max": 2, "radius": 3.0, "features": 256, "forces": 0.2}
+SETTINGS = START
 GRID = {
     "smearing": [0.5, 1.0, 1.5, 2.0], "radius": [2.0, 3.0, 4.0], "n_max": [1, 2, 3], "l_max": [1, 2, 3],
     "features": [128, 256, 512], "forces": [0.05, 0.1, 0.2, 0.4],
@@ -173,7 +174,7 @@ def search(kind, boundaries, folder, threads):
         return energy["rmse"], {"energy RMSE (meV)": 1e3 * energy["rmse"], "force RMSE (meV/A)": 1e3 * force["rmse"]}
 
     print(f"{kind}, {boundaries}: points 8 and 9 of each curve, predicted from 1 to 7")
-    return coordinate_search(GRID, SETTINGS, score)
+    return coordinate_search(GRID, START, score)
 
 
 def show(name, far, pull=None, force=None, soap=np.nan, flat=np.nan, cost=None):
