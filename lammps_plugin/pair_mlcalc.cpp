@@ -3,8 +3,11 @@
 #include "pair_mlcalc.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <stdexcept>
+#include <string>
+#include <thread>
 
 #include "atom.h"
 #include "comm.h"
@@ -130,8 +133,9 @@ void PairMLCalc::fill_neighbors() {
         const Vec3 center = x[i];
         // an infinite distance would look like one beyond the cutoff
         if (!std::isfinite(center[0] + center[1] + center[2]))
-            error->one(FLERR, "A coordinate of atom {} is not a number; the dynamics has become unstable",
-                       atom->tag_enable ? atom->tag[i] : static_cast<tagint>(i));
+            stop_this_rank("A coordinate of atom " +
+                           std::to_string(atom->tag_enable ? atom->tag[i] : static_cast<tagint>(i)) +
+                           " is not a number; the dynamics has become unstable");
         for (int k = 0; k < listed; k++) {
             const int j = neighbors[k] & NEIGHMASK;
             const Vec3 r = {x[j][0] - center[0], x[j][1] - center[1], x[j][2] - center[2]};
@@ -221,9 +225,19 @@ void PairMLCalc::compute(int eflag, int vflag) {
     log_far_field();
 }
 
+/// mpirun may lose what a rank printed right before it aborted, so the sentence gets a moment to arrive.
+void PairMLCalc::stop_this_rank(const std::string& problem) {
+    try {
+        error->one(FLERR, problem);
+    } catch (...) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        throw;
+    }
+}
+
 /// A problem that every rank met (or was told of) is reported once; one that only this rank knows of ends the run here.
 void PairMLCalc::stop_all_ranks(const std::string& problem, bool everywhere) {
-    if (!everywhere) error->one(FLERR, problem);
+    if (!everywhere) stop_this_rank(problem);
     int speaker = problem.rfind("another rank", 0) == 0 ? comm->nprocs : comm->me;
     MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, world);
     speaker = std::min(speaker, comm->nprocs - 1);

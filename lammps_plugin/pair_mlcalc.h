@@ -80,6 +80,7 @@ private:
     void fill_neighbors();
     void prepare_results(mlcalc::Results& results);
     void add_results(const mlcalc::Results& results);
+    [[noreturn]] void stop_this_rank(const std::string& problem);
     void stop_all_ranks(const std::string& problem, bool everywhere);
     mlcalc::Atoms atoms_view() const;
 
