@@ -38,12 +38,11 @@ X86_64 = sysconfig.get_platform().endswith("x86_64")
 def blas_link_flags(levels_below_site_packages):
     """Finds the BLAS of the scipy-openblas32 package relative to the file that needs it."""
     up = "/".join([".."] * levels_below_site_packages)
-    return [
-        f"-L{scipy_openblas32.get_lib_dir()}",
-        f"-l{BLAS_LIBRARY}",
-        f"-Wl,-rpath,$ORIGIN/{up}/scipy_openblas32/lib",
-        "-fopenmp",
-    ]
+    return [f"-L{scipy_openblas32.get_lib_dir()}", f"-l{BLAS_LIBRARY}", blas_at(f"$ORIGIN/{up}"), "-fopenmp"]
+
+
+def blas_at(site_packages):
+    return f"-Wl,-rpath,{site_packages}/scipy_openblas32/lib"
 
 
 def instruction_set_flags(source):
@@ -76,8 +75,13 @@ class BuildEngineAndPlugin(build_ext):
         core = self.compile(CORE, WARNINGS, INCLUDE, SYSTEM_INCLUDE)
         for extension in self.extensions:
             extension.extra_objects = extension.depends = core
+            extension.extra_link_args += self.outside_site_packages()
         super().build_extensions()
         self.build_plugin(core)
+
+    def outside_site_packages(self):
+        """An editable installation leaves the files in the checkout, away from the packages they need."""
+        return [blas_at(sysconfig.get_path("platlib"))] if self.inplace else []
 
     def compile(self, sources, flags, include, system_include):
         """One compiler call per source, with the instruction-set flags that its name asks for."""
@@ -105,7 +109,7 @@ class BuildEngineAndPlugin(build_ext):
         self.compiler.link_shared_object(
             objects + core,
             str(self.built_plugin()),
-            extra_postargs=blas_link_flags(2) + link_sanitizer(),
+            extra_postargs=blas_link_flags(2) + self.outside_site_packages() + link_sanitizer(),
             target_lang="c++",
         )
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Molecules pulled apart: trained below 8 Angstrom, predicted to 60.
 
-    python examples/dimers.py                    # about five minutes; pip install tblite
+    python examples/dimers.py                    # a minute or two; pip install tblite
 
 Pairs of molecules, like charges and charged with neutral, are labelled with GFN2-xTB at random orientations and
 distances below 8 Angstrom (opposite charges would exchange an electron in vacuum). Two models of the interaction energy
-are trained with free boundaries: SOAP alone, and the same SOAP with the far field, LODE. Both then follow each pair to
-60 Angstrom along a line they have not seen. Writes dimers.xyz, both models, dimers.png and dimers.json.
+are trained with free boundaries: SOAP alone, and the same SOAP with the far field, LODE. Isolated molecules, which have
+no interaction, tell both where the curves end. Structures beyond 6.8 Angstrom are kept out of the fit: they say how
+well a model continues, and scale the spread of its committee. Both models then follow pairs in orientations they have
+not seen to 60 Angstrom. Writes dimers.xyz, both models, dimers.png and dimers.json.
 """
 
 import argparse
@@ -24,13 +26,28 @@ from tqdm import tqdm
 from mlcalc import MLCalculator
 from mlcalc.train import fit
 
-TRAINED_TO = 8.0
+FITTED_TO, TRAINED_TO = 6.8, 8.0  # distances of the centers in Angstrom; between the two is the validation set
+LINES = 6  # unseen lines of each pair
 
-RHO = {"name": "rho", "type": "density", "n_max": 4, "l_max": 3, "cutoff": 4.0,
-       "density": {"type": "gaussian", "width": 0.4}}  # fmt: skip
-FIELD = {"name": "V", "type": "potential", "exponent": 1, "smearing": 1.0, "n_max": 2, "l_max": 2,
-         "basis": {"type": "multi_width", "widths": [1.0, 2.0]}}  # fmt: skip
-
+# of the cutoffs 4, 5 and 6 the validation set prefers 5
+RHO = {
+    "name": "rho",
+    "type": "density",
+    "n_max": 5,
+    "l_max": 3,
+    "cutoff": 5.0,
+    "density": {"type": "gaussian", "width": 0.4},
+    "smoothing": {"type": "shifted_cosine", "width": 1.0},
+}
+FIELD = {
+    "name": "V",
+    "type": "potential",
+    "exponent": 1,
+    "smearing": 1.0,
+    "n_max": 2,
+    "l_max": 2,
+    "basis": {"type": "multi_width", "widths": [1.0, 2.0]},
+}
 KEPT = {"n": 80}  # features of each product, the farthest points of all
 
 
@@ -52,8 +69,12 @@ class Part(NamedTuple):
     charge: int
 
 
+def molecules():
+    return {"NH4+": Part(ammonium(), 1), "OH-": Part(hydroxide(), -1), "H2O": Part(molecule("H2O"), 0)}
+
+
 def pairs():
-    cation, anion, water = Part(ammonium(), 1), Part(hydroxide(), -1), Part(molecule("H2O"), 0)
+    cation, anion, water = molecules().values()
     return {
         "NH4+ ... NH4+": (cation, cation),
         "OH- ... OH-": (anion, anion),
@@ -96,14 +117,21 @@ def interacting(a, b, charges, distance):
 
 
 def training_data(n_frames, rng):
-    """Dimers with distances of the centers from contact to TRAINED_TO."""
+    """Dimers with distances of the centers from contact to TRAINED_TO, and isolated molecules."""
     frames = []
     for name, parts in pairs().items():
         for _ in tqdm(range(n_frames), desc=name, leave=False):
             a, b = (turned(part, rng) for part in parts)
             contact = np.ptp(a.positions[:, 2]) / 2 + np.ptp(b.positions[:, 2]) / 2 + 2.2
-            atoms = interacting(a, b, [part.charge for part in parts], rng.uniform(contact, TRAINED_TO))
-            atoms.info["config_type"] = name
+            distance = rng.uniform(contact, TRAINED_TO)
+            atoms = interacting(a, b, [part.charge for part in parts], distance)
+            atoms.info |= {"config_type": name, "split": "train" if distance < FITTED_TO else "validation"}
+            frames.append(atoms)
+    for name, part in molecules().items():
+        for _ in range(n_frames // 3):
+            atoms = turned(part, rng)
+            atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((len(atoms), 3)))
+            atoms.info |= {"config_type": name, "split": "train"}
             frames.append(atoms)
     return frames
 
@@ -116,60 +144,81 @@ def options(name, folder, members):
     return {
         "model": str(folder / f"{name.replace(' ', '')}.mlcalc"),
         "data": {"files": [str(folder / "dimers.xyz")], "config_type": "config_type", "reference_energies": "zero",
-                 "split": {"method": "fraction", "validation": 0.2}},
+                 "split": {"method": "key", "key": "split"}},
         "expansions": [RHO, FIELD] if name == "SOAP + LODE" else [RHO],
         "terms": [{**term, "regressor": {"type": "linear"}} for term in terms],
-        "weights": {"energy": 0.001, "forces": 0.02},
-        "solver": {"method": "qr"},
+        "weights": {"energy": 0.001, "forces": 0.02, "config_types": dict.fromkeys(molecules(), 0.1)},
+        # not by the validation set: SOAP cannot predict it at all, and would be regularized to nothing
+        "solver": {"method": "qr", "criterion": "gcv"},
         "committee": {"members": members},
     }  # fmt: skip
 
 
 def curves(models, distances, rng):
-    """Interaction energy and spread of the committee along one line per pair: {pair: {model: (energies, spreads)}}."""
+    """Interaction energies (LINES, n_distances) in eV along unseen lines, and the spread of the committees:
+    {pair: {title: (energies, spreads)}}, where "GFN2-xTB" is the reference."""
+    calculators = {title: MLCalculator(path) for title, path in models.items()}
     found = {}
     for name, parts in pairs().items():
-        a, b = (turned(part, rng) for part in parts)
-        line = [interacting(a, b, [part.charge for part in parts], d) for d in distances]
-        found[name] = {"GFN2-xTB": ([atoms.get_potential_energy() for atoms in line], None)}
-        for title, path in models.items():
-            calculator = MLCalculator(path)
-            energies = [calculator.get_property("energy", atoms) for atoms in line]
-            spreads = [calculator.get_property("energy_uncertainty", atoms) for atoms in line]
-            found[name][title] = (energies, spreads)
+        lines = []
+        for _ in range(LINES):
+            a, b = (turned(part, rng) for part in parts)
+            lines.append([interacting(a, b, [part.charge for part in parts], d) for d in distances])
+        energies = np.array([[atoms.get_potential_energy() for atoms in line] for line in lines])
+        found[name] = {"GFN2-xTB": (energies, np.zeros_like(energies))}
+        for title, calc in calculators.items():
+            both = [[[calc.get_property(f"energy{what}", atoms) for what in ("", "_uncertainty")] for atoms in line]
+                    for line in lines]  # fmt: skip
+            found[name][title] = tuple(np.moveaxis(both, -1, 0))
     return found
 
 
 def errors(found, distances):
-    """Root-mean-square error in eV beyond the training distances, per pair and model."""
+    """Beyond the training distances, per pair: root mean square in eV of the reference itself, of each model's error
+    and of its committee's spread."""
     far = np.array(distances) > TRAINED_TO
+
+    def rms(values):
+        return float(np.sqrt(np.mean(values[:, far] ** 2)))
+
     result = {}
     for pair, lines in found.items():
-        truth = np.array(lines["GFN2-xTB"][0])
-        result[pair] = {title: float(np.sqrt(np.mean((np.array(line[0]) - truth)[far] ** 2)))
-                        for title, line in lines.items() if title != "GFN2-xTB"}  # fmt: skip
+        truth = lines["GFN2-xTB"][0]
+        models = {title: line for title, line in lines.items() if title != "GFN2-xTB"}
+        result[pair] = {"energy": rms(truth)}
+        result[pair] |= {title: rms(energies - truth) for title, (energies, _) in models.items()}
+        result[pair] |= {f"spread of {title}": rms(spreads) for title, (_, spreads) in models.items()}
     return result
 
 
 def plot(found, distances, path):
+    """Of each pair the two lines that differ most where the training data end."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(found), figsize=(4 * len(found), 3.6), layout="constrained")
+    distances = np.array(distances)
+    figure, axes = plt.subplots(1, len(found), figsize=(3.5 * len(found), 3.5), layout="constrained")
     for ax, (pair, lines) in zip(axes, found.items(), strict=True):
-        ax.axvspan(distances[0], TRAINED_TO, color="0.93", label="training data")
-        ax.plot(distances, lines["GFN2-xTB"][0], "k.", ms=7, label="GFN2-xTB")
-        for title, color in (("SOAP", "tab:orange"), ("SOAP + LODE", "tab:blue")):
-            energy, spread = np.array(lines[title])
-            ax.plot(distances, energy, color=color, label=title)
-            ax.fill_between(distances, energy - spread, energy + spread, color=color, alpha=0.25, lw=0)
-        ax.set(title=pair, xscale="log", xlabel="distance (Å)", ylabel="interaction energy (eV)")
-        ax.set_xticks([4, 8, 16, 32, 60], labels=["4", "8", "16", "32", "60"])
+        truth = lines["GFN2-xTB"][0]
+        order = np.argsort(truth[:, np.searchsorted(distances, TRAINED_TO)])
+        for k, line in enumerate(order[[0, -1]]):
+            for title, color in (("SOAP", "tab:orange"), ("SOAP + LODE", "tab:blue")):
+                ax.plot(distances, lines[title][0][line], color=color, label=None if k else title)
+            energy, spread = (values[line] for values in lines["SOAP + LODE"])  # SOAP's would cover the panel
+            ax.fill_between(distances, energy - 2 * spread, energy + 2 * spread, color="tab:blue", alpha=0.2, lw=0)
+            ax.plot(distances, truth[line], "k.", ms=5, label=None if k else "GFN2-xTB")
+        ax.axvspan(distances[0], TRAINED_TO, color="0.93", zorder=0)
+        low, high = truth[:, distances > 5.5].min(), truth[:, distances > 5.5].max()
+        margin = 0.15 * (high - low)
+        ax.set(title=pair, xscale="log", xlabel="distance (Å)", ylim=(low - margin, high + margin))
+        ax.set(xlim=(distances[0], distances[-1]))
+        ax.set_xticks([5, 8, 16, 32, 60], labels=["5", "8", "16", "32", "60"])
         ax.minorticks_off()
-    axes[0].legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    axes[0].set_ylabel("interaction energy (eV)")
+    axes[0].legend(frameon=False, loc="upper right")
+    figure.savefig(path, dpi=110)
 
 
 def main():
@@ -183,16 +232,22 @@ def main():
     write(args.output / "dimers.xyz", training_data(args.frames, rng), format="extxyz")
     models = {}
     for title in ("SOAP", "SOAP + LODE"):
-        models[title] = fit(options(title, args.output, args.members)).model_path
-    distances = np.geomspace(4.2, 60, 24).tolist()
+        result = fit(options(title, args.output, args.members))
+        models[title] = result.model_path
+        error = result.report["errors"]["validation"]["all"]["energy"]["rmse"]
+        print(f"{title}: {1e3 * error:.2f} meV/atom between {FITTED_TO:g} and {TRAINED_TO:g} Angstrom (validation)")
+    distances = np.geomspace(4.6, 60, 32).tolist()
     found = curves(models, distances, rng)
     beyond = errors(found, distances)
     plot(found, distances, args.output / "dimers.png")
-    report = {"distances": distances, "rmse_beyond_training": beyond, "curves": found}
+    lines = {
+        pair: {title: [v.tolist() for v in pair_of] for title, pair_of in row.items()} for pair, row in found.items()
+    }
+    report = {"distances": distances, "rms_beyond_training": beyond, "curves": lines}
     (args.output / "dimers.json").write_text(json.dumps(report, indent=1))
-    print(f"RMSE in meV from {TRAINED_TO:g} to {distances[-1]:g} Angstrom, trained below {TRAINED_TO:g}:")
+    print(f"Root mean square in meV from {TRAINED_TO:g} to {distances[-1]:g} Angstrom, trained below {TRAINED_TO:g}:")
     for pair, row in beyond.items():
-        print(f"  {pair:<15}" + "".join(f"{title:>14} {1e3 * value:8.1f}" for title, value in row.items()))
+        print(f"  {pair:<15}" + "".join(f"  {title} {1e3 * value:.1f}" for title, value in row.items()))
 
 
 if __name__ == "__main__":

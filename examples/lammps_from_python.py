@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """LAMMPS on several ranks, driven from Python.
 
-    mpirun -np 2 python examples/lammps_from_python.py model.mlcalc
+    mlcalc demo
+    mpirun -np 2 python examples/lammps_from_python.py mlcalc-demo/soap-lode.mlcalc
 
-Molten salt: the script runs LAMMPS piece by piece, gathers the atoms of all ranks in between, and computes what LAMMPS
-has no command for, here the distance to the nearest unlike ion. Any Python code can stand in its place.
+Rock salt melts: the script runs LAMMPS piece by piece, gathers the atoms of all ranks in between, and computes what
+LAMMPS has no command for, here the distance of each ion to the nearest unlike one. Any Python code can stand in its
+place. Writes distances.png.
 """
 
 import argparse
@@ -39,11 +41,29 @@ def nearest_unlike(positions, types, edge):
     return np.linalg.norm(d, axis=-1).min(axis=1)
 
 
+def plot(found, steps, path):
+    """Distribution of the distances after each piece."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    edges = np.linspace(min(d.min() for d in found), max(d.max() for d in found), 25)
+    for piece, distances in enumerate(found):
+        color = plt.colormaps["viridis"](0.9 * piece / max(1, len(found) - 1))
+        label = f"{1e-3 * (piece + 1) * steps:g} ps"
+        ax.hist(distances, edges, density=True, histtype="step", color=color, lw=1.6, label=label)
+    ax.set(xlabel="distance of Na to the nearest Cl (Å)", ylabel="density (1/Å)")
+    ax.legend(frameon=False)
+    figure.savefig(path, dpi=100)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model of Na and Cl")
     parser.add_argument("--cells", type=int, default=3, help="conventional cells of 8 ions along each edge")
-    parser.add_argument("--temperature", type=float, default=1300.0)
+    parser.add_argument("--temperature", type=float, default=2000.0, help="K")
     parser.add_argument("--pieces", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100, help="in each piece")
     args = parser.parse_args()
@@ -52,15 +72,18 @@ def main():
     a = 6.35
     lmp.commands_string(START.format(a=a, cells=args.cells, model=args.model, temperature=args.temperature))
     n = lmp.get_natoms()
+    found = []
     for piece in range(args.pieces):
         lmp.command(f"run {args.steps}")
         energy = lmp.get_thermo("pe")  # every rank asks, every rank gets the answer
         positions = np.array(lmp.gather_atoms("x", 1, 3)).reshape(n, 3)
         types = np.array(lmp.gather_atoms("type", 0, 1))
         if rank == 0:
-            distance = nearest_unlike(positions, types, a * args.cells).mean()
-            print(f"piece {piece}: {energy / n:.4f} eV per ion, nearest unlike ion at {distance:.3f} A", flush=True)
+            found.append(nearest_unlike(positions, types, a * args.cells))
+            mean = found[-1].mean()
+            print(f"piece {piece}: {energy / n:.4f} eV per ion, nearest unlike ion at {mean:.3f} A", flush=True)
     if rank == 0:
+        plot(found, args.steps, "distances.png")
         print(f"{n} ions on {MPI.COMM_WORLD.Get_size()} ranks")
     lmp.close()
 

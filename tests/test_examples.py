@@ -24,12 +24,14 @@ def run(directory, *command):
     return done.stdout
 
 
-def test_like_charges_are_followed_beyond_the_training_distances(tmp_path):
+def test_molecules_are_followed_beyond_the_training_distances(tmp_path):
     pytest.importorskip("tblite")
-    run(tmp_path, sys.executable, EXAMPLES / "dimers.py", "--frames", "10", "--members", "4")
-    beyond = json.loads((tmp_path / "dimers" / "dimers.json").read_text())["rmse_beyond_training"]
-    for pair in ("NH4+ ... NH4+", "OH- ... OH-"):
-        assert beyond[pair]["SOAP + LODE"] < 0.2 * beyond[pair]["SOAP"]
+    run(tmp_path, sys.executable, EXAMPLES / "dimers.py", "--frames", "24", "--members", "4")
+    beyond = json.loads((tmp_path / "dimers" / "dimers.json").read_text())["rms_beyond_training"]
+    for pair, row in beyond.items():
+        # SOAP misses all of the energy; between a charge and a dipole, which decays faster, there is less to win
+        neutral = pair.endswith("H2O")
+        assert row["SOAP + LODE"] < (0.5 if neutral else 0.1) * min(row["SOAP"], row["energy"]), pair
     assert (tmp_path / "dimers" / "dimers.png").stat().st_size > 0
 
 
