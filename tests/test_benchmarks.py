@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every benchmark runs, in its smallest form. What it measures is looked at by people, not here."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mpi import mpi_environment
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+# script: arguments of its smallest form, a number that must appear in what it prints
+RUNS = {
+    "features.py": (["--atoms", "64"], r"mlcalc, neighbor list given +(\S+) us/atom"),
+    "linear.py": (["--atoms", "64"], r"mlcalc, energy \+ forces \+ virial +(\S+) us/atom"),
+    "systems.py": (["--salt", "2"], r"(\d+)"),
+    "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),
+    "calculator.py": (["--quick"], r"linear calculator +(\S+)"),
+    "far_field.py": (["--cells"], r"mesh +([\d.]+)"),
+    "lammps.py": (["--cells", "2", "--steps", "2", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
+    "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"mlcalc.* ([\d.]+)"),
+    "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
+    "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
+    "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
+    "batio3.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
+}
+LONG = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py", "far_field.py", "lammps_mesh.py", "systems.py"}
+NEED_DATA = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py"}
+
+
+def test_every_benchmark_is_run():
+    scripts = {path.name for path in BENCHMARKS.glob("*.py") if "def main" in path.read_text()}
+    assert scripts == set(RUNS)
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_benchmark(script, tmp_path, request):
+    if script in LONG and not os.environ.get("MLCALC_SLOW"):
+        pytest.skip("set MLCALC_SLOW=1 to run it, too (a minute)")
+    if script in NEED_DATA:
+        request.getfixturevalue("data")
+    # beside the originals it would write over the results of the last real run
+    shutil.copytree(BENCHMARKS, tmp_path / "benchmarks", ignore=shutil.ignore_patterns("results"))
+    environment = mpi_environment()
+    environment.pop("PYTHONSAFEPATH", None)  # scripts import their neighbors
+    environment.setdefault("MLCALC_DATA", str(BENCHMARKS.parents[1] / "shared/data"))
+    environment["MLCALC_CACHE"] = str(tmp_path / "cache")
+    arguments, number = RUNS[script]
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *arguments],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    found = re.search(number, done.stdout)
+    assert found, done.stdout
+    assert float(found[1]) > 0
