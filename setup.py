@@ -71,6 +71,10 @@ def lammps_version():
 
 
 class BuildEngineAndPlugin(build_ext):
+    def run(self):
+        self.stays_in_checkout = bool(self.inplace)  # setuptools forgets it while it builds
+        super().run()
+
     def build_extensions(self):
         core = self.compile(CORE, WARNINGS, INCLUDE, SYSTEM_INCLUDE)
         for extension in self.extensions:
@@ -81,7 +85,7 @@ class BuildEngineAndPlugin(build_ext):
 
     def outside_site_packages(self):
         """An editable installation leaves the files in the checkout, away from the packages they need."""
-        return [blas_at(sysconfig.get_path("platlib"))] if self.inplace else []
+        return [blas_at(sysconfig.get_path("platlib"))] if self.stays_in_checkout else []
 
     def compile(self, sources, flags, include, system_include):
         """One compiler call per source, with the instruction-set flags that its name asks for."""

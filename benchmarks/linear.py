@@ -5,15 +5,13 @@
 
 Rattled silicon and rock salt, cutoff 5 Angstrom, n_max 8, l_max 6, neighbor list given. Peers: LAMMPS pair_style snap
 with the silicon potential of its distribution (2Jmax 6) and tersoff; featomic with the same features, once with
-the position and strain gradients that forces through stored Jacobians need. The smallest CPU time of several calls.
+the position and strain gradients that forces through stored Jacobians need. The smallest CPU time of several calls,
+and the memory that the first one takes.
 """
 
-import argparse
-
 import numpy as np
-from timing import best, lammps_seconds, line, rattled, views
+from timing import Cost, best, lammps_cost, line, rattled, silicon_and_salt, views
 
-from mlcalc import _engine
 from mlcalc.expansions import DensityExpansion
 from mlcalc.model import Invariant, Linear, Model, Term
 
@@ -28,7 +26,7 @@ def linear_model(atoms):
     return model
 
 
-def featomic_seconds(atoms, gradients):
+def featomic_cost(atoms, gradients):
     try:
         from featomic import SoapPowerSpectrum
     except ImportError:
@@ -40,12 +38,7 @@ def featomic_seconds(atoms, gradients):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--atoms", type=int, default=1000)
-    n_atoms = parser.parse_args().atoms
-    print(f"instruction set {_engine.instruction_set()}")
-    for kind in ("Si", "NaCl"):
-        atoms = rattled(kind, n_atoms)
+    for kind, atoms in silicon_and_salt(__doc__):
         model = linear_model(atoms)
         potential = model.potential()
         arguments = views(atoms, RHO.cutoff)
@@ -57,17 +50,18 @@ def main():
         peers = []
         if kind == "Si":
             snap = "pair_style snap\npair_coeff * * Si_Zuo_JPCA2020.snapcoeff Si_Zuo_JPCA2020.snapparam Si"
-            peers.append(("LAMMPS snap, same quantities", lammps_seconds(atoms, snap)))
+            peers.append(("LAMMPS snap, same quantities", lammps_cost(atoms, snap)))
             tersoff = "pair_style tersoff\npair_coeff * * Si.tersoff Si"
-            peers.append(("LAMMPS tersoff, same quantities", lammps_seconds(atoms, tersoff, 200)))
-        peers.append(("featomic, features only", featomic_seconds(atoms, None)))
+            peers.append(("LAMMPS tersoff, same quantities", lammps_cost(atoms, tersoff, 200)))
+        peers.append(("featomic, features only", featomic_cost(atoms, None)))
         small = rattled(kind, 216)
-        jacobians = featomic_seconds(small, ["positions", "strain"])
+        jacobians = featomic_cost(small, ["positions", "strain"])
         if jacobians is not None:
-            peers.append(("featomic, with gradients (216 atoms)", jacobians * len(atoms) / len(small)))
-        for name, seconds in peers:
-            if seconds is not None:
-                line(name, seconds, len(atoms), ours)
+            scale = len(atoms) / len(small)
+            peers.append(("featomic, with gradients (216 atoms, scaled)", Cost(*(scale * x for x in jacobians))))
+        for name, cost in peers:
+            if cost is not None:
+                line(name, cost, len(atoms), ours)
 
 
 if __name__ == "__main__":
