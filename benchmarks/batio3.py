@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """BaTiO3 with stress: errors on held-out structures, and the sign and size of stress by finite strain.
 
+15 structures are few, so each is tested in turn: up to five fits (--fits), each to 9 structures with 3 for the
+regularisation and 3 for the test.
+
 python benchmarks/batio3.py
 """
 
@@ -13,6 +16,11 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 from training import data_folder, machine, measured, save
+
+N_PARTS = 5
+#: What the fit is expected to reach. A virial of 0.02 eV per atom is 0.13 meV/A^3 of stress for these cells. With a
+#: tenth of it the stresses of the training set are followed to 0.01 meV/A^3 at the cost of all other errors.
+SIGMAS = {"energy": 0.002, "forces": 0.05, "virial": 0.02}
 
 
 def options(kind: str, folder: str, threads: int) -> dict:
@@ -42,31 +50,37 @@ def options(kind: str, folder: str, threads: int) -> dict:
                  "split": {"method": "key", "key": "set"}},
         "expansions": expansions,
         "terms": terms,
-        "weights": {"energy": 0.0005, "forces": 0.02, "virial": 0.002},
-        "solver": {"refit": True, "terms": True},
+        "weights": dict(SIGMAS),
+        "solver": {"terms": True},
         "budget": {"threads": threads, "memory": "4 GB"},
     }  # fmt: skip
 
 
-def frames():
+def frames(turn: int = 0):
+    """All structures; those of part ``turn`` are the test set and those of the next part choose the regularisation."""
     made = read(data_folder("batio3") / "BaTiO3.xyz", ":")
     for k, atoms in enumerate(made):
-        atoms.info["set"] = "test" if k % 5 == 4 else "validation" if k % 5 == 2 else "train"
+        part = (k - turn) % N_PARTS
+        atoms.info["set"] = "test" if part == 0 else "validation" if part == 1 else "train"
     return made
 
 
-def train(kind, folder, threads):
+def train(kind, turn, folder, threads):
     from mlcalc.train import fit
 
-    result = fit(options(kind, folder, threads), frames(), progress=False)
-    return {"errors": {s: t["all"] for s, t in result.report["errors"].items()}, "model": str(result.model_path)}
+    result = fit(options(kind, folder, threads), frames(turn), progress=False, figures=False)
+    return {
+        "errors": {s: t["all"] for s, t in result.report["errors"].items()},
+        "model": str(result.model_path),
+        "term_weights": result.report["regularization"]["term_weights"],
+    }
 
 
 def strain_check(model: str) -> dict:
     """For one test structure: stress of the calculator, the same by finite strain of its energy, and the label."""
     from mlcalc.calculator import MLCalculator
 
-    atoms = frames()[4]
+    atoms = frames()[0]
     label = atoms.get_stress(voigt=False)
     calculator = MLCalculator(model)
     copy = atoms.copy()
@@ -93,29 +107,51 @@ def strain_check(model: str) -> dict:
     }
 
 
+LABELS = {"energy": "energy (meV/atom)", "forces": "force (meV/A)", "stress": "stress (meV/A^3)"}
+
+
+def cross_validate(kind, n_fits, folder, threads) -> dict:
+    """Test errors averaged over the fits, and the strain check of the first."""
+    turns, cost = [], {}
+    for turn in range(n_fits):
+        found, used = measured(train, kind, turn, folder, threads, threads=threads)
+        cost = {k: max(cost.get(k, 0), v) if k == "peak_gb" else cost.get(k, 0) + v for k, v in used.items()}
+        turns.append(found)
+        if turn == 0:
+            check, _ = measured(strain_check, found["model"])
+    statistics = ("mae", "rmse")
+    errors = {
+        part: {q: {s: float(np.mean([t["errors"][part][q][s] for t in turns])) for s in statistics} for q in LABELS}
+        for part in ("train", "validation", "test")
+    }
+    each = [{q: t["errors"]["test"][q]["mae"] for q in LABELS} for t in turns]
+    return {"errors": errors, "test_mae_of_each_fit": each, "finite_strain": check, **cost}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kinds", nargs="+", default=["SOAP", "SOAP+LODE"])
+    parser.add_argument("--fits", type=int, default=N_PARTS, choices=range(1, N_PARTS + 1))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", help="folder for models and reports (default: a temporary one)")
     arguments = parser.parse_args()
     print(machine())
     labels = np.array([a.get_stress() for a in frames()])
-    print(f"12 training and 3 test structures of 135 atoms; stress labels spread by {1e3 * labels.std():.2f} meV/A^3")
-    print(f"{'test MAE':<12} {'energy (meV/atom)':>18} {'force (meV/A)':>14} {'stress (meV/A^3)':>17}")
+    print(f"15 structures of 135 atoms; stress labels spread by {1e3 * labels.std():.2f} meV/A^3")
     results = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.output or temporary
         Path(folder).mkdir(parents=True, exist_ok=True)
+        print(f"{'test MAE':<12}" + "".join(f" {told:>18}" for told in LABELS.values()) + "      CPU of the fits")
         for kind in arguments.kinds:
-            found, cost = measured(train, kind, folder, arguments.threads, threads=arguments.threads)
-            check, _ = measured(strain_check, found["model"])
-            e = found["errors"]["test"]
-            print(f"{kind:<12} {1e3 * e['energy']['mae']:>18.3f} {1e3 * e['forces']['mae']:>14.1f} "
-                  f"{1e3 * e['stress']['mae']:>17.3f}   {cost['wall_s']:.0f} s   {cost['peak_gb']:.2f} GB")  # fmt: skip
+            found = results[kind] = cross_validate(kind, arguments.fits, folder, arguments.threads)
+            row = "".join(f" {1e3 * found['errors']['test'][q]['mae']:>18.3f}" for q in LABELS)
+            print(f"{kind:<12}{row}   {found['cpu_s']:.0f} s   {found['peak_gb']:.2f} GB")
+            for k, each in enumerate(found["test_mae_of_each_fit"]):
+                print(f"    fit {k + 1:<4}" + "".join(f" {1e3 * each[q]:>18.3f}" for q in LABELS))
+            check = found["finite_strain"]
             print(f"    by finite strain: differs by {check['difference']:.1e} of {check['largest']:.1e} eV/A^3; "
                   f"correlation with the label {check['correlation']:.3f}", flush=True)  # fmt: skip
-            results[kind] = {**found, **cost, "finite_strain": check}
     save("batio3", results)
 
 

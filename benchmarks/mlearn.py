@@ -4,6 +4,7 @@ published SNAP potentials, evaluated through LAMMPS, and gap_fit (quippy-ase, --
 
     python benchmarks/mlearn.py                 both elements, kernel and linear
     python benchmarks/mlearn.py --elements Si --models kernel --gap
+    python benchmarks/mlearn.py --elements Si --models committee       calibration of its uncertainty on the test set
 """
 
 from __future__ import annotations
@@ -42,9 +43,12 @@ def options(element: str, kind: str, folder: str, threads: int) -> dict:
         "weights": dict(SIGMAS),
         "budget": {"threads": threads, "memory": "1 GB"},
     }
-    if kind == "kernel":
+    if kind in ("kernel", "committee"):
         term = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}],
                 "regressor": {"type": "kernel", "zeta": 4, "points": 1000, "method": "fps"}}  # fmt: skip
+        if kind == "committee":
+            common["data"]["split"] = {"method": "key", "key": "set"}
+            common["committee"] = {"members": 8}
         return {**common, "expansions": [rho], "terms": [term]}
     linear = {"type": "linear"}
     short = {**rho, "name": "short", "cutoff": 0.72 * cutoff, "density": {"type": "gaussian", "width": 0.35}}
@@ -62,8 +66,22 @@ def options(element: str, kind: str, folder: str, threads: int) -> dict:
 def train(element, kind, folder, threads):
     from mlcalc.train import fit
 
-    report = fit(options(element, kind, folder, threads), progress=False).report
-    return {"errors": report["errors"]["test"], "strength": report["regularization"]["lam"]}
+    data = calibration_frames(element) if kind == "committee" else None
+    report = fit(options(element, kind, folder, threads), data, progress=False, figures=kind == "committee").report
+    found = {"errors": report["errors"]["test"], "strength": report["regularization"]["lam"]}
+    if kind == "committee":
+        found |= {"committee": report["committee"], "calibration": report["committee_calibration"]}
+    return found
+
+
+def calibration_frames(element) -> list:
+    """Training structures, of which every seventh only calibrates the committee, and the test structures."""
+    made = []
+    for part, split in (("training", "train"), ("test", "test")):
+        for k, atoms in enumerate(read(data_folder("mlearn") / f"mlearn_{element}_{part}.extxyz", ":")):
+            atoms.info["set"] = "validation" if split == "train" and k % 7 == 3 else split
+            made.append(atoms)
+    return made
 
 
 def reference_errors(frames, energies, forces) -> dict:
@@ -184,11 +202,21 @@ def show(name: str, errors: dict, cost: dict | None = None):
             print(f"    {group:<24} {1e3 * e['mae']:7.2f} {1e3 * e['rmse']:7.2f}   {f['mae']:7.4f} {f['rmse']:7.4f}")
 
 
+def show_calibration(found):
+    scales = ", ".join(f"{k} {v['scale']:.2f}" for k, v in found["committee"].items() if isinstance(v, dict))
+    print(f"    scale used {found['committee']['scale']:.2f}, of {found['committee']['used']} (best: {scales})")
+    for label, rows in found["calibration"].items():
+        print(f"    {label:<8} (meV)        n   predicted sigma   RMSE of test   within 1 sigma   within 2 sigma")
+        for r in rows:
+            print(f"    {r['n']:>24} {1e3 * r['sigma']:>17.2f} {1e3 * r['rmse']:>14.2f}"
+                  f" {r['within_1_sigma']:>16.2f} {r['within_2_sigma']:>16.2f}")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--elements", nargs="+", default=["Si", "Mo"], choices=["Si", "Mo"])
     parser.add_argument(
-        "--models", nargs="*", default=["kernel", "linear"], choices=["kernel", "linear", "two-cutoffs"]
+        "--models", nargs="*", default=["kernel", "linear"], choices=["kernel", "linear", "two-cutoffs", "committee"]
     )
     parser.add_argument("--gap", action="store_true", help="also run gap_fit (several minutes and GB)")
     parser.add_argument("--threads", type=int, default=1)
@@ -215,6 +243,8 @@ def main():
                 found, cost = measured(train, element, kind, folder, arguments.threads, threads=arguments.threads)
                 mine[f"mlcalc {kind}"] = {**found, **cost}
                 show(f"mlcalc {kind}", found["errors"], cost)
+                if "calibration" in found:
+                    show_calibration(found)
             if arguments.gap:
                 made, cost = measured(run_gap, element, folder, threads=arguments.threads)
                 errors, _ = measured(gap_errors, element, made["xml"])

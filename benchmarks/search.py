@@ -4,35 +4,29 @@
 from __future__ import annotations
 
 
-def coordinate_search(grid: dict, start: dict, score, sweeps: int = 2) -> tuple[dict, list]:
-    """The settings with the lowest score that changing one of them at a time finds, and the table of all attempts.
+def coordinate_search(grid: dict, start: dict, score) -> tuple[dict, list]:
+    """The settings with the lowest score that is found by changing one of them after the other, and all attempts.
 
     ``grid`` {name: values}; ``start`` one value of every name; ``score(settings)`` -> (number to minimise, {what to
-    print}). Every attempt is printed as it is made; none is made twice."""
+    print}). Every attempt is printed as it is made."""
     table: list = []
-    seen: dict = {}
 
     def attempt(settings):
-        key = repr(sorted(settings.items()))
-        if key not in seen:
-            value, shown = score(settings)
-            seen[key] = value
-            table.append({"settings": dict(settings), "score": value, **shown})
-            told = "  ".join(f"{k} {v:.4g}" for k, v in shown.items())
-            print(f"{value:10.5g}   {told}   {settings}", flush=True)
-        return seen[key]
+        value, shown = score(settings)
+        table.append({"settings": dict(settings), "score": value, **shown})
+        told = "  ".join(f"{k} {v:.4g}" for k, v in shown.items())
+        print(f"{value:10.5g}   {told}   {settings}", flush=True)
+        return value
 
     best = dict(start)
     lowest = attempt(best)
-    for _ in range(sweeps):
-        before = dict(best)
-        for name, values in grid.items():
-            for value in values:
-                trial = {**best, name: value}
-                found = attempt(trial)
-                if found < lowest:
-                    lowest, best = found, trial
-        if best == before:
-            break
+    for name, values in grid.items():
+        for value in values:
+            trial = {**best, name: value}
+            if trial == best:
+                continue
+            found = attempt(trial)
+            if found < lowest:
+                lowest, best = found, trial
     print(f"chosen: {best}")
     return best, table

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """``mlcalc train``, ``mlcalc eval``, templates and estimates."""
 
+import io
 import json
+import time
 
 import ase.io
 import numpy as np
@@ -12,6 +14,7 @@ from mlcalc.cli import main
 from mlcalc.train import OptionError, evaluate
 from mlcalc.train.estimate import dry_run
 from mlcalc.train.options import parse_options
+from mlcalc.train.progress import Progress
 from mlcalc.train.template import template
 
 
@@ -72,3 +75,12 @@ def test_evaluating_a_model_on_unknown_species(tmp_path):
         evaluate(tmp_path / "salt.mlcalc", argon(), report=tmp_path / "r", progress=False)
     out = evaluate(tmp_path / "salt.mlcalc", known_data(), {"stress": "stress"}, report=tmp_path / "r", progress=False)
     assert out["errors"]["test"]["all"]["forces"]["max"] < 1e-9
+
+
+def test_progress_tells_the_time_left():
+    stream = io.StringIO()
+    for _ in Progress(True, stream)(range(3), desc="rows"):
+        time.sleep(0.15)
+    assert "rows:  33%" in stream.getvalue() and "[00:00<00:00" in stream.getvalue()
+    silent = io.StringIO()
+    assert list(Progress(False, silent)(range(3))) == [0, 1, 2] and not silent.getvalue()
