@@ -151,9 +151,8 @@ def beside_gap(atoms, n_points=1000):
     potential = kernel(environments(n_points)).potential()
     ours = best(lambda: potential.compute(*arguments(potential, atoms))) / len(atoms) * 1e6
     gap = gap_cost(atoms, n_points)
-    print(
-        f"with the neighbor list of each call: kernel {n_points} points {ours:.2f}, GAP {gap:.2f}, ratio {gap / ours:.1f}"
-    )
+    print(f"with the neighbor list of each call: kernel {n_points} points {ours:.2f}, GAP {gap:.2f}", end="")
+    print(f", ratio {gap / ours:.1f}")
 
 
 def main():

@@ -25,10 +25,7 @@ OTHERS = {"gap_fit here": (3.9, 21.7), "GAP, published": (3.5, 18.1), "ACE, publ
 
 #: where the search starts: what the template of mlcalc train suggests, more or less
 START = {"cutoff": 5.0, "width": 0.3, "scale": None, "zeta": 4, "forces": 0.05, "l_max": 6, "n_max": 8}
-GRID = {
-    "width": [0.2, 0.25, 0.4], "scale": [1.5, 2.0, 3.0], "zeta": [2, 3], "cutoff": [4.0, 6.0],
-    "forces": [0.02], "l_max": [5],
-}  # fmt: skip
+GRID = {"width": [0.2, 0.25], "scale": [2.0], "zeta": [3], "cutoff": [6.0], "forces": [0.02]}
 #: chosen by --search
 SETTINGS = {"n_max": 8, "l_max": 5, "cutoff": 6.0, "width": 0.25, "scale": 2.0, "zeta": 3, "forces": 0.02}
 N_FIT, N_ERROR = 100, 100
