@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-DESCRIPTION = """Machine-learned interatomic potentials that see the neighbourhood of an atom (SOAP) and
+DESCRIPTION = """Machine-learned interatomic potentials that see the neighborhood of an atom (SOAP) and
 the far field of all the others (LODE): train them, and run them in ASE and in LAMMPS."""
 
 
@@ -79,7 +79,12 @@ def installed_version() -> str:
 def add_lammps(sub) -> None:
     sub.epilog = "With no argument: print the folder of the plugin, for LAMMPS_PLUGIN_PATH or 'plugin load'."
     sub.add_argument(
-        "action", nargs="?", choices=["path", "check"], default="path", help="check: start LAMMPS and load the plugin"
+        "action",
+        nargs="?",
+        choices=["path", "check"],
+        default="path",
+        help="check: start LAMMPS and load the plugin,\
+ on one rank and on two, and explain what is wrong",
     )
     sub.add_argument(
         "--lmp", help="LAMMPS executable to check; default: the one of this Python environment, or in PATH"
@@ -116,7 +121,7 @@ def run_info(args) -> None:
 def add_md(sub) -> None:
     sub.epilog = """Writes OUTPUT.xyz (trajectory), OUTPUT.csv (table) and OUTPUT.checkpoint. For large systems and many
 processes use LAMMPS with pair_style mlcalc."""
-    sub.add_argument("structure", help="initial structure, any format that ASE reads; the last frame is taken")
+    sub.add_argument("structure", help="initial structure, any format that ASE reads; its last frame")
     sub.add_argument("--model", "-m", required=True, help="a model file, *.mlcalc")
     sub.add_argument("--ensemble", choices=["nve", "nvt", "npt"], default="nvt", help="default: nvt")
     sub.add_argument("--temperature", "-T", type=float, default=300.0, metavar="K", help="default: 300")
@@ -141,11 +146,11 @@ processes use LAMMPS with pair_style mlcalc."""
 
 
 def run_md(args) -> None:
-    from ase.io import read
     from tqdm import tqdm
 
     from .calculator import MLCalculator
     from .md import Run, Settings
+    from .train.data import read_frames
 
     settings = Settings(
         ensemble=args.ensemble,
@@ -158,8 +163,10 @@ def run_md(args) -> None:
         every=args.every,
         seed=args.seed,
     )
-    atoms = read(args.structure)
+    atoms = read_frames(args.structure, "-1")[0]
     if args.repeat:
+        if min(args.repeat) < 1:
+            raise ValueError(f"repeat takes three positive numbers, got {' '.join(map(str, args.repeat))}")
         atoms = atoms.repeat(args.repeat)
     atoms.calc = MLCalculator(
         args.model,
@@ -207,7 +214,7 @@ def add_features(sub) -> None:
     sub.add_argument("data", help="structures, any format that ASE reads")
     sub.add_argument("--index", default=":", help="which structures, e.g. 0 or -10: or ::5; default: all")
     sub.add_argument("--term", action="append", help="only this term; may be repeated")
-    sub.add_argument("--output", "-o", default="features.npz")
+    sub.add_argument("--output", "-o", default="features.npz", help="default: features.npz")
 
 
 def run_features(args) -> None:

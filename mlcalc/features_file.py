@@ -3,25 +3,25 @@
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.io import read
 
 from .model import Model
 from .neighbors import full_neighbor_list
+from .train.data import read_frames
 
 
 def write_features(model, data, index=":", terms=None, output="features.npz") -> dict[str, tuple[int, int]]:
     """Writes one array (n_atoms, n_features) per term, ``structure`` and ``numbers`` (n_atoms,); returns the shapes.
 
     ``model`` and ``data`` are paths, ``terms`` names (None: all). Features are scaled and selected as in the model,
-    before normalization. Raises ValueError for an unknown term and for elements that the model does not have."""
+    before normalization. Raises ValueError for an unknown term and for elements that the model does not have, and
+    DataError for a file that cannot be read."""
     potential = Model.load(model).potential()
     names = list(potential.term_names)
     for name in terms or []:
         if name not in names:
             raise ValueError(f"{model} has no term {name}; it has {', '.join(names)}")
     wanted = [name for name in names if terms is None or name in terms]
-    frames = read(data, index)
-    frames = frames if isinstance(frames, list) else [frames]
+    frames = read_frames(data, index)
     rows = {name: [] for name in wanted}
     for k, atoms in enumerate(frames):
         unknown = sorted(set(atoms.numbers) - set(potential.species))

@@ -48,10 +48,14 @@ class Settings:
         if self.ensemble not in ("nve", "nvt", "npt"):
             raise ValueError(f"ensemble must be nve, nvt or npt, got {self.ensemble}")
         for name in ("timestep", "thermostat_time", "barostat_time", "every"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if self.steps < 0:
+            raise ValueError(f"steps must not be negative, got {self.steps}")
+        if not np.isfinite(self.pressure):
+            raise ValueError(f"pressure must be finite, got {self.pressure} bar")
         if not (self.temperature >= 0 and np.isfinite(self.temperature)):
-            raise ValueError(f"temperature must not be negative, got {self.temperature} K")
+            raise ValueError(f"temperature must be finite and not negative, got {self.temperature} K")
         if self.ensemble != "nve" and self.temperature == 0:
             raise ValueError("a thermostat needs a temperature above 0 K; use the nve ensemble")
 
@@ -97,6 +101,7 @@ class Run:
                 progress(n)
 
     def _start(self) -> None:
+        self.atoms.get_potential_energy()  # a structure that cannot be computed leaves no files behind
         if "momenta" not in self.atoms.arrays:
             self.atoms.set_momenta(thermal_momenta(self.atoms, self.settings.temperature, self.rng))
         columns = COLUMNS + (("uncertainty_eV",) if self._has_committee() else ())

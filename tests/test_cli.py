@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.io import read, write
 
 from mlcalc import lammps
@@ -90,6 +91,81 @@ def test_a_file_that_is_no_model_is_named(tmp_path, capsys):
     (tmp_path / "a.mlcalc").write_text("no model at all")
     assert main(["info", str(tmp_path / "a.mlcalc")]) == 1
     assert "a.mlcalc" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def bad(model, tmp_path_factory):
+    """A folder of things that can be given by mistake."""
+    path = tmp_path_factory.mktemp("bad")
+    (path / "folder").mkdir()
+    contents = model.read_bytes()
+    (path / "model.mlcalc").write_bytes(contents)
+    (path / "half.mlcalc").write_bytes(contents[: len(contents) // 2])
+    (path / "empty.mlcalc").write_bytes(b"")
+    (path / "flipped.mlcalc").write_bytes(contents[:-9] + bytes([contents[-9] ^ 1]) + contents[-8:])
+    (path / "bad.xyz").write_text("3\nfoo\nNa 0 0\n")
+    (path / "empty.xyz").write_text("")
+    (path / "list.yaml").write_text("- 1\n")
+    (path / "open.yaml").write_text("data: [1,\n")
+    salt = rock_salt(1)
+    write(path / "salt.xyz", salt)
+    write(path / "cluster.xyz", Atoms(salt.symbols, salt.positions))
+    salt.symbols[0] = "K"
+    write(path / "potassium.xyz", salt)
+    return path
+
+
+BAD = {
+    "info absent.mlcalc": "absent.mlcalc: no such file or directory",
+    "info folder": "folder: is a directory",
+    "info half.mlcalc": "half.mlcalc: ",
+    "info empty.mlcalc": "the file has only 0 bytes",
+    "info flipped.mlcalc": "the file is damaged",
+    "info salt.xyz": "this is not a model file, or it is cut off",
+    "eval model.mlcalc absent.xyz": "absent.xyz does not exist",
+    "eval model.mlcalc folder": "folder is a folder, not a file with structures",
+    "eval model.mlcalc salt.xyz": "no structure has 'energy', named as the energy key",
+    "eval salt.xyz model.mlcalc": "this is not a model file",
+    "train absent.yaml": "cannot read the options file absent.yaml",
+    "train open.yaml": "open.yaml is not valid YAML",
+    "train list.yaml": "must be a mapping of option names to values, got [1]",
+    "train salt.xyz": "must be a mapping of option names to values, got ",
+    "train": "name an options file, or make one with --template DATA",
+    "train --template bad.xyz": "cannot read bad.xyz",
+    "features model.mlcalc absent.xyz": "absent.xyz does not exist",
+    "features model.mlcalc folder": "folder is a folder",
+    "features model.mlcalc empty.xyz": "cannot read empty.xyz",
+    "features model.mlcalc salt.xyz --index 9": "salt.xyz has no structures at index '9'",
+    "features model.mlcalc salt.xyz -o absent/f.npz": "absent/f.npz: no such file or directory",
+    "features model.mlcalc potassium.xyz": "has K, which model.mlcalc does not know",
+    "md absent.xyz -m model.mlcalc": "absent.xyz does not exist",
+    "md salt.xyz -m absent.mlcalc": "no model file absent.mlcalc",
+    "md salt.xyz -m half.mlcalc": "half.mlcalc: ",
+    "md potassium.xyz -m model.mlcalc": "is K, which the model model.mlcalc does not have",
+    "md cluster.xyz -m model.mlcalc --ensemble npt": "constant pressure needs a cell that is periodic",
+    "md salt.xyz -m model.mlcalc -P inf": "pressure must be finite",
+    "md salt.xyz -m model.mlcalc -o absent/run": "absent/run.csv: no such file or directory",
+    "md salt.xyz -m model.mlcalc -n -5": "steps must not be negative, got -5",
+    "md salt.xyz -m model.mlcalc -t 0": "timestep must be positive and finite, got 0",
+    "md salt.xyz -m model.mlcalc -T nan": "temperature must be finite and not negative",
+    "md salt.xyz -m model.mlcalc --repeat 0 1 1": "repeat takes three positive numbers, got 0 1 1",
+    "md salt.xyz -m model.mlcalc --restart": "md.checkpoint: no such file or directory",
+    "md salt.xyz -m model.mlcalc --threads 0": "threads must be an integer of at least 1",
+    "demo -o salt.xyz": "salt.xyz: not a directory",
+    "demo -o folder --ranks 0": "ranks must be at least 1, got 0",
+}
+
+
+@pytest.mark.parametrize("command", BAD)
+def test_bad_input_is_answered_with_one_sentence(bad, monkeypatch, capsys, command):
+    monkeypatch.chdir(bad)
+    before = set(bad.rglob("*"))
+    assert main(command.split()) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"mlcalc {command.split()[0]}: error: ") and printed.err.count("\n") == 1
+    assert BAD[command] in printed.err
+    assert len(printed.err) < 400
+    assert set(bad.rglob("*")) == before  # nothing half made is left
 
 
 def test_md_continues_stops_and_refuses(model, tmp_path, capsys):

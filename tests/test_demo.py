@@ -2,6 +2,11 @@
 """``mlcalc demo`` in its small form, with LAMMPS and without."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -33,3 +38,18 @@ def test_demo_from_nothing(tmp_path, monkeypatch, capsys, with_lammps):
         assert same["positions"] < 1e-10
     assert main(["demo", "--quick", "-o", "demo"]) == 1
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_demo_ends_at_once_when_it_is_interrupted(tmp_path):
+    command = [sys.executable, "-m", "mlcalc.cli", "demo", "-o", "demo"]
+    demo = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "demo/data").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+    _, errors = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert errors.strip().endswith("mlcalc: interrupted") and "Traceback" not in errors

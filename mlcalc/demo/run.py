@@ -42,6 +42,8 @@ class Demo:
     """One run; everything it makes is in ``folder``. Raises FileExistsError if that has an earlier run."""
 
     def __init__(self, folder: Path, *, quick: bool = False, ranks: int = 2, with_lammps: bool = True):
+        if ranks < 1:
+            raise ValueError(f"ranks must be at least 1, got {ranks}")
         self.missing = None if with_lammps else "you asked for --no-lammps"
         if with_lammps:
             self.missing = why_no_lammps(ranks)

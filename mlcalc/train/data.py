@@ -194,12 +194,16 @@ def _missing(keys, frames, where):
 
 def read_frames(path, index=":") -> list[ase.Atoms]:
     """The frames of a file in any format ASE reads. Raises DataError if there is none."""
+    if Path(path).is_dir() and not Path(path, "metadata.json").exists():  # which ASE's BundleTrajectory has
+        raise DataError(f"{path} is a folder, not a file with structures")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             frames = ase.io.read(path, index)
     except FileNotFoundError:
         raise DataError(f"data file {path} does not exist") from None
+    except (StopIteration, IndexError):
+        raise DataError(f"{path} has no structures at index {index!r}") from None
     except Exception as error:
         # every format has its own exceptions; the user needs the file name in all of them
         raise DataError(f"cannot read {path}: {type(error).__name__}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import reprlib
 from typing import Any
 
 from ase.data import chemical_symbols
@@ -28,7 +29,7 @@ def nearest(key: str, known) -> str:
 def check_keys(mapping: Any, known, where: str) -> dict:
     """``mapping`` as a dict; raises OptionError naming the nearest known key if one is unknown."""
     if not isinstance(mapping, dict):
-        raise OptionError(f"{where} must be a mapping of option names to values, got {mapping!r}")
+        raise OptionError(f"{where} must be a mapping of option names to values, got {reprlib.repr(mapping)}")
     for key in mapping:
         if key not in known:
             raise OptionError(f"{where}: unknown option '{key}'{nearest(key, known)}")
