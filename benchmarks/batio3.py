@@ -77,10 +77,10 @@ def train(kind, turn, folder, threads):
 
 
 def strain_check(model: str) -> dict:
-    """For one test structure: stress of the calculator, the same by finite strain of its energy, and the label."""
+    """For the test structure with the largest stress: that of the calculator, the finite-strain one, and the label."""
     from mlcalc.calculator import MLCalculator
 
-    atoms = frames()[0]
+    atoms = max((a for a in frames() if a.info["set"] == "test"), key=lambda a: np.abs(a.get_stress()).max())
     label = atoms.get_stress(voigt=False)
     calculator = MLCalculator(model)
     copy = atoms.copy()

@@ -27,7 +27,7 @@ OTHERS = {"gap_fit here": (3.9, 21.7), "GAP, published": (3.5, 18.1), "ACE, publ
 START = {"cutoff": 5.0, "width": 0.3, "scale": None, "zeta": 4, "forces": 0.05, "l_max": 6, "n_max": 8}
 GRID = {"width": [0.2, 0.25], "scale": [2.0], "zeta": [3], "cutoff": [6.0], "forces": [0.02]}
 #: chosen by --search
-SETTINGS = {"n_max": 8, "l_max": 5, "cutoff": 6.0, "width": 0.25, "scale": 2.0, "zeta": 3, "forces": 0.02}
+SETTINGS = {"cutoff": 6.0, "width": 0.2, "scale": 2.0, "zeta": 3, "forces": 0.02, "l_max": 6, "n_max": 8}
 N_FIT, N_ERROR = 100, 100
 N_CALIBRATE = 100
 

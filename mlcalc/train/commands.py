@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .options import OptionError, parse_options
+from .option_checks import OptionError, build
 
 
 def add_train_arguments(parser):
@@ -78,6 +78,7 @@ def evaluate(model, data, keys=None, *, report=None, predictions=None, threads=0
     from mlcalc.model import Model
 
     from .data import load_dataset
+    from .data_options import DataOptions
     from .engine import n_threads
     from .errors import predict
     from .progress import Progress
@@ -88,15 +89,8 @@ def evaluate(model, data, keys=None, *, report=None, predictions=None, threads=0
     paths = [data] if isinstance(data, (str, Path)) else list(data)
     if paths and not isinstance(paths[0], (str, Path)):
         frames, paths = paths, []
-    options = parse_options(
-        {
-            "data": {"files": [str(p) for p in paths], **(keys or {}), "split": {"validation": 0.0}},
-            # only to satisfy the form of the options: nothing is expanded or fitted here
-            "expansions": [{"name": "none", "type": "density", "n_max": 1, "l_max": 0}],
-            "terms": [{"name": "none", "invariants": [{"nu": 1, "a": "none"}], "regressor": {"type": "linear"}}],
-        }
-    )
-    dataset = load_dataset(options.data, frames)
+    wanted = {"files": [str(p) for p in paths], **(keys or {}), "split": {"validation": 0.0}}
+    dataset = load_dataset(build(DataOptions, wanted, "data"), frames)
     known = set(int(z) for z in loaded.species)
     for s in dataset.structures:
         s.split = "test"
