@@ -13,18 +13,27 @@ from mlcalc.expansions import (
     MultiWidth,
     PotentialExpansion,
     ShiftedCosine,
+    Tabulated,
     WillattScaling,
 )
 from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
 from mlcalc.neighbors import full_neighbor_list
 
 SALT = [11, 17]
+
+
+def gaussians(r):
+    """Radial functions of a user, the same for three l; as in docs/developer.md."""
+    return np.repeat(np.exp(-((r[:, None] - np.linspace(0.5, 3.5, 4)) ** 2) / (2 * 0.7**2))[:, None, :], 3, axis=1)
+
+
 RHO = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=3)
 SHORT = DensityExpansion(name="short", cutoff=3.3, n_max=2, l_max=2, smoothing=ShiftedCosine(1.0))
 SCALED = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=2, scaling=WillattScaling(1.0, 2.0, 4.0))
 EIGENSTATES = DensityExpansion(
     name="rho", cutoff=4.0, n_max=3, l_max=2, density=Delta(), basis=LaplacianEigenstates(), center_atom_weight=0.0
 )
+BUMPS = DensityExpansion(name="rho", cutoff=4.2, n_max=4, l_max=2, basis=Tabulated(gaussians))
 MIXED = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=2, mixing=((0.8, -0.3),))
 V = PotentialExpansion(name="V", n_max=2, l_max=3, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
 V_GTO = PotentialExpansion(name="V", n_max=2, l_max=2, smearing=0.9, basis=Gto(2.5))
@@ -33,6 +42,7 @@ V6 = PotentialExpansion(name="V", n_max=2, l_max=2, exponent=6, smearing=1.1, ba
 V_MIXED = PotentialExpansion(
     name="V", n_max=2, l_max=2, smearing=1.0, basis=MultiWidth((1.0, 1.8)), mixing=((1.0, -1.0), (0.4, 0.7))
 )
+
 
 RADIAL = [Invariant(1, "rho")]
 POWER = [Invariant(2, "rho", "rho")]
@@ -107,6 +117,7 @@ SHORT_RANGED = {
     ),
     "linear scaled": lambda: linear_model([SCALED], [POWER], 5),
     "linear eigenstates": lambda: linear_model([EIGENSTATES], [RADIAL + POWER], 6),
+    "linear bumps": lambda: linear_model([BUMPS], [POWER], 25),
     "linear mixed species": lambda: linear_model([MIXED], [POWER], 7),
     "linear selected": lambda: linear_model([RHO], [selected(POWER, [RHO], 8)], 8),
     "linear leverage": lambda: linear_model([RHO], [RADIAL], 9, leverage=True),

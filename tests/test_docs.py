@@ -217,3 +217,20 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([\w/.-]+\.(?:md|png))\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_sentences_of_troubleshooting_are_ones_that_are_said():
+    """What stands between the dots of ``...`` is in the sources, where strings may go on on the next line."""
+    files = [p for pattern in ("*.py", "*.pyx", "core/*.?pp", "train/*.py", "demo/*.py") for p in
+             (ROOT / "mlcalc").glob(pattern)] + list((ROOT / "lammps_plugin").glob("*.cpp"))  # fmt: skip
+    said = "\n".join(path.read_text() for path in files)
+    said = re.sub(r'"[\s+]*\n\s*(?:std::string\()?f?"', "", said)
+    said = " ".join(said.split())
+    terms = re.findall(r"^(.+)\n: ", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(terms) > 25
+    for term in terms:
+        sentences = re.findall(r"`([^`]+)`", term)
+        assert sentences or "(no error)" in term, term
+        for sentence in sentences:
+            for part in re.split(r"\s*\.\.\.\s*", sentence):
+                assert part in said, f"nothing says: {sentence}"
