@@ -44,8 +44,9 @@ def options(element: str, kind: str, folder: str, threads: int) -> dict:
         "budget": {"threads": threads, "memory": "1 GB"},
     }
     if kind in ("kernel", "committee"):
+        points = 300 if kind == "committee" else 1000
         term = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}],
-                "regressor": {"type": "kernel", "zeta": 4, "points": 1000, "method": "fps"}}  # fmt: skip
+                "regressor": {"type": "kernel", "zeta": 4, "points": points, "method": "fps"}}  # fmt: skip
         if kind == "committee":
             common["data"]["split"] = {"method": "key", "key": "set"}
             common["committee"] = {"members": 8}
