@@ -50,6 +50,7 @@ cdef extern from "core/far_field.hpp" namespace "mlcalc" nogil:
         int order
         double k_cutoff
         size_t memory_limit
+        int n_threads
 
 cdef extern from "core/smeared_power.hpp" namespace "mlcalc" nogil:
     cppclass SmearedPower:
@@ -144,5 +145,5 @@ cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
         PythonMeshBackendFactory(void*, PythonMeshCalls)
     ctypedef cbool (*PythonTransform)(void*, cbool, const int*, double*, double*, int) noexcept
     cppclass PythonSerialMeshFactory(MeshBackendFactory):
-        PythonSerialMeshFactory(void*, PythonTransform)
+        PythonSerialMeshFactory(void*, PythonTransform, int)
     void check_views(const Atoms&, const NeighborList&, int n_pairs, int n_species) except +

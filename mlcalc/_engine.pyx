@@ -22,7 +22,7 @@ cdef class Bridge:
     cdef object communicator
     cdef object error
     cdef dict meshes
-    cdef int n_meshes
+    cdef int n_meshes, n_threads
 
     def __cinit__(self):
         self.meshes = {}
@@ -87,7 +87,7 @@ cdef cbool serial_transform(void* python, cbool forward, const int* shape, doubl
         size = shape[0] * <size_t> shape[1] * shape[2] * n
         dimensions = (n, shape[0], shape[1], shape[2])
         fft.transform(complex_view(grids, 2 * size).reshape(dimensions),
-                      complex_view(out, 2 * size).reshape(dimensions), forward)
+                      complex_view(out, 2 * size).reshape(dimensions), forward, bridge.n_threads)
         return True
     except BaseException as error:
         bridge.error = bridge.error or error
@@ -209,13 +209,14 @@ cdef class Potential:
         options.far_field.order = order
         options.far_field.k_cutoff = k_cutoff
         options.far_field.memory_limit = memory_limit
-        options.n_threads = n_threads
+        options.n_threads = options.far_field.n_threads = n_threads
         cdef string name = source.encode()
         self.parsed = parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
         self.options = options
         self.potential.reset(new CPotential(self.parsed, options))
         self.bridge = Bridge()
         self.bridge.communicator = comm
+        self.bridge.n_threads = n_threads
         cdef PythonCalls calls
         calls.sum = call_sum
         calls.max = call_max
@@ -226,7 +227,7 @@ cdef class Potential:
         mesh_calls.transform = transform
         if comm is None:
             self.communicator.reset(new Communicator())
-            self.mesh_factory.reset(new PythonSerialMeshFactory(<void*> self.bridge, serial_transform))
+            self.mesh_factory.reset(new PythonSerialMeshFactory(<void*> self.bridge, serial_transform, n_threads))
         else:
             self.mesh_factory.reset(new PythonMeshBackendFactory(<void*> self.bridge, mesh_calls))
             self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))

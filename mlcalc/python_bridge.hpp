@@ -44,13 +44,16 @@ private:
     int rank_, size_;
 };
 
-/// The transforms of a mesh on one process, mlcalc/fft.py: `n` grids of this shape from `in` to `out`.
+/// The transforms of a mesh on one process, mlcalc/fft.py: `n` grids of this shape from `in` to `out`, which may be the
+/// same.
 using PythonTransform = bool (*)(void* python, bool forward, const int* shape, double* in, double* out, int n);
 
 class PythonSerialMesh : public SerialMesh {
 public:
-    PythonSerialMesh(void* python, PythonTransform transform, std::array<int, 3> shape, int below, int above)
-        : SerialMesh(shape, below, above), python_(python), transform_(transform) {}
+    PythonSerialMesh(void* python, PythonTransform transform, std::array<int, 3> shape, int below, int above,
+                     int n_threads)
+        : SerialMesh(shape, below, above, n_threads), python_(python), transform_(transform) {}
+    bool in_place() const override { return true; }
     void forward(const double* real_space, double* reciprocal, int n) override {
         call(true, const_cast<double*>(real_space), reciprocal, n);
     }
@@ -68,14 +71,16 @@ private:
 
 class PythonSerialMeshFactory : public MeshBackendFactory {
 public:
-    PythonSerialMeshFactory(void* python, PythonTransform transform) : python_(python), transform_(transform) {}
+    PythonSerialMeshFactory(void* python, PythonTransform transform, int n_threads)
+        : python_(python), transform_(transform), n_threads_(n_threads) {}
     std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
-        return std::make_unique<PythonSerialMesh>(python_, transform_, shape, below, above);
+        return std::make_unique<PythonSerialMesh>(python_, transform_, shape, below, above, n_threads_);
     }
 
 private:
     void* python_;
     PythonTransform transform_;
+    int n_threads_;
 };
 
 /// As PythonCalls, for the mesh that the Python communicator makes; `handle` names one of them.

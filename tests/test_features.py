@@ -91,15 +91,18 @@ def test_selections_that_make_no_sense_are_refused(indices):
         Descriptor(["Na", "Cl"], [RHO, V], ALL).select(indices)
 
 
-def test_density_times_potential_equals_the_cross_spectrum_of_featomic(salt):
+@pytest.mark.parametrize("exponent", range(1, 7))
+def test_density_times_potential_equals_the_cross_spectrum_of_featomic(exponent, salt):
+    salt.set_cell(salt.cell.array @ [[1, 0, 0], [0.12, 0.97, 0], [-0.08, 0.15, 1.05]], scale_atoms=True)
     rho = DensityExpansion(cutoff=4.0, n_max=3, l_max=2, accuracy=1e-12)
-    v = PotentialExpansion(n_max=2, l_max=2, smearing=1.2, basis=Gto(3.0), accuracy=1e-12)
+    v = PotentialExpansion(n_max=2, l_max=2, exponent=exponent, smearing=1.2, basis=Gto(3.0), accuracy=1e-12)
     options = {"lode": "ksum", "k_cutoff": 6.0}
     ours = Descriptor(["Na", "Cl"], [rho, v], Invariant(2, "rho", "V"), **options)(salt).featomic_blocks()
     theirs = PowerSpectrum(
         SphericalExpansion(**rho.to_featomic()), LodeSphericalExpansion(**v.to_featomic(k_cutoff=6.0))
     ).compute(salt)
     size = max(np.abs(block.values).max() for block in theirs)
+    tolerance = 1e-11 if exponent % 2 else 1e-9  # featomic loses digits for even p
     for key, block in theirs.items():
         labels = block.properties.values
         for first, second in itertools.product((11, 17), repeat=2):
@@ -107,7 +110,7 @@ def test_density_times_potential_equals_the_cross_spectrum_of_featomic(salt):
             columns = (labels[:, 1] == first) & (labels[:, 3] == second)
             assert np.array_equal(mine.properties, labels[columns][:, [0, 2, 4]])
             assert np.array_equal(mine.samples, block.samples.values)
-            assert np.abs(mine.values - block.values[:, columns]).max() < 1e-11 * size
+            assert np.abs(mine.values - block.values[:, columns]).max() < tolerance * size
 
 
 FEATOMIC = {

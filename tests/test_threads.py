@@ -8,7 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from models import POWER, RHO, arguments, build, evaluate, kernel_model
+from models import POWER, RHO, V6, V_MIXED, V, arguments, build, evaluate, kernel_model, linear_model
+
+from mlcalc.model import Invariant
 
 KINDS = ["linear two cutoffs", "kernel two cutoffs", "kernel zbl", "linear far committee", "kernel far committee"]
 EVERYTHING = {"atom_virials": True, "members": True, "member_forces": True}
@@ -38,6 +40,33 @@ def test_any_number_of_threads_gives_the_same_numbers(kind, many_atoms):
         assert_same(got, expected)
         again = evaluate(potential, many_atoms, **options)
         assert np.array_equal(got["forces"], again["forces"])  # no race decides the rounding
+
+
+@pytest.mark.parametrize("lode", ["ksum", "mesh", "free"])
+@pytest.mark.parametrize("expansion", [V, V_MIXED, V6], ids=["p=1", "pseudo-species", "gto p=6"])
+def test_the_far_field_is_the_same_on_any_number_of_threads(lode, expansion, many_atoms):
+    if lode == "free":
+        many_atoms.pbc = False
+    model = linear_model([expansion], [[Invariant(1, "V"), Invariant(2, "V", "V")]], 4)
+    expected = evaluate(model.potential(lode=lode), many_atoms, **EVERYTHING)
+    for n_threads in (2, 5):
+        potential = model.potential(lode=lode, n_threads=n_threads)
+        got = evaluate(potential, many_atoms, **EVERYTHING)
+        assert_same(got, expected)
+        assert np.array_equal(got["forces"], evaluate(potential, many_atoms)["forces"])
+
+
+@pytest.mark.parametrize("lode", ["ksum", "free"])
+def test_training_rows_of_the_far_field_are_the_same_on_two_threads(lode, small_salt):
+    if lode == "free":
+        small_salt.pbc = False
+    model = linear_model([V], [[Invariant(2, "V", "V")]], 4)
+    expected, got = (
+        model.potential(lode=lode, n_threads=n).feature_gradients(**arguments(model.potential(), small_salt))
+        for n in (1, 2)
+    )
+    for one, two in zip(expected, got, strict=True):
+        np.testing.assert_allclose(two, one, rtol=0, atol=1e-12 * np.abs(one).max())
 
 
 def test_many_sparse_points_go_through_in_parts(many_atoms):

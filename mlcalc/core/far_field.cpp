@@ -8,6 +8,7 @@
 #include "free.hpp"
 #include "ksum.hpp"
 #include "lattice.hpp"
+#include "lattice_reduction.hpp"
 #include "mesh_plan.hpp"
 
 namespace mlcalc {
@@ -26,16 +27,17 @@ public:
     }
     void compute(const Atoms& atoms, double* v) override {
         fit(atoms);
-        chosen_->compute(atoms, v);
+        chosen_->compute(in_basis(atoms), v);
     }
     void backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override {
-        chosen_->backward(atoms, v_adj, gradient, strain, atom_strain);
+        chosen_->backward(in_basis(atoms), v_adj, gradient, strain, atom_strain);
     }
     void jacobian(const Atoms& atoms, double* jacobian, double* strain) override {
         fit(atoms);
-        chosen_->jacobian(atoms, jacobian, strain);
+        chosen_->jacobian(in_basis(atoms), jacobian, strain);
     }
     Mat3 reference_cell() const override { return lattice_.cell; }
+    Memory memory() const override { return chosen_ ? chosen_->memory() : Memory{}; }
     std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
 
     void fit(const Atoms& atoms) {
@@ -46,7 +48,7 @@ public:
             lattice_ = Lattice(options_.reference_cell);
             if (lattice_.valid() && cell_fits(atoms.cell)) cell = options_.reference_cell;
         }
-        chosen_ = choose(atoms, cell, counts);
+        chosen_ = choose(atoms.pbc, cell, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
         lattice_ = Lattice(cell);
@@ -73,8 +75,17 @@ private:
         return true;
     }
 
-    std::unique_ptr<FarField> choose(const Atoms& atoms, const Mat3& cell, const std::vector<double>& counts) const {
-        const int n_periodic = atoms.pbc[0] + atoms.pbc[1] + atoms.pbc[2];
+    /// The atoms in the cell that the evaluator works with. The basis is kept like the integers.
+    Atoms in_basis(const Atoms& atoms) const {
+        Atoms out = atoms;
+        if (pbc_[0] && reduced_) out.cell = changed(atoms.cell, basis_);
+        return out;
+    }
+
+    std::unique_ptr<FarField> choose(const std::array<bool, 3>& pbc, const Mat3& cell,
+                                     const std::vector<double>& counts) {
+        const int n_periodic = pbc[0] + pbc[1] + pbc[2];
+        reduced_ = false;
         if (n_periodic == 1 || n_periodic == 2) {
             throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
                                         (n_periodic == 2 ? "slab" : "wire") +
@@ -85,7 +96,7 @@ private:
                 throw std::invalid_argument(
                     "k-sum and mesh need three periodic directions, got none; use auto or free");
             }
-            return std::make_unique<FreeSum>(description_, *communicator_);
+            return std::make_unique<FreeSum>(description_, options_.n_threads, *communicator_);
         }
         if (options_.method == FarFieldMethod::free) {
             throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
@@ -93,7 +104,13 @@ private:
         if (!Lattice(cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
         double n_atoms = 0.0;
         for (double count : counts) n_atoms += count;
-        return make_periodic(description_, options_, cell, n_atoms, *communicator_, *factory_);
+        // a mesh over several ranks is divided as the host divides its box
+        const bool given = options_.mesh[0] > 0;  // integers that belong to the vectors of the caller
+        reduced_ = (communicator_->size() == 1 && !given) ||
+                   !wants_mesh(description_, options_, Lattice(cell).volume, n_atoms);
+        if (reduced_) basis_ = reduced_basis(cell);
+        return make_periodic(description_, options_, reduced_ ? changed(cell, basis_) : cell, n_atoms, *communicator_,
+                             *factory_);
     }
 
     PotentialDescription description_;
@@ -104,6 +121,8 @@ private:
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};
     Lattice lattice_;
+    bool reduced_ = false;
+    BasisChange basis_{};
 };
 
 }  // namespace

@@ -52,6 +52,7 @@ struct FarFieldOptions {
     /// The first integers are chosen for this cell, as in the run that is continued; zeros: for that of the first
     /// atoms.
     Mat3 reference_cell{};
+    int n_threads = 1;
 };
 
 /// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries. The k list and the mesh integers are
@@ -70,6 +71,11 @@ public:
     virtual void jacobian(const Atoms&, double* jacobian, double* strain) = 0;
     /// The cell for which the integers were chosen; zeros before that.
     virtual Mat3 reference_cell() const { return {}; }
+    struct Memory {
+        std::size_t mesh = 0;   ///< bytes of what grows with the cell: grids, filters, wave vectors
+        std::size_t atoms = 0;  ///< bytes of what grows with the number of atoms
+    };
+    virtual Memory memory() const { return {}; }
     /// One line for the log: method, integers, order, estimated accuracy.
     virtual std::string summary() const = 0;
 };

@@ -6,29 +6,17 @@
 #include <cstdio>
 
 #include "blas.hpp"
+#include "threads.hpp"
 
 namespace mlcalc {
 namespace {
 
-using blas::gemm;
-using blas::Op;
-
 constexpr double pi = 3.14159265358979323846;
-constexpr int atom_block = 96;
-constexpr std::size_t k_block = 512;
-
-/// i^l = sign for even l, i * sign for odd l
-double sign_of(int l) {
-    return l % 4 < 2 ? 1.0 : -1.0;
-}
-
-int n_blocks_of(int n) {
-    return (n + atom_block - 1) / atom_block;
-}
 
 }  // namespace
 
-KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3& cell, Communicator& communicator)
+KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3& cell, int n_threads,
+           Communicator& communicator)
     : description_(description),
       channels_(description),
       shape_(description.shape()),
@@ -36,9 +24,11 @@ KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3&
       solid_(description.l_max),
       communicator_(&communicator),
       k_cutoff_(k_cutoff),
+      n_threads_(n_threads),
       n_lm_(static_cast<std::size_t>(shape_.n_lm())),
       n_q_(static_cast<std::size_t>(shape_.n_q())),
-      n_columns_(n_lm_ * n_q_) {
+      n_columns_(n_lm_ * n_q_),
+      work_(static_cast<std::size_t>(n_threads)) {
     const Lattice lattice(cell);
     int most[3];
     for (int a = 0; a < 3; ++a) most[a] = static_cast<int>(k_cutoff * lattice.length(a) / (2 * pi)) + 1;
@@ -56,8 +46,8 @@ KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3&
     set_cell(cell);
 }
 
-KSum::Range KSum::block(std::size_t k) const {
-    return {k, std::min(k_block, integers_.size() - k)};
+KSum::Range KSum::block(std::size_t b) const {
+    return {b * k_block, std::min(k_block, integers_.size() - b * k_block)};
 }
 
 void KSum::set_cell(const Mat3& cell) {
@@ -68,8 +58,13 @@ void KSum::set_cell(const Mat3& cell) {
     radial_.assign(n_k * 2 * n_radial, 0.0);
     harmonics_.resize(n_k * n_lm_);
     harmonics_gradient_.resize(n_k * 3 * n_lm_);
+    for_shares(n_threads_, n_k, [&](std::size_t begin, std::size_t end, std::size_t) { set_wave_vectors(begin, end); });
+}
+
+void KSum::set_wave_vectors(std::size_t begin, std::size_t end) {
+    const std::size_t n_radial = description_.reciprocal.n_functions;
     std::vector<double> f(n_radial), df(n_radial);
-    for (std::size_t k = 0; k < n_k; ++k) {
+    for (std::size_t k = begin; k < end; ++k) {
         k_[k] = lattice_.wave_vector(integers_[k][0], integers_[k][1], integers_[k][2]);
         const double norm = std::hypot(k_[k][0], k_[k][1], k_[k][2]);
         solid_.evaluate(k_[k], &harmonics_[k * n_lm_], &harmonics_gradient_[k * 3 * n_lm_]);
@@ -131,6 +126,13 @@ void KSum::phases(const Atoms& atoms, int begin, int end, Range range, double* o
     }
 }
 
+KSum::Work& KSum::work(std::size_t thread) {
+    Work& out = work_[thread];
+    out.phases.resize(static_cast<std::size_t>(atom_block) * 2 * k_block);
+    out.matrix.resize(2 * k_block * n_columns_);
+    return out;
+}
+
 void KSum::structure_factors(const Atoms& atoms) {
     const std::size_t n_k = integers_.size(), n_channels = static_cast<std::size_t>(channels_.size());
     const std::size_t n_species = static_cast<std::size_t>(channels_.n_species());
@@ -139,21 +141,23 @@ void KSum::structure_factors(const Atoms& atoms) {
     for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] >= 0) counts[atoms.species[i]] += 1.0;
     }
-    phases_.resize(static_cast<std::size_t>(atom_block) * 2 * k_block);
-    for (std::size_t first = 0; first < n_k; first += k_block) {
-        const Range range = block(first);
-        for (int begin = 0; begin < atoms.n_local; begin += atom_block) {
-            const int end = std::min(begin + atom_block, atoms.n_local);
-            phases(atoms, begin, end, range, phases_.data());
-            for (int i = begin; i < end; ++i) {
-                if (atoms.species[i] < 0) continue;
-                const double* row = &phases_[static_cast<std::size_t>(i - begin) * 2 * range.size];
-                double* sum = &of_species[static_cast<std::size_t>(atoms.species[i]) * 2 * n_k + range.begin];
-                for (std::size_t k = 0; k < range.size; ++k) sum[k] += row[k];
-                for (std::size_t k = 0; k < range.size; ++k) sum[n_k + k] += row[range.size + k];
+    for_shares(n_threads_, n_blocks(), [&](std::size_t b_begin, std::size_t b_end, std::size_t share) {
+        AlignedVector<double>& phases_of_block = work(share).phases;
+        for (std::size_t b = b_begin; b < b_end; ++b) {
+            const Range range = block(b);
+            for (int begin = 0; begin < atoms.n_local; begin += atom_block) {
+                const int end = std::min(begin + atom_block, atoms.n_local);
+                phases(atoms, begin, end, range, phases_of_block.data());
+                for (int i = begin; i < end; ++i) {
+                    if (atoms.species[i] < 0) continue;
+                    const double* row = &phases_of_block[static_cast<std::size_t>(i - begin) * 2 * range.size];
+                    double* sum = &of_species[static_cast<std::size_t>(atoms.species[i]) * 2 * n_k + range.begin];
+                    for (std::size_t k = 0; k < range.size; ++k) sum[k] += row[k];
+                    for (std::size_t k = 0; k < range.size; ++k) sum[n_k + k] += row[range.size + k];
+                }
             }
         }
-    }
+    });
     communicator_->sum(of_species.data(), of_species.size());
     structure_.assign(n_channels * (2 * n_k + 1), 0.0);
     for (std::size_t channel = 0; channel < n_channels; ++channel) {
@@ -170,9 +174,14 @@ void KSum::structure_factors(const Atoms& atoms) {
 
 /// M with V = (cos, sin) M: column lm * n_q + q, q = channel * n_max + n.
 void KSum::field_matrix(Range range, double* matrix) const {
+    for_shares(n_threads_, range.size,
+               [&](std::size_t begin, std::size_t end, std::size_t) { field_rows(range, begin, end, matrix); });
+}
+
+void KSum::field_rows(Range range, std::size_t begin, std::size_t end, double* matrix) const {
     const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
     const std::size_t n_radial = description_.reciprocal.n_functions;
-    for (std::size_t k = 0; k < range.size; ++k) {
+    for (std::size_t k = begin; k < end; ++k) {
         const double* radial = &radial_[(range.begin + k) * 2 * n_radial];
         const double* harmonics = &harmonics_[(range.begin + k) * n_lm_];
         double* cos_row = matrix + k * n_columns_;
@@ -195,45 +204,6 @@ void KSum::field_matrix(Range range, double* matrix) const {
     }
 }
 
-/// The same with the strain derivative of the prefactor: d k_a / d eps_ab = -k_b.
-void KSum::strain_matrix(Range range, int a, int b, double* matrix) const {
-    const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
-    const std::size_t n_radial = description_.reciprocal.n_functions;
-    for (std::size_t k = 0; k < range.size; ++k) {
-        const std::size_t at_k = range.begin + k;
-        const double* radial = &radial_[at_k * 2 * n_radial];
-        const Vec3& wave = k_[at_k];
-        for (int l = 0, lm = 0; l <= shape_.l_max; ++l) {
-            for (int m = -l; m <= l; ++m, ++lm) {
-                const double y = harmonics_[at_k * n_lm_ + static_cast<std::size_t>(lm)];
-                const double dy = harmonic_derivative(at_k, a, lm);
-                for (std::size_t q = 0; q < n_q_; ++q) {
-                    const std::size_t f = static_cast<std::size_t>(l) * n_max + q % n_max, channel = q / n_max;
-                    const double db =
-                        -wave[static_cast<std::size_t>(b)] *
-                            (radial[n_radial + f] * wave[static_cast<std::size_t>(a)] * y + radial[f] * dy) -
-                        (a == b ? radial[f] * y : 0.0);
-                    const double c = structure_[channel * 2 * n_k + at_k],
-                                 s = structure_[(channel * 2 + 1) * n_k + at_k];
-                    const std::size_t column = static_cast<std::size_t>(lm) * n_q_ + q;
-                    matrix[k * n_columns_ + column] = sign_of(l) * db * (l % 2 == 0 ? c : s);
-                    matrix[(range.size + k) * n_columns_ + column] = sign_of(l) * db * (l % 2 == 0 ? s : -c);
-                }
-            }
-        }
-    }
-}
-
-/// Coefficients of a block of atoms without the padding, zero for atoms that are no centres.
-void KSum::fold(const double* v, int begin, int end, double* compact) const {
-    const std::size_t stride = static_cast<std::size_t>(shape_.stride());
-    for (int i = begin; i < end; ++i) {
-        const double* v_i = v + static_cast<std::size_t>(i) * shape_.size();
-        double* row = compact + static_cast<std::size_t>(i - begin) * n_columns_;
-        for (std::size_t lm = 0; lm < n_lm_; ++lm) std::copy_n(v_i + lm * stride, n_q_, row + lm * n_q_);
-    }
-}
-
 void KSum::compute(const Atoms& atoms, double* v) {
     set_cell(atoms.cell);
     structure_factors(atoms);
@@ -241,16 +211,15 @@ void KSum::compute(const Atoms& atoms, double* v) {
     std::fill_n(v, static_cast<std::size_t>(atoms.n_local) * shape_.size(), 0.0);
     matrix_.resize(2 * k_block * n_columns_);
     product_.assign(static_cast<std::size_t>(atoms.n_local) * n_columns_, 0.0);
-    for (std::size_t first = 0; first < integers_.size(); first += k_block) {
-        const Range range = block(first);
+    for (std::size_t b = 0; b < n_blocks(); ++b) {
+        const Range range = block(b);
         field_matrix(range, matrix_.data());
-        for (int begin = 0; begin < atoms.n_local; begin += atom_block) {
-            const int end = std::min(begin + atom_block, atoms.n_local);
-            phases(atoms, begin, end, range, phases_.data());
-            gemm(Op::none, Op::none, static_cast<std::size_t>(end - begin), n_columns_, 2 * range.size, 1.0,
-                 phases_.data(), 2 * range.size, matrix_.data(), n_columns_, 1.0,
-                 &product_[static_cast<std::size_t>(begin) * n_columns_], n_columns_);
-        }
+        for_atom_blocks(atoms.n_local, [&](int begin, int end, Work& mine) {
+            phases(atoms, begin, end, range, mine.phases.data());
+            blas::gemm(blas::Op::none, blas::Op::none, static_cast<std::size_t>(end - begin), n_columns_,
+                       2 * range.size, 1.0, mine.phases.data(), 2 * range.size, matrix_.data(), n_columns_, 1.0,
+                       &product_[static_cast<std::size_t>(begin) * n_columns_], n_columns_);
+        });
     }
     for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] < 0) continue;
@@ -276,190 +245,12 @@ void KSum::add_zero_wave_vector(const Atoms& atoms, double* v) const {
     }
 }
 
-void KSum::zero_wave_vector_strain(const Atoms& atoms, const double* v_adj, Mat3& strain, Mat3* atom_strain) const {
-    const double factor = std::sqrt(4.0 * pi) / lattice_.volume * power_.at_zero();
-    const double* counts = &structure_[static_cast<std::size_t>(channels_.size()) * 2 * integers_.size()];
-    const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
-    for (int i = 0; factor != 0.0 && i < atoms.n_local; ++i) {
-        if (atoms.species[i] < 0) continue;
-        double energy = 0.0;
-        for (std::size_t q = 0; q < n_q_; ++q) {
-            energy += v_adj[static_cast<std::size_t>(i) * shape_.size() + q] * factor * counts[q / n_max] *
-                      description_.reciprocal.data[q % n_max];
-        }
-        for (std::size_t a = 0; a < 3; ++a) {
-            strain[a][a] -= energy;
-            if (atom_strain != nullptr) atom_strain[i][a][a] -= energy;
-        }
-    }
-}
-
-void KSum::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
-    compact_.resize(static_cast<std::size_t>(atoms.n_local) * n_columns_);
-    fold(v_adj, 0, atoms.n_local, compact_.data());
-    for (int i = 0; i < atoms.n_local; ++i) {
-        if (atoms.species[i] < 0) std::fill_n(&compact_[static_cast<std::size_t>(i) * n_columns_], n_columns_, 0.0);
-    }
-    adjoint_of_structure(atoms, strain);
-    communicator_->sum(structure_adjoint_.data(), structure_adjoint_.size());
-    forces(atoms, gradient);
-    zero_wave_vector_strain(atoms, v_adj, strain, atom_strain);
-    if (atom_strain != nullptr) atom_strains(atoms, atom_strain);
-}
-
-/// dE/dC and dE/dS of every channel from the centres of this rank, and their share of the strain derivative.
-void KSum::adjoint_of_structure(const Atoms& atoms, Mat3& strain) {
-    const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
-    const std::size_t n_radial = description_.reciprocal.n_functions;
-    structure_adjoint_.assign(static_cast<std::size_t>(channels_.size()) * 2 * n_k, 0.0);
-    AlignedVector<double>& sums = product_;
-    sums.resize(std::max(sums.size(), n_columns_ * 2 * k_block));
-    for (std::size_t first = 0; first < n_k; first += k_block) {
-        const Range range = block(first);
-        for (int b = 0; b < n_blocks_of(atoms.n_local); ++b) {
-            const int begin = b * atom_block, end = std::min(begin + atom_block, atoms.n_local);
-            phases(atoms, begin, end, range, phases_.data());
-            gemm(Op::transpose, Op::none, n_columns_, 2 * range.size, static_cast<std::size_t>(end - begin), 1.0,
-                 &compact_[static_cast<std::size_t>(begin) * n_columns_], n_columns_, phases_.data(), 2 * range.size,
-                 b == 0 ? 0.0 : 1.0, sums.data(), 2 * range.size);
-        }
-        if (atoms.n_local == 0) continue;
-        for (std::size_t column = 0; column < n_columns_; ++column) {
-            const std::size_t lm = column / n_q_, q = column % n_q_;
-            const int l = static_cast<int>(std::sqrt(static_cast<double>(lm)));
-            const std::size_t f = static_cast<std::size_t>(l) * n_max + q % n_max;
-            const double* w_cos = &sums[column * 2 * range.size];
-            const double* w_sin = w_cos + range.size;
-            double* c_adj = &structure_adjoint_[q / n_max * 2 * n_k + range.begin];
-            double* s_adj = c_adj + n_k;
-            for (std::size_t k = 0; k < range.size; ++k) {
-                const double value = sign_of(l) * radial_[(range.begin + k) * 2 * n_radial + f] *
-                                     harmonics_[(range.begin + k) * n_lm_ + lm];
-                c_adj[k] += value * (l % 2 == 0 ? w_cos[k] : -w_sin[k]);
-                s_adj[k] += value * (l % 2 == 0 ? w_sin[k] : w_cos[k]);
-            }
-        }
-        structure_strain(range, sums.data(), strain);
-    }
-}
-
-/// sums: (n_columns, 2 k.size) sum_i w_i (cos, sin)
-void KSum::structure_strain(Range range, const double* sums, Mat3& strain) const {
-    const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
-    const std::size_t n_radial = description_.reciprocal.n_functions;
-    for (std::size_t k = 0; k < range.size; ++k) {
-        const std::size_t at_k = range.begin + k;
-        const double* radial = &radial_[at_k * 2 * n_radial];
-        double isotropic = 0.0;
-        Vec3 along{};
-        for (int l = 0, lm = 0; l <= shape_.l_max; ++l) {
-            for (int m = -l; m <= l; ++m, ++lm) {
-                double value = 0.0, slope = 0.0;
-                for (std::size_t q = 0; q < n_q_; ++q) {
-                    const std::size_t column = static_cast<std::size_t>(lm) * n_q_ + q, channel = q / n_max;
-                    const double c = structure_[channel * 2 * n_k + at_k],
-                                 s = structure_[(channel * 2 + 1) * n_k + at_k];
-                    const double w_cos = sums[column * 2 * range.size + k];
-                    const double w_sin = sums[(column * 2 + 1) * range.size + k];
-                    const double energy = l % 2 == 0 ? w_cos * c + w_sin * s : w_cos * s - w_sin * c;
-                    const std::size_t f = static_cast<std::size_t>(l) * n_max + q % n_max;
-                    value += energy * radial[f];
-                    slope += energy * radial[n_radial + f];
-                }
-                const double y = sign_of(l) * harmonics_[at_k * n_lm_ + static_cast<std::size_t>(lm)];
-                isotropic += value * y;
-                for (std::size_t a = 0; a < 3; ++a) {
-                    along[a] += slope * y * k_[at_k][a] +
-                                value * sign_of(l) * harmonic_derivative(at_k, static_cast<int>(a), lm);
-                }
-            }
-        }
-        for (std::size_t a = 0; a < 3; ++a) {
-            strain[a][a] -= isotropic;
-            for (std::size_t b = 0; b < 3; ++b) strain[a][b] -= along[a] * k_[at_k][b];
-        }
-    }
-}
-
-void KSum::forces(const Atoms& atoms, Vec3* gradient) const {
-    const std::size_t n_k = integers_.size();
-    std::vector<double> source(static_cast<std::size_t>(channels_.n_species()) * 2 * k_block);
-    std::vector<double> k_x(3 * k_block);
-    AlignedVector<double>& adjoint = product_;
-    adjoint.resize(std::max(adjoint.size(), static_cast<std::size_t>(atom_block) * 2 * k_block));
-    for (std::size_t first = 0; first < n_k; first += k_block) {
-        const Range range = block(first);
-        field_matrix(range, matrix_.data());
-        for (std::size_t k = 0; k < range.size; ++k) {
-            for (std::size_t x = 0; x < 3; ++x) k_x[x * k_block + k] = k_[range.begin + k][x];
-        }
-        std::fill(source.begin(), source.end(), 0.0);
-        for (int a = 0; a < channels_.n_species(); ++a) {
-            for (int channel = 0; channel < channels_.size(); ++channel) {
-                const double weight = channels_.weight(channel, a);
-                if (weight == 0.0) continue;
-                const double* q = &structure_adjoint_[static_cast<std::size_t>(channel) * 2 * n_k + range.begin];
-                double* out = &source[static_cast<std::size_t>(a) * 2 * k_block];
-                for (std::size_t k = 0; k < range.size; ++k) out[k] += weight * q[k];
-                for (std::size_t k = 0; k < range.size; ++k) out[range.size + k] += weight * q[n_k + k];
-            }
-        }
-        for (int begin = 0; begin < atoms.n_local; begin += atom_block) {
-            const int end = std::min(begin + atom_block, atoms.n_local);
-            phases(atoms, begin, end, range, phases_.data());
-            gemm(Op::none, Op::transpose, static_cast<std::size_t>(end - begin), 2 * range.size, n_columns_, 1.0,
-                 &compact_[static_cast<std::size_t>(begin) * n_columns_], n_columns_, matrix_.data(), n_columns_, 0.0,
-                 adjoint.data(), 2 * range.size);
-            for (int i = begin; i < end; ++i) {
-                if (atoms.species[i] < 0) continue;
-                const double* c_adj = &adjoint[static_cast<std::size_t>(i - begin) * 2 * range.size];
-                const double* s_adj = c_adj + range.size;
-                const double* c_source = &source[static_cast<std::size_t>(atoms.species[i]) * 2 * k_block];
-                const double* s_source = c_source + range.size;
-                const double* c = &phases_[static_cast<std::size_t>(i - begin) * 2 * range.size];
-                const double* s = c + range.size;
-                double g[3] = {0.0, 0.0, 0.0};
-#pragma omp simd reduction(+ : g[ : 3])
-                for (std::size_t k = 0; k < range.size; ++k) {
-                    const double turn = (s_adj[k] + s_source[k]) * c[k] - (c_adj[k] + c_source[k]) * s[k];
-                    g[0] += turn * k_x[k];
-                    g[1] += turn * k_x[k_block + k];
-                    g[2] += turn * k_x[2 * k_block + k];
-                }
-                for (std::size_t x = 0; x < 3; ++x) gradient[i][x] += g[x];
-            }
-        }
-    }
-}
-
-/// Adds dV/d eps_ab of a block of atoms, without the k = 0 term: rows of n_columns.
-void KSum::contract_strain(const Atoms& atoms, int begin, int end, int a, int b, double* out) const {
-    for (std::size_t first = 0; first < integers_.size(); first += k_block) {
-        const Range range = block(first);
-        strain_matrix(range, a, b, matrix_.data());
-        phases(atoms, begin, end, range, phases_.data());
-        gemm(Op::none, Op::none, static_cast<std::size_t>(end - begin), n_columns_, 2 * range.size, 1.0, phases_.data(),
-             2 * range.size, matrix_.data(), n_columns_, 1.0, out, n_columns_);
-    }
-}
-
-void KSum::atom_strains(const Atoms& atoms, Mat3* atom_strain) const {
-    std::vector<double> slope(static_cast<std::size_t>(atom_block) * n_columns_);
-    for (int begin = 0; begin < atoms.n_local; begin += atom_block) {
-        const int end = std::min(begin + atom_block, atoms.n_local);
-        for (int ab = 0; ab < 9; ++ab) {
-            std::fill(slope.begin(), slope.end(), 0.0);
-            contract_strain(atoms, begin, end, ab / 3, ab % 3, slope.data());
-            for (int i = begin; i < end; ++i) {
-                double sum = 0.0;
-                for (std::size_t column = 0; column < n_columns_; ++column) {
-                    sum += compact_[static_cast<std::size_t>(i) * n_columns_ + column] *
-                           slope[static_cast<std::size_t>(i - begin) * n_columns_ + column];
-                }
-                atom_strain[i][static_cast<std::size_t>(ab / 3)][static_cast<std::size_t>(ab % 3)] += sum;
-            }
-        }
-    }
+FarField::Memory KSum::memory() const {
+    Memory out;
+    out.mesh = 8 * (3 * k_.capacity() + radial_.capacity() + harmonics_.capacity() + harmonics_gradient_.capacity() +
+                    structure_.capacity() + structure_adjoint_.capacity());
+    out.atoms = 8 * (product_.capacity() + compact_.capacity());
+    return out;
 }
 
 std::string KSum::summary() const {

@@ -3,14 +3,12 @@
 
 #include <array>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "aligned.hpp"
 #include "bspline.hpp"
 #include "channels.hpp"
 #include "far_field.hpp"
-#include "ksum.hpp"
 #include "lattice.hpp"
 #include "mesh_backend.hpp"
 #include "mesh_filters.hpp"
@@ -19,26 +17,32 @@
 
 namespace mlcalc {
 
-/// V of a periodic cell by a particle mesh: with F_nl(k) S_lm(ik) = i^l I_nl(k) Y_lm(k),
+/// The share of some filters in V of a periodic cell, by one particle mesh: with F_nl(k) S_lm(ik) = i^l I_nl(k)
+/// Y_lm(k),
 ///   V^a_i,nlm = S_lm(grad) phi^a_nl at r_i,   phi^a_nl(r) = 4 pi / Vol sum_k g_p(k) F_nl(k) e^(ik.r) sum_j
 ///   e^(-ik.r_j),
 /// so one potential per filter is enough and the angular part comes from the derivatives of the splines at the atom, as
 /// in multipolar smooth particle mesh Ewald [Essmann et al., JCP 103, 8577 (1995); Simmonett, Brooks, JCP 154, 054112
 /// (2021)]. Two grids shifted by half a spacing are averaged (interlacing [Hockney, Eastwood (1988)]); two channels
 /// share one complex transform. Forces and virial are the derivatives of the discretised energy.
-class Mesh : public FarField {
+class Mesh {
 public:
     struct Settings {
         std::array<int, 3> shape{};
         int order = 0;
-        double accuracy = 0.0;   ///< that of the k-sum behind `jacobian`
-        double estimate = -1.0;  ///< relative force error expected; < 0: not estimated
+        std::vector<std::size_t> filters;  ///< those of the bank that this mesh carries
     };
-    Mesh(const PotentialDescription&, const Settings&, Communicator&, MeshBackendFactory&);
-    void compute(const Atoms&, double* v) override;
-    void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
-    void jacobian(const Atoms&, double* jacobian, double* strain) override;
-    std::string summary() const override;
+    /// Description, bank, communicator and factory must outlive the mesh.
+    Mesh(const PotentialDescription&, const FilterBank&, const Settings&, int n_threads, Communicator&,
+         MeshBackendFactory&);
+    /// Adds to v. Collective.
+    void compute(const Atoms&, double* v);
+    /// As FarField::backward.
+    void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain);
+
+    const Settings& settings() const { return settings_; }
+    std::size_t mesh_bytes() const;  ///< of its grids
+    std::size_t atom_bytes() const;  ///< of everything that grows with the number of atoms
 
 private:
     /// One complex transform: two channels on one of the two grids, or one channel on both.
@@ -47,32 +51,36 @@ private:
         int partner;  ///< channel of the imaginary part; -1: none
         int grid;     ///< 0, 1: the grid; 2: grid 0 in the real part, grid 1 in the imaginary part
     };
+    // mesh_atoms.cpp
     void start(const Atoms&);
     void place_atoms(const Atoms&);
-    void sort_atoms(const Atoms&);
-    void clear_grid();
+    bool place_atom(const Vec3& fractional, double* u) const;
+    void sort_atoms();
+    // mesh_transfer.cpp
     void spread(const Job&, int degree, const double* coefficients, long atom_stride, long channel_stride);
     void gather(const Job&, int degree, double scale, double* out, long atom_stride, long channel_stride);
     void to_spectrum(double* spectrum);
-    void from_spectrum(const double* spectrum);
+    void from_spectrum(double* spectrum);
     template <class Copy>
-    void for_owned_rows(Copy copy);
+    void for_owned_rows(double* packed, Copy copy);
+    // mesh_moments.cpp
     void solid_harmonics(double* v) const;
     void filter_adjoint(std::size_t q, int channel, const double* v_adj, double* w) const;
     void add_gradient(int atom, const double* along, Vec3* gradient) const;
-    void multipoles(std::size_t q, const double* v_adj, Vec3* gradient);
-    void source_gradient(const Atoms&, Vec3* gradient);
-    void center_strain(const double* v_adj, Mat3& strain, Mat3* atom_strain) const;
+    void multipoles(std::size_t q, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain);
+    void multipole(std::size_t q, const double* w, const double* t, double* out, double* along, double* products) const;
+    void turn(int l_max, const double* products, Mat3& strain) const;
+    void source_gradient(const Atoms&, Vec3* gradient) const;
     void field_strain(const double* v_adj, Mat3* atom_strain);
 
     const double* tensor(std::size_t k, int channel, std::size_t q) const {
         return t_.data() + static_cast<long>(k) * atom_stride_ + channel * channel_stride_ + tensor_offset_[q];
     }
 
-    PotentialDescription description_;
     Settings settings_;
     Channels channels_;
     CoefficientShape shape_;
+    int n_threads_;
     Communicator* communicator_;
     std::unique_ptr<MeshBackend> backend_;
     BSpline spline_;
@@ -81,7 +89,6 @@ private:
     MeshFilters filters_;
     MeshTensors tensors_;
     std::vector<Job> jobs_;
-    std::unique_ptr<KSum> ksum_;
     std::vector<long> tensor_offset_;  ///< of each filter in the tensors of one channel of an atom
     long channel_stride_ = 0, atom_stride_ = 0;
 
@@ -97,6 +104,7 @@ private:
     std::vector<AlignedVector<double>> sources_, psi_;  ///< spectra per job: sources, adjoint potential
     AlignedVector<double> t_;                           ///< (n_active, channels, filters, tensor) averaged over grids
     AlignedVector<double> buffer_;                      ///< (n_active, channels, ..) multipoles or source weights
+    AlignedVector<double> slopes_;                      ///< (n_active, channels, 4) adjoint potential at the sources
 };
 
 }  // namespace mlcalc

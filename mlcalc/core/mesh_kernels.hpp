@@ -19,6 +19,11 @@ struct MeshGrid {
     int lo[3];
 };
 
+/// Planes of a grid, counted from its first one.
+struct MeshPlanes {
+    int begin, end;
+};
+
 struct MeshStencil {
     int order, points;      ///< points: order padded, 8 or 12
     const double* splines;  ///< BSpline::coefficients
@@ -30,9 +35,10 @@ struct MeshKernels {
     void (*gather)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, double scale, double* out,
                    long stride, long imaginary);
     /// Adds sum_t coefficients[i * stride + t] (derivative t of the spline) to the real parts around u_i and those at
-    /// `imaginary` to the imaginary parts; -1, -2 as above.
-    void (*spread)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, const double* coefficients,
-                   long stride, long imaginary);
+    /// `imaginary` to the imaginary parts; -1, -2 as above. Only the planes begin <= x < end of the grid are touched,
+    /// so that threads can share one.
+    void (*spread)(const MeshStencil&, const MeshGrid&, MeshPlanes, int degree, int n, const double* u,
+                   const double* coefficients, long stride, long imaginary);
 };
 
 extern const MeshKernels mesh_kernels_baseline;

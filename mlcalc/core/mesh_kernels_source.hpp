@@ -12,7 +12,8 @@ constexpr int max_points = 12, max_derivatives = max_mesh_degree + 1;
 struct alignas(64) Weights {
     double x[max_derivatives * max_points], y[max_derivatives * max_points], z[max_derivatives * max_points];
     double twice[2 * max_derivatives * max_points];
-    long offset;
+    int plane;    ///< the first of the grid that the stencil reaches
+    long offset;  ///< of the first point
 };
 
 template <int points>
@@ -37,6 +38,7 @@ inline void set_weights(const MeshStencil& stencil, const MeshGrid& grid, int de
     const int y = axis_weights<points>(stencil, degree, u[1], w.y) - grid.lo[1];
     const int z = axis_weights<points>(stencil, degree, u[2], w.z) - grid.lo[2];
     for (int t = 0; t < (degree + 1) * points; ++t) w.twice[2 * t] = w.twice[2 * t + 1] = w.z[t];
+    w.plane = x;
     w.offset = x * grid.stride_x + y * grid.stride_y + 2 * z;
 }
 
@@ -131,12 +133,14 @@ inline void expand(const double* pairs, const double* w_y, int order, const Lane
 }
 
 template <int degree, int points>
-void spread(const MeshStencil& stencil, const MeshGrid& grid, int n, const double* u, const double* coefficients,
-            long stride, long imaginary) {
+void spread(const MeshStencil& stencil, const MeshGrid& grid, MeshPlanes planes, int n, const double* u,
+            const double* coefficients, long stride, long imaginary) {
     constexpr int size = tensor_size(degree);
     Weights w;
     const int order = stencil.order;
     for (int i = 0; i < n; ++i) {
+        const double middle = u[3 * i] - grid.lo[0];
+        if (middle + order < planes.begin || middle - order > planes.end) continue;
         const double* c = coefficients + i * stride;
         double pairs[2 * size];
         for (int t = 0; t < size; ++t) {
@@ -144,18 +148,24 @@ void spread(const MeshStencil& stencil, const MeshGrid& grid, int n, const doubl
             pairs[2 * t + 1] = imaginary == -2 ? c[t] : imaginary < 0 ? 0.0 : c[imaginary + t];
         }
         set_weights<points>(stencil, grid, degree, u + 3 * i, w);
-        for (int strip = 0; strip < 2 * points; strip += lanes) {
+        const int first = planes.begin > w.plane ? planes.begin - w.plane : 0;
+        const int last = planes.end < w.plane + order ? planes.end - w.plane : order;
+        for (int strip = 0; strip < 2 * points && first < last; strip += lanes) {
             Lanes rows[max_points * (degree + 1)];
             expand<degree, points>(pairs, w.y, order, reinterpret_cast<const Lanes*>(w.twice + strip), rows);
             double* corner = grid.data + w.offset + strip;
-            for (int x = 0; x < order; ++x) {
+            for (int x = first; x < last; ++x) {
                 Lanes factors[degree + 1];
                 for (int a = 0; a <= degree; ++a) factors[a] = broadcast(w.x[a * points + x]);
                 for (int y = 0; y < order; ++y) {
                     double* row = corner + x * grid.stride_x + y * grid.stride_y;
                     Lanes sum = load_unaligned(row);
                     for (int a = 0; a <= degree; ++a) sum += factors[a] * rows[y * (degree + 1) + a];
-                    *reinterpret_cast<UnalignedLanes*>(row) = sum;
+                    if (w.plane + x + 1 < planes.end) {
+                        *reinterpret_cast<UnalignedLanes*>(row) = sum;
+                    } else {  // beyond the last row begins the plane of another thread
+                        for (int k = 0; k < lanes && strip + k < 2 * order; ++k) row[k] = sum[k];
+                    }
                 }
             }
         }
@@ -174,13 +184,13 @@ void gather_of_degree(const MeshStencil& s, const MeshGrid& g, int wanted, int n
 }
 
 template <int degree>
-void spread_of_degree(const MeshStencil& s, const MeshGrid& g, int wanted, int n, const double* u, const double* c,
-                      long stride, long imaginary) {
+void spread_of_degree(const MeshStencil& s, const MeshGrid& g, MeshPlanes planes, int wanted, int n, const double* u,
+                      const double* c, long stride, long imaginary) {
     if (wanted == degree) {
-        s.points == 8 ? spread<degree, 8>(s, g, n, u, c, stride, imaginary)
-                      : spread<degree, 12>(s, g, n, u, c, stride, imaginary);
+        s.points == 8 ? spread<degree, 8>(s, g, planes, n, u, c, stride, imaginary)
+                      : spread<degree, 12>(s, g, planes, n, u, c, stride, imaginary);
     } else if constexpr (degree > 0) {
-        spread_of_degree<degree - 1>(s, g, wanted, n, u, c, stride, imaginary);
+        spread_of_degree<degree - 1>(s, g, planes, wanted, n, u, c, stride, imaginary);
     }
 }
 

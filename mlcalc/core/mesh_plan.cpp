@@ -2,6 +2,7 @@
 #include "mesh_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -9,9 +10,9 @@
 
 #include "ksum.hpp"
 #include "lattice.hpp"
-#include "mesh.hpp"
+#include "mesh_error.hpp"
 #include "mesh_kernels.hpp"
-#include "smeared_power.hpp"
+#include "mesh_set.hpp"
 
 namespace mlcalc {
 namespace {
@@ -22,119 +23,14 @@ constexpr double drift_margin = 1.04;
 /// Largest wave number of the tables that a list may use, so that a compressed cell stays inside.
 constexpr double table_margin = 0.9;
 constexpr int max_order = 12;
-/// Melts and water show up to this multiple of `mesh_error`, benchmarks/validation/far_field_accuracy.py.
+/// Melts and water show up to this multiple of the error for independent atoms,
+/// benchmarks/validation/far_field_accuracy.py.
 constexpr double mesh_safety = 4.0;
 
-/// Spectrum of each coefficient for independent atoms, in the forces: (g_p F_nl k^(l+1))^2.
-class Spectrum {
-public:
-    explicit Spectrum(const PotentialDescription& d)
-        : table_(&d.reciprocal), power_(d.exponent, d.smearing), n_max_(static_cast<std::size_t>(d.n_max)) {}
-
-    std::size_t size() const { return table_->n_functions; }
-    std::size_t l(std::size_t f) const { return f / n_max_; }
-    /// (g_p F_nl)^2
-    void evaluate(double k, std::vector<double>& out) const {
-        out.assign(size(), 0.0);
-        if (k > table_->x_max() || k <= 0.0) return;
-        double g, dg;
-        power_.evaluate(k, g, dg);
-        scratch_.resize(size());
-        table_->evaluate(k, out.data(), scratch_.data());
-        for (double& value : out) value = g * g * value * value;
-    }
-
-private:
-    const SplineTable* table_;
-    SmearedPower power_;
-    std::size_t n_max_;
-    mutable std::vector<double> scratch_;
-};
-
-/// int k^2 (g F k^(l+1))^2 dk of every coefficient, from k on, at the steps k = i dk.
-std::vector<std::vector<double>> tails(const PotentialDescription& d, int n_steps, double dk) {
-    const Spectrum spectrum(d);
-    std::vector<std::vector<double>> out(static_cast<std::size_t>(n_steps) + 1,
-                                         std::vector<double>(spectrum.size(), 0.0));
-    std::vector<double> t;
-    for (int step = n_steps - 1; step >= 0; --step) {
-        const double k = (step + 0.5) * dk;
-        spectrum.evaluate(k, t);
-        for (std::size_t f = 0; f < t.size(); ++f) {
-            const double term = t[f] * std::pow(k, 2.0 * static_cast<double>(spectrum.l(f)) + 4.0) * dk;
-            out[static_cast<std::size_t>(step)][f] = out[static_cast<std::size_t>(step) + 1][f] + term;
-        }
-    }
-    return out;
+/// Splines need l_max + 2 continuous derivatives for forces, one more to be of use.
+int least_order(const PotentialDescription& d) {
+    return std::max(4, d.l_max + 4);
 }
-
-/// sum over the aliases of an interlaced mesh of (U(k_m) / U(k))^2 |k_m / k_Nyquist|^(2l+2), per l, for nu = k / k_mesh
-void alias_sums(int order, const std::array<double, 3>& nu, std::size_t n_l, std::vector<double>& gathered,
-                double& spread) {
-    gathered.assign(n_l, 0.0);
-    spread = 0.0;
-    for (int m1 = -2; m1 <= 2; ++m1) {
-        for (int m2 = -2; m2 <= 2; ++m2) {
-            for (int m3 = -2; m3 <= 2; ++m3) {
-                if ((m1 + m2 + m3) % 2 != 0 || (m1 == 0 && m2 == 0 && m3 == 0)) continue;
-                const double x = nu[0] + m1, y = nu[1] + m2, z = nu[2] + m3;
-                const double ratio = nu[0] * nu[1] * nu[2] / (x * y * z);
-                const double weight = std::pow(ratio * ratio, order);
-                const double k2 = 4.0 * (x * x + y * y + z * z);
-                spread += weight;
-                double power = weight;
-                for (std::size_t l = 0; l < n_l; ++l) gathered[l] += power *= k2;
-            }
-        }
-    }
-}
-
-}  // namespace
-
-double mesh_error(const PotentialDescription& d, int order, double spacing) {
-    const Spectrum spectrum(d);
-    const std::size_t n_l = static_cast<std::size_t>(d.l_max) + 1;
-    const int n = 6, n_steps = 300;  // midpoints per axis from 0 to the Nyquist frequency
-    const double nyquist = pi / spacing, dk = d.reciprocal.x_max() / n_steps, volume = std::pow(nyquist / n, 3);
-    const std::vector<std::vector<double>> tail = tails(d, n_steps, dk);
-    std::vector<double> wrong(spectrum.size(), 0.0), t, gathered;
-    for (int i = 0; i < 8 * n * n * n; ++i) {
-        const int ix = i / (4 * n * n), iy = i / (2 * n) % (2 * n), iz = i % (2 * n);
-        const std::array<double, 3> nu{0.5 * (ix + 0.5) / n, 0.5 * (iy + 0.5) / n, 0.5 * (iz + 0.5) / n};
-        const double k = 2.0 * nyquist * std::hypot(nu[0], nu[1], nu[2]);
-        const bool inside = ix < n && iy < n && iz < n;
-        double spread = 1.0;  // beyond the mesh everything is missing
-        gathered.assign(n_l, 0.0);
-        if (inside) alias_sums(order, nu, n_l, gathered, spread);
-        spectrum.evaluate(k, t);
-        for (std::size_t f = 0; f < t.size(); ++f) {
-            const double exponent = 2.0 * static_cast<double>(spectrum.l(f)) + 2.0;
-            wrong[f] += t[f] * volume *
-                        (std::pow(nyquist, exponent) * gathered[spectrum.l(f)] + std::pow(k, exponent) * spread);
-        }
-    }
-    double error = 0.0;
-    for (std::size_t f = 0; f < spectrum.size(); ++f) {
-        error += wrong[f] / (0.5 * pi * tail[0][f]) / static_cast<double>(spectrum.size());
-    }
-    return std::sqrt(error);
-}
-
-double converged_cutoff(const PotentialDescription& d, double accuracy) {
-    const int n_steps = 600;
-    const double dk = d.reciprocal.x_max() / n_steps, safety = 0.6;
-    const std::vector<std::vector<double>> tail = tails(d, n_steps, dk);
-    for (std::size_t step = static_cast<std::size_t>(n_steps); step-- > 0;) {
-        double error = 0.0;
-        for (std::size_t f = 0; f < tail[0].size(); ++f) error += tail[step][f] / tail[0][f];
-        if (std::sqrt(error / static_cast<double>(tail[0].size())) > safety * accuracy) {
-            return static_cast<double>(step + 1) * dk;
-        }
-    }
-    return dk;
-}
-
-namespace {
 
 int smooth_integer(int at_least) {
     for (int m = std::max(at_least, 2);; ++m) {
@@ -146,73 +42,152 @@ int smooth_integer(int at_least) {
     }
 }
 
-/// The widest spacing with which splines of this order meet the accuracy, and what it costs per unit volume and atom
-/// relative to other orders: the transforms, and the stencils.
-double widest_spacing(const PotentialDescription& d, int order, double accuracy) {
-    double low = 0.02 * d.smearing, high = 3.0 * d.smearing;
-    if (mesh_error(d, order, low) > accuracy) return 0.0;
-    for (int step = 0; step < 9; ++step) {
+/// The widest spacing with which splines of this order meet the accuracy for these filters; 0: none does.
+double widest_spacing(MeshError& error, const std::vector<std::size_t>& filters, int order, double smearing,
+                      double accuracy) {
+    const double target = accuracy * accuracy;
+    double low = 0.02 * smearing, high = 6.0 * smearing;
+    if (error.squared(filters, order, low) > target) return 0.0;
+    for (int step = 0; step < 10; ++step) {
         const double middle = std::sqrt(low * high);
-        (mesh_error(d, order, middle) > accuracy ? high : low) = middle;
+        (error.squared(filters, order, middle) > target ? high : low) = middle;
     }
     return low;
 }
 
-Mesh::Settings plan_mesh(const PotentialDescription& d, const FarFieldOptions& options, const Lattice& lattice,
-                         double n_atoms) {
-    Mesh::Settings settings;
-    settings.accuracy = options.accuracy;
-    const bool given = options.mesh[0] > 0 && options.mesh[1] > 0 && options.mesh[2] > 0;
-    const int least = std::max(4, d.l_max + 4);
-    settings.order = options.order;
+struct Group {
+    std::vector<std::size_t> filters;
     double spacing = 0.0;
-    if (given) {
-        settings.shape = options.mesh;
-        if (settings.order == 0) settings.order = std::min(least + 2, max_order);
+};
+
+/// Filters that need about the same spacing share a mesh: one more filter on a mesh costs half of what it costs on its
+/// own, so its own must have half of the points.
+std::vector<Group> group_filters(MeshError& error, std::size_t n_filters, int order, double smearing, double accuracy) {
+    const double share = accuracy / std::sqrt(static_cast<double>(n_filters));
+    std::vector<Group> alone;
+    for (std::size_t q = 0; q < n_filters; ++q) {
+        alone.push_back({{q}, widest_spacing(error, {q}, order, smearing, share)});
+    }
+    std::stable_sort(alone.begin(), alone.end(), [](const Group& a, const Group& b) { return a.spacing < b.spacing; });
+    std::vector<Group> out;
+    for (const Group& one : alone) {
+        if (!out.empty() && one.spacing < 1.2 * out.back().spacing) {
+            out.back().filters.push_back(one.filters[0]);
+        } else {
+            out.push_back(one);
+        }
+    }
+    for (Group& group : out) {
+        std::sort(group.filters.begin(), group.filters.end());
+        group.spacing = widest_spacing(error, group.filters, order, smearing,
+                                       accuracy / std::sqrt(static_cast<double>(out.size())));
+    }
+    return out;
+}
+
+/// Microseconds per atom, about: the transforms and passes over the meshes, and the stencils.
+double cost_of(const std::vector<Group>& groups, int order, double volume_per_atom) {
+    const int padded = BSpline::padded(order);
+    double cost = 0.0;
+    for (const Group& group : groups) {
+        const double points = volume_per_atom / (group.spacing * group.spacing * group.spacing);
+        const double n = static_cast<double>(group.filters.size());
+        cost += 0.08 * points * (1.0 + n) + 0.0034 * order * order * padded * (n + 0.4);
+    }
+    return cost;
+}
+
+/// The cheapest order and groups that meet the accuracy.
+std::vector<Group> choose_spacings(const PotentialDescription& d, const FarFieldOptions& options, MeshError& error,
+                                   std::size_t n_filters, double volume_per_atom, int& order) {
+    const int least = least_order(d);
+    std::vector<Group> best;
+    for (int tried = least; tried <= std::min(least + 4, max_order); ++tried) {
+        if (options.order != 0 && tried != least) break;
+        const int now = options.order != 0 ? options.order : tried;
+        std::vector<Group> groups = group_filters(error, n_filters, now, d.smearing, options.accuracy / mesh_safety);
+        if (std::any_of(groups.begin(), groups.end(), [](const Group& g) { return g.spacing == 0.0; })) continue;
+        if (!best.empty() && cost_of(groups, now, volume_per_atom) >= cost_of(best, order, volume_per_atom)) continue;
+        best = std::move(groups);
+        order = now;
+    }
+    if (best.empty()) {
+        throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options.accuracy) +
+                                    " for this expansion; ask for a lower one or use the k-sum");
+    }
+    return best;
+}
+
+/// Integers for the spacing of each group; groups that come to the same ones become one mesh.
+std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int order, const Lattice& lattice) {
+    std::vector<Mesh::Settings> out;
+    for (const Group& group : groups) {
+        Mesh::Settings mesh;
+        mesh.order = order;
+        mesh.filters = group.filters;
+        for (int a = 0; a < 3; ++a) {
+            const double wanted = std::ceil(lattice.length(a) * drift_margin / group.spacing);
+            if (wanted > 1e6) throw std::invalid_argument("the mesh would have more than 10^6 points along one axis");
+            mesh.shape[static_cast<std::size_t>(a)] = smooth_integer(static_cast<int>(wanted));
+        }
+        if (!out.empty() && out.back().shape == mesh.shape) {
+            out.back().filters.insert(out.back().filters.end(), mesh.filters.begin(), mesh.filters.end());
+        } else {
+            out.push_back(std::move(mesh));
+        }
+    }
+    return out;
+}
+
+void check_memory(const PotentialDescription& d, const FarFieldOptions& options,
+                  const std::vector<Mesh::Settings>& meshes, double n_atoms) {
+    const double n_jobs = d.n_channels() + d.n_channels() % 2;
+    double bytes = 0.0;
+    for (const Mesh::Settings& mesh : meshes) {
+        const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
+        const double n = static_cast<double>(mesh.filters.size());
+        bytes += points * 16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 2.0 + n);
+        bytes += n_atoms * 8.0 * (n * d.n_channels() * tensor_size(d.l_max + 1) + 30.0);
+    }
+    if (bytes <= static_cast<double>(options.memory_limit)) return;
+    const auto text = [](double x) { return std::to_string(static_cast<long long>(x)); };
+    const std::array<int, 3>& shape = meshes.front().shape;
+    throw std::invalid_argument(
+        "smearing " + std::to_string(d.smearing) + " Angstrom at this accuracy needs a mesh of " + text(shape[0]) +
+        " x " + text(shape[1]) + " x " + text(shape[2]) + " points, about " + text(bytes / 1048576.0) +
+        " MiB, more than the memory limit of " + text(static_cast<double>(options.memory_limit) / 1048576.0) +
+        " MiB; use a larger smearing, a lower accuracy or a higher limit");
+}
+
+MeshSet::Settings plan_meshes(const PotentialDescription& d, const FarFieldOptions& options, const Lattice& lattice,
+                              double n_atoms) {
+    const FilterBank bank(d);
+    MeshError error(d, bank);
+    MeshSet::Settings settings;
+    settings.accuracy = options.accuracy;
+    settings.n_threads = options.n_threads;
+    if (options.mesh[0] > 0 && options.mesh[1] > 0 && options.mesh[2] > 0) {  // given: one mesh for all
+        Mesh::Settings mesh;
+        mesh.shape = options.mesh;
+        mesh.order = options.order != 0 ? options.order : std::min(least_order(d) + 2, max_order);
+        for (std::size_t q = 0; q < bank.size(); ++q) mesh.filters.push_back(q);
+        settings.meshes.push_back(std::move(mesh));
     } else {
-        double best = 0.0;
-        for (int order = least; order <= std::min(least + 4, max_order); ++order) {
-            if (options.order != 0 && order != least) break;
-            const int tried = options.order != 0 ? options.order : order;
-            const double h = widest_spacing(d, tried, options.accuracy / mesh_safety);
-            if (h == 0.0) continue;
-            const double points = lattice.volume / (std::max(n_atoms, 1.0) * h * h * h);
-            const double cost = 0.14 * points + 0.02 * tried * tried;
-            if (best == 0.0 || cost < best) {
-                best = cost;
-                spacing = h;
-                settings.order = tried;
-            }
+        int order = 0;
+        const double volume_per_atom = lattice.volume / std::max(n_atoms, 1.0);
+        const auto groups = choose_spacings(d, options, error, bank.size(), volume_per_atom, order);
+        settings.meshes = make_shapes(groups, order, lattice);
+    }
+    check_memory(d, options, settings.meshes, n_atoms);
+    double squared = 0.0;
+    for (const Mesh::Settings& mesh : settings.meshes) {
+        double worst = 0.0;
+        for (int a = 0; a < 3; ++a) {
+            worst = std::max(worst, lattice.length(a) / mesh.shape[static_cast<std::size_t>(a)]);
         }
-        if (best == 0.0) {
-            throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options.accuracy) +
-                                        " for this expansion; ask for a lower one or use the k-sum");
-        }
-        spacing /= drift_margin;
+        squared += error.squared(mesh.filters, mesh.order, worst);
     }
-    double worst = 0.0, n_points = 1.0;
-    for (int a = 0; a < 3; ++a) {
-        const auto axis = static_cast<std::size_t>(a);
-        const double wanted = given ? 0.0 : std::ceil(lattice.length(a) / spacing);
-        if (wanted > 1e6) throw std::invalid_argument("the mesh would have more than 10^6 points along one axis");
-        if (!given) settings.shape[axis] = smooth_integer(static_cast<int>(wanted));
-        worst = std::max(worst, lattice.length(a) / settings.shape[axis]);
-        n_points *= settings.shape[axis];
-    }
-    const double n_filters = static_cast<double>(std::max(d.filters.n_functions, std::size_t{0}));
-    const double filters = n_filters > 0.0 ? n_filters : static_cast<double>(d.reciprocal.n_functions);
-    const double grids = 2.0 * d.n_channels() + 2.0 + 3.0;
-    const double bytes = n_points * (16.0 * grids + 16.0 * filters) + n_atoms * 8.0 * 60.0 * filters * d.n_channels();
-    if (bytes > static_cast<double>(options.memory_limit)) {
-        const auto text = [](double x) { return std::to_string(static_cast<long long>(x)); };
-        throw std::invalid_argument("smearing " + std::to_string(d.smearing) +
-                                    " Angstrom at this accuracy needs a mesh of " + text(settings.shape[0]) + " x " +
-                                    text(settings.shape[1]) + " x " + text(settings.shape[2]) + " points, about " +
-                                    text(bytes / 1048576.0) + " MiB, more than the memory limit of " +
-                                    text(static_cast<double>(options.memory_limit) / 1048576.0) +
-                                    " MiB; use a larger smearing, a lower accuracy or a higher limit");
-    }
-    settings.estimate = mesh_safety * mesh_error(d, settings.order, worst);
+    settings.estimate = mesh_safety * std::sqrt(squared);
     return settings;
 }
 
@@ -235,16 +210,15 @@ std::unique_ptr<FarField> make_ksum(const PotentialDescription& description, con
                                     " MiB, more than the memory limit; use the mesh, a larger smearing, a lower "
                                     "accuracy or a higher limit");
     }
-    return std::make_unique<KSum>(description, cutoff, cell, communicator);
+    return std::make_unique<KSum>(description, cutoff, cell, options.n_threads, communicator);
 }
 
 /// Microseconds, from benchmarks/far_field.py: the k-sum costs its multiplications, the mesh a constant per atom and
 /// some overhead. The mesh has to be twice as fast: the k-sum conserves momentum to rounding.
-bool mesh_is_faster(const PotentialDescription& d, const FarFieldOptions& options, const Lattice& lattice,
-                    double n_atoms) {
+bool mesh_is_faster(const PotentialDescription& d, const FarFieldOptions& options, double volume, double n_atoms) {
     const CoefficientShape shape = d.shape();
     const double cutoff = drift_margin * converged_cutoff(d, options.accuracy);
-    const double n_k = lattice.volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
+    const double n_k = volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
     const double ksum = n_atoms * n_k * (10.0 + 0.27 * shape.n_lm() * shape.n_q()) * 1e-3;
     const double n_filters =
         static_cast<double>(d.filters.n_functions > 0 ? d.filters.n_functions : d.reciprocal.n_functions);
@@ -254,21 +228,26 @@ bool mesh_is_faster(const PotentialDescription& d, const FarFieldOptions& option
 
 }  // namespace
 
+bool wants_mesh(const PotentialDescription& description, const FarFieldOptions& options, double volume,
+                double n_atoms) {
+    if (options.method != FarFieldMethod::automatic) return options.method == FarFieldMethod::mesh;
+    return options.k_cutoff <= 0.0 && description.l_max + 1 <= max_mesh_degree &&
+           mesh_is_faster(description, options, volume, n_atoms);
+}
+
 std::unique_ptr<FarField> make_periodic(const PotentialDescription& description, const FarFieldOptions& options,
                                         const Mat3& cell, double n_atoms, Communicator& communicator,
                                         MeshBackendFactory& factory) {
     const Lattice lattice(cell);
-    const bool possible = description.l_max + 1 <= max_mesh_degree;
-    const bool wanted = options.method == FarFieldMethod::mesh ||
-                        (options.method == FarFieldMethod::automatic && options.k_cutoff <= 0.0 && possible &&
-                         mesh_is_faster(description, options, lattice, n_atoms));
-    if (!wanted) return make_ksum(description, options, cell, n_atoms, communicator);
+    if (!wants_mesh(description, options, lattice.volume, n_atoms)) {
+        return make_ksum(description, options, cell, n_atoms, communicator);
+    }
     if (description.l_max + 1 > max_mesh_degree) {
         throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
                                     std::to_string(description.l_max) + "; use the k-sum");
     }
-    return std::make_unique<Mesh>(description, plan_mesh(description, options, lattice, n_atoms), communicator,
-                                  factory);
+    return std::make_unique<MeshSet>(description, plan_meshes(description, options, lattice, n_atoms), communicator,
+                                     factory);
 }
 
 }  // namespace mlcalc

@@ -8,7 +8,8 @@ namespace mlcalc {
 /// The whole mesh on one rank. The front-end brings the Fourier transform.
 class SerialMesh : public MeshBackend {
 public:
-    SerialMesh(std::array<int, 3> shape, int below, int above) : shape_(shape), below_(below), above_(above) {}
+    SerialMesh(std::array<int, 3> shape, int below, int above, int n_threads = 1)
+        : shape_(shape), below_(below), above_(above), n_threads_(n_threads) {}
     Brick owned() const override { return {{0, 0, 0}, shape_}; }
     Brick ghosted() const override;
     Brick spectral() const override { return owned(); }
@@ -19,9 +20,9 @@ protected:
     std::array<int, 3> shape_;
 
 private:
-    template <class Copy>
-    void for_halo(double* grid, int n_values, Copy copy) const;
-    int below_, above_;
+    /// Doubles between neighbours along each axis of the ghosted brick.
+    std::array<std::size_t, 3> strides(int n_values) const;
+    int below_, above_, n_threads_;
 };
 
 }  // namespace mlcalc

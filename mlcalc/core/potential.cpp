@@ -32,6 +32,13 @@ Mat3& operator+=(Mat3& to, const Mat3& from) {
     return to;
 }
 
+/// The far field shares the threads of the short range.
+FarFieldOptions far_field_of(const PotentialOptions& options) {
+    FarFieldOptions out = options.far_field;
+    out.n_threads = options.n_threads;
+    return out;
+}
+
 void subtract(const Mat3& strain, Mat3& virial) {
     for (std::size_t a = 0; a < 3; ++a) {
         for (std::size_t b = 0; b < 3; ++b) virial[a][b] -= strain[a][b];
@@ -91,7 +98,7 @@ struct Potential::Impl {
 };
 
 Potential::Impl::Impl(std::shared_ptr<const Model> m, PotentialOptions o)
-    : model(std::move(m)), options(std::move(o)), expansions(*model, options.far_field) {
+    : model(std::move(m)), options(std::move(o)), expansions(*model, far_field_of(options)) {
     if (options.n_threads < 1) {
         throw std::invalid_argument("n_threads must be at least 1, got " + std::to_string(options.n_threads));
     }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// Where the atoms are on the mesh.
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "mesh.hpp"
+#include "mesh_reach.hpp"
+#include "threads.hpp"
+
+namespace mlcalc {
+namespace {
+
+constexpr std::size_t overrun = 32;  // doubles that the kernels may touch beyond the last row
+
+}  // namespace
+
+void Mesh::start(const Atoms& atoms) {
+    owned_ = backend_->owned();
+    ghosted_ = backend_->ghosted();
+    spectral_ = backend_->spectral();
+    lattice_ = Lattice(atoms.cell);
+    tensors_.set(lattice_);
+    filters_.set(lattice_, spectral_, backend_->spectral_order());
+    grid_.stride_y = 2L * (ghosted_.hi[2] - ghosted_.lo[2]);
+    grid_.stride_x = grid_.stride_y * (ghosted_.hi[1] - ghosted_.lo[1]);
+    std::copy(ghosted_.lo.begin(), ghosted_.lo.end(), grid_.lo);
+    real_.resize(2 * ghosted_.size() + overrun);
+    grid_.data = real_.data();
+    if (!backend_->in_place()) complex_.resize(2 * owned_.size());
+    spectrum_.resize(2 * spectral_.size());
+    for (auto& source : sources_) source.resize(2 * spectral_.size());
+    for (auto& psi : psi_) psi.resize(2 * spectral_.size());
+    place_atoms(atoms);
+}
+
+/// Mesh coordinates in the periodic image whose stencil lies in this rank's brick; false if there is none.
+bool Mesh::place_atom(const Vec3& fractional, double* u) const {
+    const int below = reach_below(settings_.order), above = reach_above(settings_.order);
+    for (std::size_t a = 0; a < 3; ++a) {
+        const double m = settings_.shape[a];
+        const auto fits = [&](double value) {
+            const double point = std::floor(value);
+            return point - below >= ghosted_.lo[a] && point + above < ghosted_.hi[a];
+        };
+        u[a] = m * (fractional[a] - std::floor(fractional[a]));
+        for (const double image : {0.0, -m, m}) {
+            if (!fits(u[a] + image)) continue;
+            u[a] += image;
+            break;
+        }
+        if (!fits(u[a])) return false;
+    }
+    return true;
+}
+
+void Mesh::place_atoms(const Atoms& atoms) {
+    active_.clear();
+    for (int i = 0; i < atoms.n_local; ++i) {
+        if (atoms.species[i] >= 0) active_.push_back(i);
+    }
+    for (auto& u : u_) u.resize(3 * active_.size());
+    std::vector<double> outside(static_cast<std::size_t>(n_threads_), 0.0);
+    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t share) {
+        for (std::size_t k = begin; k < end; ++k) {
+            Vec3 r = atoms.positions[active_[k]];
+            for (std::size_t x = 0; x < 3; ++x) r[x] -= atoms.origin[x];
+            if (!place_atom(lattice_.fractional(r), &u_[0][3 * k])) outside[share] = 1.0;
+            for (std::size_t a = 0; a < 3; ++a) u_[1][3 * k + a] = u_[0][3 * k + a] + 0.5;
+        }
+    });
+    double any = *std::max_element(outside.begin(), outside.end());
+    if (communicator_->size() > 1) any = communicator_->max(any);
+    if (any > 0.0) {
+        throw std::runtime_error(
+            "an atom has left the part of the mesh that its rank can reach; the neighbor list must be rebuilt more "
+            "often");
+    }
+    sort_atoms();
+}
+
+/// Atoms in the order of the mesh, so that consecutive stencils share cache lines.
+void Mesh::sort_atoms() {
+    const std::size_t n = active_.size();
+    const auto m1 = static_cast<std::size_t>(ghosted_.hi[1] - ghosted_.lo[1]);
+    const auto m0 = static_cast<std::size_t>(ghosted_.hi[0] - ghosted_.lo[0]);
+    const auto bin = [&](std::size_t k) {
+        const auto x = static_cast<std::size_t>(std::floor(u_[0][3 * k]) - ghosted_.lo[0]);
+        const auto y = static_cast<std::size_t>(std::floor(u_[0][3 * k + 1]) - ghosted_.lo[1]);
+        return x * m1 + y;
+    };
+    bins_.assign(m0 * m1 + 1, 0);
+    for (std::size_t k = 0; k < n; ++k) ++bins_[bin(k) + 1];
+    for (std::size_t b = 1; b < bins_.size(); ++b) bins_[b] += bins_[b - 1];
+    sorted_.resize(n);
+    moved_.resize(3 * n);
+    places_.resize(n);
+    for (std::size_t k = 0; k < n; ++k) {
+        places_[k] = static_cast<std::size_t>(bins_[bin(k)]++);
+        sorted_[places_[k]] = active_[k];
+    }
+    for (auto& u : u_) {
+        for (std::size_t k = 0; k < n; ++k) std::copy_n(&u[3 * k], 3, &moved_[3 * places_[k]]);
+        u.swap(moved_);
+    }
+    active_.swap(sorted_);
+}
+
+}  // namespace mlcalc
