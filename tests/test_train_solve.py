@@ -161,6 +161,16 @@ def test_calibration_recovers_a_known_scale():
     assert np.mean([r["within_1_sigma"] for r in table]) == pytest.approx(0.68, abs=0.04)
 
 
+def test_forces_that_symmetry_makes_zero_do_not_decide_the_calibration():
+    rng = np.random.default_rng(3)
+    spread = rng.uniform(0.5, 1.5, 1000)
+    errors = 2.0 * spread * rng.normal(size=1000)
+    scale = calibration_scale(errors, spread, 16)
+    with_zeros = np.append(errors, np.full(300, 1e-9)), np.append(spread, np.full(300, 1e-15))
+    assert calibration_scale(*with_zeros, 16) == scale
+    assert sum(r["n"] for r in calibration_table(with_zeros[0], scale * with_zeros[1])) == 1000
+
+
 def test_members_see_different_structures():
     subsets = member_subsets(16, 8, 0.5, seed=1)
     assert len({tuple(s) for s in subsets}) == 8 and all(len(s) == 8 for s in subsets)

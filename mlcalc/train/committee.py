@@ -40,10 +40,16 @@ def fit_members(problem: Problem, prior: Prior, lam: float, center: np.ndarray, 
     return weights + (center - weights.mean(axis=0))
 
 
+def open_to_doubt(spread: np.ndarray) -> np.ndarray:
+    """Mask of the predictions that members can disagree about. Forces that symmetry makes zero have a spread of
+    rounding, and errors in units of it mean nothing."""
+    return spread > 1e-3 * np.sqrt(np.mean(spread**2)) if len(spread) else np.zeros(0, dtype=bool)
+
+
 def calibration_scale(errors: np.ndarray, spread: np.ndarray, n_members: int) -> float:
     """Factor on the spread (standard deviation, ddof=1, of the members) that makes held-out errors likely:
     alpha^2 = -1/M + (M-3)/(M-1) <error^2/spread^2> [Musil et al., JCTC 15, 906 (2019)]; never below a tenth."""
-    good = spread > 0
+    good = open_to_doubt(spread)
     if not good.any():
         return 1.0
     ratio = float(np.mean((errors[good] / spread[good]) ** 2))
@@ -52,8 +58,10 @@ def calibration_scale(errors: np.ndarray, spread: np.ndarray, n_members: int) ->
 
 
 def calibration_table(errors: np.ndarray, sigma: np.ndarray, n_bins: int = 10) -> list[dict]:
-    """Held-out errors in bins of equal count of the predicted sigma: a calibrated committee has rmse = sigma in each,
-    and 68 % of the errors within one sigma."""
+    """Held-out errors in bins of equal count of the predicted sigma, without those that symmetry fixes: a calibrated
+    committee has rmse = sigma in each, and 68 % of the errors within one sigma."""
+    good = open_to_doubt(sigma)
+    errors, sigma = errors[good], sigma[good]
     order = np.argsort(sigma)
     rows = []
     for part in np.array_split(order, min(n_bins, max(1, len(order) // 5))):
