@@ -1,7 +1,9 @@
 """The example inputs run; their model of smeared charges is electrostatics."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from ase.build import bulk
 from lammps_runs import Job, needs_lammps, run
 
+import mlcalc
 from mlcalc import lammps
 
 pytestmark = needs_lammps
@@ -24,13 +27,17 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
-    from make_model import salt_model
-
     path = tmp_path_factory.mktemp("examples")
     for name in CASES:
         shutil.copy(EXAMPLES / name, path)
-    salt_model().save(path / "salt.mlcalc")
+    run_python(path, "make_model.py")
     return path
+
+
+def run_python(directory, name, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(Path(mlcalc.__file__).parents[1])}
+    command = [sys.executable, EXAMPLES / name, *arguments]
+    subprocess.run(command, cwd=directory, env=environment, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
@@ -41,6 +48,13 @@ def test_example_runs(directory, name, ranks):
     assert done.returncode == 0, done.stdout[-2000:]
     assert re.search(sentence, done.stdout)
     assert "Loop time" in done.stdout
+
+
+def test_the_log_of_an_example_is_drawn(directory):
+    arguments, _ = CASES["in.committee"]
+    lammps.run("in.committee", 1, directory, arguments=[*arguments, "-log", "halt.log"], timeout=120)
+    run_python(directory, "plot_log.py", "halt.log", "Temp", "Density", "c_worst", "--limit", "0.105", "-o", "halt.png")
+    assert (directory / "halt.png").stat().st_size > 0
 
 
 @pytest.mark.parametrize("method", ["ksum", "mesh"])
