@@ -42,19 +42,18 @@ def nearest_unlike(positions, types, edge):
 
 
 def plot(found, steps, path):
-    """Distribution of the distances after each piece."""
+    """Share of the ions whose nearest unlike ion is within a distance, after each piece."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    edges = np.linspace(min(d.min() for d in found), max(d.max() for d in found), 25)
     for piece, distances in enumerate(found):
         color = plt.colormaps["viridis"](0.9 * piece / max(1, len(found) - 1))
         label = f"{1e-3 * (piece + 1) * steps:g} ps"
-        ax.hist(distances, edges, density=True, histtype="step", color=color, lw=1.6, label=label)
-    ax.set(xlabel="distance of Na to the nearest Cl (Å)", ylabel="density (1/Å)")
+        ax.plot(np.sort(distances), np.arange(1, len(distances) + 1) / len(distances), color=color, label=label)
+    ax.set(xlabel="distance (Å)", ylabel="share of Na with a Cl within it")
     ax.legend(frameon=False)
     figure.savefig(path, dpi=100)
 
