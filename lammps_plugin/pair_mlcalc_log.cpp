@@ -16,22 +16,38 @@ using mlcalc::Vec3;
 
 /// The evaluator is chosen at the first compute, so it is told after it; again when it has changed.
 void PairMLCalc::log_far_field() {
+    warn_of_drift();
     const std::string summary = potential_->summary();
-    const mlcalc::Mat3 cell = potential_->reference_cell();
-    const bool chosen_anew = !last_summary_.empty() && cell != last_reference_ && update->ntimestep > update->firststep;
-    if (chosen_anew && comm->me == 0)
-        error->warning(
-            FLERR,
-            "mlcalc: the cell has drifted by more than 10 % since the mesh or k list of the far field was "
-            "chosen; it was chosen anew on step {} and the energy may have jumped within the accuracy; start "
-            "a new run at the present density, or fix the integers with the keyword mesh",
-            update->ntimestep);
-    last_reference_ = cell;
     if (summary == last_summary_) return;
     last_summary_ = summary;
     if (comm->me == 0) utils::logmesg(lmp, "mlcalc {}\n", summary);
     warn_of_boundaries();
     if (settings_.check && summary.find("mesh") != std::string::npos) check_mesh();
+}
+
+/// The integers of mesh and k list hold for a whole run, so that the energy is a smooth function of the cell.
+void PairMLCalc::warn_of_drift() {
+    const mlcalc::Mat3 chosen_for = potential_->reference_cell();
+    if (warned_of_drift_ || domain->xperiodic == 0 || chosen_for == mlcalc::Mat3{} ||
+        mlcalc::spacing_fits(chosen_for, atoms_view().cell))
+        return;
+    warned_of_drift_ = true;
+    if (comm->me == 0)
+        error->warning(FLERR,
+                       "mlcalc: on step {} the cell has drifted by more than 10 % since the mesh or k list of the far "
+                       "field was chosen; both are kept until the run ends, and if the cell has grown the error may "
+                       "exceed the accuracy asked for: start a new run, which chooses anew, or ask for a higher "
+                       "accuracy or a finer mesh with the keywords accuracy or mesh",
+                       update->ntimestep);
+}
+
+/// A new run chooses mesh and k list for its own cell where that is no longer the one they were chosen for.
+void PairMLCalc::renew_far_field() {
+    const bool fits =
+        atom->natoms == natoms_chosen_for_ && mlcalc::spacing_fits(potential_->reference_cell(), atoms_view().cell);
+    if (potential_->reference_cell() != mlcalc::Mat3{} && !fits) potential_->reset();
+    natoms_chosen_for_ = atom->natoms;
+    warned_of_drift_ = false;
 }
 
 /// Periodic and free far fields are different models.

@@ -136,6 +136,20 @@ def test_cmake_says_what_is_missing(tmp_path):
     assert "has no version.h; give the date of this LAMMPS" in " ".join(done.stderr.split())
 
 
+# A library that is loaded before LAMMPS and denies that the program has certain functions.
+HIDE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+void *dlsym(void *handle, const char *name) {
+    void *(*real)(void *, const char *) = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+    if (real == 0) real = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
+    if (strcmp(name, "%s") == 0) return 0;
+    return real(handle, strcmp(name, "%s") == 0 ? "strcmp" : name);
+}
+"""
+MPICH_LAMMPS = "_ZN9LAMMPS_NS6LAMMPSC1EiPPci"
+OPENMPI_LAMMPS = "_ZN9LAMMPS_NS6LAMMPSC1EiPPcP19ompi_communicator_t"
 MISFITS = {
     "version": (
         "int lammps_version(void *h) { return 20240829; }",
@@ -146,6 +160,10 @@ MISFITS = {
         "has tagint and bigint of 8 and 8 bytes and the plugin was built for 4 and 8",
     ),
     "no MPI": ("int lammps_config_has_mpi_support(void) { return 0; }", "was built without MPI and the plugin with"),
+    "another MPI": (
+        HIDE % (MPICH_LAMMPS, OPENMPI_LAMMPS),
+        "was built with Open MPI and the plugin with MPICH; build the plugin with the mpi.h of this LAMMPS",
+    ),
 }
 
 

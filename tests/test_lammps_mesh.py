@@ -7,8 +7,10 @@ import subprocess
 import models
 import numpy as np
 import pytest
+from far_fields import liquid, relative
 from lammps_runs import Job, assert_same, engine, needs_lammps, run, write_data
 from test_lammps_agreement import droplet, salt, triclinic
+from test_lammps_build import HIDE
 from test_lammps_manners import numbers, script_run, start
 
 pytestmark = needs_lammps
@@ -120,24 +122,128 @@ print "SIGMA $(c_total[1]:%.17g) $(c_total[2]:%.17g)"
     np.testing.assert_allclose(got, expected, rtol=1e-9)
 
 
-def test_mesh_error_against_the_ksum_is_below_the_request(paths, tmp_path):
-    model = paths["linear V"]
-    jobs = [Job(large_salt(), model, "lode ksum accuracy 1e-8")]
-    jobs += [Job(large_salt(), model, f"lode mesh accuracy {accuracy}") for accuracy in (1e-3, 1e-4, 1e-5)]
+def field_model(species):
+    """A quadratic form of the field with random weights, in which every coefficient counts."""
+    return models.linear_model([models.V], [models.FIELD + models.FIELD_POWER], 3, species=species)
+
+
+@pytest.mark.parametrize("name", ["molten_salt", "water"])
+def test_error_through_lammps_is_below_the_request(tmp_path, name):
+    """Forces and virial on liquids, against a k-sum of much higher accuracy."""
+    atoms = liquid(name)
+    field_model(sorted(set(atoms.numbers.tolist()))).save(tmp_path / "field.mlcalc")
+    requests = (1e-3, 1e-4, 1e-5)
+    jobs = [Job(atoms, tmp_path / "field.mlcalc", "lode ksum accuracy 1e-9")]
+    jobs += [Job(atoms, tmp_path / "field.mlcalc", f"lode mesh accuracy {accuracy}") for accuracy in requests]
     (exact, *meshes), _ = run(tmp_path, jobs, 2)
-    for accuracy, got in zip((1e-3, 1e-4, 1e-5), meshes, strict=True):
-        error = np.linalg.norm(got["forces"] - exact["forces"]) / np.linalg.norm(exact["forces"])
+    errors = [relative(got["forces"], exact["forces"]) for got in meshes]
+    for accuracy, error, got in zip(requests, errors, meshes, strict=True):
         assert error < accuracy
+        assert relative(got["virial"], exact["virial"]) < 10 * accuracy
+        assert abs(got["energy"] - exact["energy"]) < accuracy * np.linalg.norm(exact["forces"])  # eV and eV/Angstrom
+    assert errors[0] > errors[1] > errors[2] > 1e-9  # so that this test can fail
 
 
-def test_check_measures_the_error_of_the_mesh(paths, tmp_path):
-    _, text = run(tmp_path, [Job(large_salt(), paths["linear V"], "lode mesh accuracy 1e-4 check yes")], 2)
+def test_every_kind_of_far_field_through_the_mesh(tmp_path):
+    jobs = []
+    for k, kind in enumerate(models.FAR_FIELDS):
+        models.build(kind).save(tmp_path / f"{k}.mlcalc")
+        jobs.append(Job(triclinic(salt()), tmp_path / f"{k}.mlcalc", "lode mesh accuracy 1e-4"))
+    results, _ = run(tmp_path, jobs, 2)
+    for job, got in zip(jobs, results, strict=True):
+        assert_same(got, engine(job.atoms, job.model, lode="mesh", accuracy=1e-4))
+
+
+@pytest.mark.parametrize("method", ["ksum", "mesh"])
+def test_atoms_of_null_types_have_no_field(paths, tmp_path, method):
+    """They are neither centres nor sources."""
+    atoms = large_salt()
+    atoms.numbers[::5] = 18
+    model = paths["linear soap + lode"]
+    style = f"""pair_style hybrid/overlay mlcalc lode {method} mesh 20 20 20 order 8 lj/cut 5.0
+pair_coeff * * mlcalc {model} Na Cl NULL
+pair_coeff * 3 lj/cut 0.0 3.0
+"""
+    (got,), _ = run(tmp_path, [Job(atoms, model, style=style, elements=["Na", "Cl", "Ar"])], 3)
+    ions = atoms.numbers != 18
+    expected = engine(atoms[ions], model, lode=method, mesh=(20, 20, 20), order=8)
+    forces = np.zeros((len(atoms), 3))
+    forces[ions] = expected["forces"]
+    assert_same(got, {"energy": expected["energy"], "virial": expected["virial"], "forces": forces})
+
+
+def test_two_far_fields_under_hybrid_overlay(paths, tmp_path):
+    """Two pair styles with a mesh each, whose halos must not mix."""
+    atoms = large_salt()
+    first, second = paths["linear V"], paths["linear soap + lode"]
+    style = f"""pair_style hybrid/overlay mlcalc lode mesh accuracy 1e-4 mlcalc lode mesh accuracy 1e-3
+pair_coeff * * mlcalc 1 {first} Na Cl
+pair_coeff * * mlcalc 2 {second} Na Cl
+"""
+    (got,), _ = run(tmp_path, [Job(atoms, first, style=style)], 3)
+    one, two = engine(atoms, first, lode="mesh", accuracy=1e-4), engine(atoms, second, lode="mesh", accuracy=1e-3)
+    assert_same(got, {name: one[name] + two[name] for name in one})
+
+
+def test_restart_continues_the_unbroken_run_through_the_mesh(paths, tmp_path):
+    """At a step that builds neighbor lists; 100 steps at constant pressure in a triclinic box."""
+    write_data(tmp_path / "salt.data", triclinic(salt()), ["Na", "Cl"])
+    model = paths["linear soap + lode"]
+    ensemble = "fix 1 all npt temp 300 300 0.1 tri 0 0 1\ntimestep 0.0005\n"
+    dump = "dump d all custom 20 {} id x y z vx vy vz\ndump_modify d sort id format float %.17g\n"
+    unbroken = "velocity all create 300 1\nrun 20\nwrite_restart half.restart\n" + dump.format("a") + "run 100\n"
+    script_run(tmp_path, start(model, "lode mesh accuracy 1e-4") + ensemble + unbroken, 2)
+    script_run(tmp_path, "read_restart half.restart\n" + ensemble + dump.format("b") + "run 100\n", 2)
+    a, b = (frames(tmp_path / name, 32) for name in "ab")
+    assert a.shape == (6, 32, 7)
+    assert np.abs(a - b).max() < 1e-8
+    assert np.abs(a[-1] - a[0]).max() > 0.1
+
+
+def frames(path, n_atoms):
+    """The numbers of a custom dump, (frames, atoms, columns)."""
+    lines = path.read_text().splitlines()
+    starts = range(9, len(lines), n_atoms + 9)
+    return np.array([[row.split() for row in lines[k : k + n_atoms]] for k in starts], dtype=float)
+
+
+@pytest.mark.parametrize("method", ["ksum", "mesh"])
+def test_integers_stay_while_the_cell_drifts_and_are_chosen_anew_for_the_next_run(paths, tmp_path, method):
+    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
+    pull = """
+fix 1 all deform 1 x final 0 13.5 remap x
+fix 2 all nve
+run 40
+unfix 1
+print "NEXT"
+write_data wide.data nocoeff
+run 0
+print "PE $(pe:%.17g) $(pxx:%.17g)"
+"""
+    model, options = paths["linear soap + lode"], f"lode {method} accuracy 1e-3"
+    text = script_run(tmp_path, start(model, options) + pull, 2)
+    during, after = text.split("\nNEXT")
+    warning = "the cell has drifted by more than 10 %"
+    assert during.count(warning) == 1 and warning not in after
+    chosen = [re.findall(r"V: (?:particle mesh|k-sum, ).*", part) for part in (during, after)]
+    assert len(chosen[0]) == len(chosen[1]) == 1 and chosen[0] != chosen[1]
+    fresh = script_run(tmp_path, start(model, options, data="wide.data") + "run 0\n" + pull[pull.rindex("print") :])
+    np.testing.assert_allclose(numbers(fresh, "PE ")[0], numbers(after, "PE ")[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", ["lode mesh accuracy 1e-4 check yes", "accuracy 1e-4 lode check"])
+def test_check_measures_the_error_of_the_mesh(paths, tmp_path, options):
+    _, text = run(tmp_path, [Job(salt() * (2, 2, 4), paths["linear V"], options)], 2)
+    estimate = float(re.search(r"particle mesh .*, estimated relative force error (\S+)", text).group(1))
     error = float(re.search(r"check against the k-sum: .*, (\S+) of the rms force", text).group(1))
     assert 0 < error < 1e-4
+    assert 1e-6 < estimate <= 1e-4
+    assert "mlcalc instruction set" in text
 
 
 BROKEN = {
     "single-precision FFTs": "int _ZN9LAMMPS_NS4Info22has_fft_single_supportEv(void) { return 1; }",
+    "the KSPACE package is missing": HIDE % ("fft_3d", "nothing of this name"),
     "do not return what was put into them": "void _ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i() {}",
 }
 

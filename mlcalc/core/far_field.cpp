@@ -36,22 +36,20 @@ public:
         fit(atoms);
         chosen_->jacobian(in_basis(atoms), jacobian, strain);
     }
-    Mat3 reference_cell() const override { return lattice_.cell; }
+    Mat3 reference_cell() const override { return cell_; }
     Memory memory() const override { return chosen_ ? chosen_->memory() : Memory{}; }
     std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
 
     void fit(const Atoms& atoms) {
+        if (chosen_ && options_.keep_integers && atoms.pbc == pbc_) return;
         std::vector<double> counts = species_counts(atoms);
-        if (chosen_ && counts == counts_ && atoms.pbc == pbc_ && cell_fits(atoms.cell)) return;
-        Mat3 cell = atoms.cell;
-        if (!chosen_ && atoms.pbc[0] && options_.reference_cell != Mat3{}) {
-            lattice_ = Lattice(options_.reference_cell);
-            if (lattice_.valid() && cell_fits(atoms.cell)) cell = options_.reference_cell;
-        }
+        if (chosen_ && counts == counts_ && atoms.pbc == pbc_ && (!pbc_[0] || spacing_fits(cell_, atoms.cell))) return;
+        const bool first = !chosen_ && atoms.pbc[0] && spacing_fits(options_.reference_cell, atoms.cell);
+        const Mat3 cell = first ? options_.reference_cell : atoms.cell;
         chosen_ = choose(atoms.pbc, cell, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
-        lattice_ = Lattice(cell);
+        cell_ = cell;
     }
 
 private:
@@ -62,17 +60,6 @@ private:
         }
         communicator_->sum(counts.data(), counts.size());
         return counts;
-    }
-
-    bool cell_fits(const Mat3& cell) const {
-        if (!pbc_[0]) return true;
-        const Lattice now(cell);
-        if (!now.valid()) return false;
-        for (int a = 0; a < 3; ++a) {
-            if (std::abs(now.length(a) / lattice_.length(a) - 1.0) > 0.1) return false;
-            if (std::abs(now.height(a) / lattice_.height(a) - 1.0) > 0.1) return false;
-        }
-        return true;
     }
 
     /// The atoms in the cell that the evaluator works with. The basis is kept like the integers.
@@ -120,12 +107,22 @@ private:
     std::unique_ptr<FarField> chosen_;
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};
-    Lattice lattice_;
+    Mat3 cell_{};
     bool reduced_ = false;
     BasisChange basis_{};
 };
 
 }  // namespace
+
+bool spacing_fits(const Mat3& chosen_for, const Mat3& cell) {
+    const Lattice before(chosen_for), now(cell);
+    if (!before.valid() || !now.valid()) return false;
+    for (int a = 0; a < 3; ++a) {
+        if (std::abs(now.length(a) / before.length(a) - 1.0) > 0.1) return false;
+        if (std::abs(now.height(a) / before.height(a) - 1.0) > 0.1) return false;
+    }
+    return true;
+}
 
 std::unique_ptr<FarField> make_far_field(const PotentialDescription& description, const FarFieldOptions& options,
                                          const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {

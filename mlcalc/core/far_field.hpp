@@ -53,10 +53,16 @@ struct FarFieldOptions {
     /// atoms.
     Mat3 reference_cell{};
     int n_threads = 1;
+    /// The integers stay until the evaluator is made anew, whatever becomes of cell and atoms (molecular dynamics).
+    bool keep_integers = false;
 };
 
+/// Has no edge and no height of the cell become longer or shorter by more than 10 %?
+bool spacing_fits(const Mat3& chosen_for, const Mat3& cell);
+
 /// One evaluator of V for one expansion: k-sum, particle mesh or free boundaries. The k list and the mesh integers are
-/// kept while the number of atoms, the species and the periodicity stay and the spacing drifts by less than 10 %.
+/// kept while the number of atoms, the species and the periodicity stay and the spacing drifts by less than 10 %, or
+/// for good with `keep_integers`.
 class FarField {
 public:
     virtual ~FarField() = default;
