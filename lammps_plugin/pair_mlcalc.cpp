@@ -273,6 +273,7 @@ void PairMLCalc::add_results(const mlcalc::Results& results) {
     if (vflag_global) add_symmetric(results.virial, unit, virial);
     if (vflag_atom)
         for (std::size_t i = 0; i < atom_virials_.size(); i++) add_symmetric(atom_virials_[i], unit, vatom[i]);
+    if (update->setupflag != 0) return;  // LAMMPS's own timings begin after the setup
     for (int k = 0; k < 2; k++) seconds_[k] += results.seconds[k];
 }
 
