@@ -8,6 +8,7 @@
 #include "comm.h"
 #include "domain.h"
 #include "lammps_mesh.h"
+#include "large_pages.h"
 #include "neighbor.h"
 #include "pair.h"
 
@@ -117,12 +118,14 @@ void GridMesh::build_plans() {
     const Brick& o = owned_;
     const Brick& s = spectral_;
     int n_buffer = 0;
+    const LargePages pages;
     forward_plan_ = fft_3d_create_plan(lammps_->world, shape_[2], shape_[1], shape_[0], o.lo[2], o.hi[2] - 1, o.lo[1],
                                        o.hi[1] - 1, o.lo[0], o.hi[0] - 1, s.lo[2], s.hi[2] - 1, s.lo[1], s.hi[1] - 1,
                                        s.lo[0], s.hi[0] - 1, 0, 2, &n_buffer, 0);
     inverse_plan_ = fft_3d_create_plan(lammps_->world, shape_[0], shape_[2], shape_[1], s.lo[0], s.hi[0] - 1, s.lo[2],
                                        s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2], o.hi[2] - 1,
                                        o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0);
+    pages.advise_new_memory();
     if (!everywhere(forward_plan_ != nullptr && inverse_plan_ != nullptr, lammps_->world))
         throw MeshUnavailable("LAMMPS could not plan an FFT of the mesh of the far field");
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "aligned.hpp"
 #include "lammps_grid.h"
 #include "mesh_backend.hpp"
 
@@ -65,7 +66,7 @@ private:
     fft_plan_3d* inverse_plan_ = nullptr;
     std::vector<int> position_;  ///< of Grid3d's point number (x fastest) in our bricks (z fastest)
     std::array<double, 6> built_for_{};
-    std::vector<double> buffer1_, buffer2_, work_;
+    mlcalc::AlignedVector<double> buffer1_, buffer2_, work_;
     std::size_t n_buffer1_ = 0, n_buffer2_ = 0;
     double* exchanged_ = nullptr;
     int n_values_ = 0;
