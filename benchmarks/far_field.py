@@ -59,7 +59,7 @@ def arguments(potential, atoms):
     return species, atoms.positions, atoms.cell.array, atoms.pbc, *full_neighbor_list(atoms, 0.0)
 
 
-def cpu_time(function, least=3, seconds=3.0):
+def cpu_time(function, least=3, seconds=0.6):
     """The smallest CPU time of a few calls, after one that is not counted."""
     function()
     times = []
@@ -70,24 +70,31 @@ def cpu_time(function, least=3, seconds=3.0):
     return min(times)
 
 
-def resident_bytes():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def measure(atoms, description, **options):
-    """Microseconds per atom, bytes per atom and the line with which the engine describes its choice."""
+    """Microseconds per atom, kB per atom of the grids and of everything else, and what the engine chose."""
     potential = engine(description, accuracy=options.pop("accuracy", ACCURACY), **options)
     given = arguments(potential, atoms)
-    before = resident_bytes()
     seconds = cpu_time(lambda: potential.compute(*given))
     chosen = next(line for line in potential.summary().splitlines() if line.startswith("V"))
-    return 1e6 * seconds / len(atoms), (resident_bytes() - before) / len(atoms), chosen
+    chosen, _, memory = chosen.partition("; grids ")
+    grids, others = (float(part.split()[0]) for part in memory.split("atoms "))
+    return 1e6 * seconds / len(atoms), (1e3 * grids / len(atoms), 1e3 * others / len(atoms)), chosen
 
 
-def mesh_bytes(chosen, n_atoms):
-    """Grids of the mesh per atom: one complex number per point and grid."""
-    shape = [int(m) for m in re.search(r"mesh (\d+) x (\d+) x (\d+)", chosen).groups()]
-    return 16 * np.prod(shape) / n_atoms
+def speed_up(atoms, description, lode, repeat=5):
+    """Wall time on one thread over that on two."""
+    seconds = []
+    for n_threads in (1, 2):
+        potential = engine(description, accuracy=ACCURACY, lode=lode, n_threads=n_threads)
+        given = arguments(potential, atoms)
+        potential.compute(*given)
+        times = []
+        for _ in range(repeat):
+            start = time.perf_counter()
+            potential.compute(*given)
+            times.append(time.perf_counter() - start)
+        seconds.append(min(times))
+    return seconds[0] / seconds[1]
 
 
 def pppm(atoms, steps=40):
@@ -97,7 +104,7 @@ def pppm(atoms, steps=40):
         write_lammps_data(folder / "start.data", atoms, specorder=["Na", "Cl"], atom_style="charge")
         (folder / "in.pppm").write_text(PPPM.format(potential=lammps_commands(accuracy=1e-4), steps=steps))
         run_lammps(folder, "in.pppm", ranks=1)
-        log = (folder / "log.lammps").read_text().split("MPI task timing breakdown")[-1]
+        log = (folder / "in.log").read_text().split("MPI task timing breakdown")[-1]
     scale = 1e6 / steps / len(atoms)
     part = {name: float(re.search(rf"{name} +\| [\d.]+ +\| ([\d.]+)", log)[1]) * scale for name in ("Pair", "Kspace")}
     return part["Kspace"], part["Pair"] + part["Kspace"]
@@ -113,7 +120,7 @@ def featomic_gradients(atoms, n_max, smearing, k_cutoff):
         basis={"type": "TensorProduct", "max_angular": 2,
                "radial": {"type": "Gto", "max_radial": n_max - 1, "radius": 3.0}},
     )  # fmt: skip
-    return 1e6 * cpu_time(lambda: calculator.compute(atoms, gradients=["positions"]), 2, 0.0) / len(atoms)
+    return 1e6 * cpu_time(lambda: calculator.compute(atoms, gradients=["positions"]), 1, 0.0) / len(atoms)
 
 
 def torch_pme(atoms):
@@ -141,15 +148,14 @@ def torch_pme(atoms):
 
 
 def mesh_table(cells):
-    print("particle mesh: us/atom, bytes/atom beside one complex grid of the mesh")
+    print("particle mesh: us/atom; memory of the grids, and of V, dE/dV and what the mesh keeps per atom")
     for smearing in (1.0, 1.4):
         for n_max in (1, 4):
             for n in cells:
                 atoms = molten_salt(n)
                 cost, memory, chosen = measure(atoms, expansion(n_max, smearing), lode="mesh")
-                print(f"  smearing {smearing} n_max {n_max} {len(atoms):6d} ions: {cost:6.1f} us/atom, "
-                      f"{memory / 1e3:5.1f} kB/atom, "
-                      f"grid {mesh_bytes(chosen, len(atoms)) / 1e3:4.2f} kB/atom | {chosen}", flush=True)  # fmt: skip
+                print(f"  smearing {smearing} n_max {n_max} {len(atoms):6d} ions: {cost:6.1f} us/atom, grids "
+                      f"{memory[0]:4.1f} kB/atom, all else {memory[1]:4.2f} | {chosen}", flush=True)  # fmt: skip
 
 
 def peer_table(cells):
@@ -185,6 +191,15 @@ def crossover_table():
                   f"auto: {chosen}", flush=True)  # fmt: skip
 
 
+def thread_table():
+    for lode, n in (("mesh", 5), ("mesh", 10), ("ksum", 3), ("ksum", 5), ("free", 3)):
+        for n_max in (1, 4):
+            atoms = molten_salt(n)
+            atoms.pbc = lode != "free"
+            factor = speed_up(atoms, expansion(n_max, 1.0), lode)
+            print(f"  {lode} n_max {n_max} {len(atoms):5d} ions: two threads {factor:.2f} times as fast", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, nargs="*", default=[5, 10, 20], help="conventional cells per edge")
@@ -194,6 +209,8 @@ def main():
     direct_table()
     print("crossover")
     crossover_table()
+    print("threads (wall time)")
+    thread_table()
     print("peers")
     peer_table(options.cells[:2])
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 
 namespace mlcalc {
@@ -34,6 +35,16 @@ double ExpansionSet::cutoff() const {
     return cutoff;
 }
 
+/// What grows with the cell, and what with the atoms: the evaluator's own, V and dE/dV.
+std::string ExpansionSet::memory(const Item& item) {
+    const FarField::Memory bytes = item.far->memory();
+    const std::size_t atoms = bytes.atoms + 8 * (item.v.capacity() + item.v_adj.capacity());
+    char text[80];
+    std::snprintf(text, sizeof text, "; grids %.1f MB, atoms %.1f MB", 1e-6 * static_cast<double>(bytes.mesh),
+                  1e-6 * static_cast<double>(atoms));
+    return text;
+}
+
 std::string ExpansionSet::summary() const {
     std::string text;
     for (const Item& item : items_) {
@@ -43,7 +54,8 @@ std::string ExpansionSet::summary() const {
                 d.name + ": density, n_max " + std::to_string(d.n_max) + ", l_max " + std::to_string(d.l_max) + "\n";
         } else {
             text += item.potential->name + ": " +
-                    (item.far == nullptr ? "potential, evaluator not chosen yet" : item.far->summary()) + "\n";
+                    (item.far == nullptr ? "potential, evaluator not chosen yet" : item.far->summary() + memory(item)) +
+                    "\n";
         }
     }
     return text;

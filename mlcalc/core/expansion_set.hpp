@@ -62,6 +62,7 @@ private:
         std::unique_ptr<FarField> far;
         AlignedVector<double> v, v_adj;  ///< (n_local, shape.size())
     };
+    static std::string memory(const Item&);
     int n_species_;
     FarFieldOptions options_;
     std::vector<Item> items_;
