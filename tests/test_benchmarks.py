@@ -26,9 +26,19 @@ RUNS = {
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
+    "training_scale.py": (["--frames", "20", "--threads", "1"], r"\n +20 .* ([\d.]+) MB"),
     "batio3.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
 }
-LONG = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py", "far_field.py", "lammps_mesh.py", "systems.py"}
+LONG = {
+    "mlearn.py",
+    "rmd17.py",
+    "dimers.py",
+    "batio3.py",
+    "far_field.py",
+    "lammps_mesh.py",
+    "systems.py",
+    "training_scale.py",
+}
 NEED_DATA = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py"}
 
 
