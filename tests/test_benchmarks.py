@@ -49,8 +49,8 @@ def test_every_benchmark_is_run():
 
 @pytest.mark.parametrize("script", RUNS)
 def test_benchmark(script, tmp_path, request):
-    if script in LONG and not os.environ.get("MLCALC_SLOW"):
-        pytest.skip("set MLCALC_SLOW=1 to run it, too (a minute)")
+    if script in LONG and not os.environ.get("MLCALC_BENCHMARKS"):
+        pytest.skip("set MLCALC_BENCHMARKS=1 to run it, too (minutes)")
     if script in NEED_DATA:
         request.getfixturevalue("data")
     # beside the originals it would write over the results of the last real run
