@@ -10,6 +10,9 @@ later done with 9: fit to 5, regularisation by 6 and 7, refit to 7, error of 8 a
 
     python benchmarks/dimers.py
     python benchmarks/dimers.py --search
+    python benchmarks/dimers.py --widths
+
+--widths compares, by the same error of points 8 and 9, geometric series of widths for the basis that the mesh prefers.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ GRID = {
     "smearing": [0.5, 1.0, 1.5, 2.0], "radius": [2.0, 3.0, 4.0], "n_max": [1, 2, 3], "l_max": [1, 2, 3],
     "features": [128, 256, 512], "forces": [0.05, 0.1, 0.2, 0.4],
 }  # fmt: skip
+
+
+SERIES = [(0.5, 1.5), (0.7, 2.0), (1.0, 2.0), (1.0, 3.0), (1.0, 4.0)]  # of widths, in units of the smearing
 
 
 def frames(boundaries: str, n_train: int = N_TRAIN, n_points: int = N_POINTS):
@@ -65,7 +71,7 @@ def options(kind: str, settings: dict, folder: str, threads: int) -> dict:
         expansions.append({
             "name": "V", "type": "potential", "n_max": settings["n_max"], "l_max": settings["l_max"],
             "exponent": int(kind.split("p=")[1]), "smearing": settings["smearing"],
-            "basis": {"type": "gto", "radius": settings["radius"]},
+            "basis": settings.get("basis", {"type": "gto", "radius": settings["radius"]}),
         })  # fmt: skip
         lode = [{"nu": 2, "a": "rho", "b": "V", "select": {"n": settings["features"]}}]
         terms.append({"name": "lode", "invariants": lode, "regressor": {"type": "linear"}})
@@ -164,8 +170,8 @@ def plot(results, path, label="energy", predicted="predicted", unit="energy (eV)
     figure.savefig(path, dpi=130)
 
 
-def search(kind, boundaries, folder, threads):
-    """Settings by the error that 7 points predict of the next 2; the far points are not even read."""
+def near_score(kind, boundaries, folder, threads):
+    """Settings to the error that 7 points predict of the next 2; the far points are not even read."""
     data = frames(boundaries, N_TRAIN - N_CHOOSE, N_TRAIN)
 
     def score(settings):
@@ -174,7 +180,19 @@ def search(kind, boundaries, folder, threads):
         return energy["rmse"], {"energy RMSE (meV)": 1e3 * energy["rmse"], "force RMSE (meV/A)": 1e3 * force["rmse"]}
 
     print(f"{kind}, {boundaries}: points 8 and 9 of each curve, predicted from 1 to 7")
-    return coordinate_search(GRID, START, score)
+    return score
+
+
+def compare_widths(boundaries, folder, threads):
+    """Series from the smearing s to a multiple of it, for every n_max; the rest of the settings is the start's."""
+    score = near_score("SOAP+LODE p=1", boundaries, folder, threads)
+    smearing = START["smearing"]
+    for n_max in (1, 2, 3, 4):
+        for first, last in SERIES if n_max > 1 else [(f, f) for f in (0.5, 0.7, 1.0, 1.5)]:
+            widths = [round(w * smearing, 4) for w in np.geomspace(first, last, n_max)]
+            _, shown = score({**START, "n_max": n_max, "basis": {"type": "multi_width", "widths": widths}})
+            print(f"  n_max {n_max}  {first:.1f} s to {last:.1f} s  " +
+                  "  ".join(f"{name} {value:.4g}" for name, value in shown.items()), flush=True)  # fmt: skip
 
 
 def show(name, far, pull=None, force=None, soap=np.nan, flat=np.nan, cost=None):
@@ -192,6 +210,7 @@ def main():
     parser.add_argument("--boundaries", choices=["free", "periodic"], default="free")
     parser.add_argument("--kinds", nargs="+", default=list(COLORS))
     parser.add_argument("--search", action="store_true", help="choose the settings again, for each kind with LODE")
+    parser.add_argument("--widths", action="store_true", help="compare series of widths for the multi-width basis")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", help="folder for models, reports and figures (default: a temporary one)")
     arguments = parser.parse_args()
@@ -202,7 +221,9 @@ def main():
         if arguments.search:
             for kind in arguments.kinds:
                 if kind != "SOAP":
-                    search(kind, arguments.boundaries, folder, arguments.threads)
+                    coordinate_search(GRID, START, near_score(kind, arguments.boundaries, folder, arguments.threads))
+        elif arguments.widths:
+            compare_widths(arguments.boundaries, folder, arguments.threads)
         else:
             compare(arguments, folder)
 

@@ -102,7 +102,10 @@ void PairMLCalc::read_restart(FILE* file) {
     const std::string checksum = reader.get_text();
     // k list and mesh are chosen as in the run that is continued
     settings_.potential.far_field.reference_cell = reader.get<mlcalc::Mat3>();
-    std::vector<std::string> names(static_cast<std::size_t>(reader.get<int>()));
+    const int n_names = reader.get<int>();
+    if (n_names != (path.empty() ? 0 : atom->ntypes))
+        error->all(FLERR, "The restart file's section of pair mlcalc is damaged");
+    std::vector<std::string> names(static_cast<std::size_t>(n_names));
     for (std::string& element : names) element = reader.get_text();
     if (path.empty()) return;  // no pair_coeff had been given
     if (!allocated) allocate();

@@ -281,13 +281,16 @@ def _laplacian_values(n_max, l_max, cutoff, r):
 _series = functools.lru_cache(maxsize=4)(radial.chebyshev_series)
 
 
+DEFAULT_WIDTHS = (0.7, 2.0)  # first and last, in units of the smearing
+
+
 @dataclass(frozen=True)
 class MultiWidth:
     """Functions r^l exp(-r^2 / 2 w^2) of several widths w (Angstrom), orthonormalized over the widths for each l.
 
     The cheapest basis on a mesh: one inverse Fourier transform for each width, whatever l_max. By default `widths` are
-    n_max of a geometric series from the smearing of the potential to three times as much (their geometric mean for
-    n_max = 1): narrower ones see nothing that the smearing leaves, wider ones little that these do not.
+    n_max of a geometric series from 0.7 to 2 times the smearing of the potential (the first alone for n_max = 1), which
+    predicts charged dimers best (docs/theory.md).
     """
 
     widths: tuple[float, ...] | None = None
@@ -300,8 +303,7 @@ class MultiWidth:
         """This basis with its widths filled in."""
         if self.widths is not None:
             return self
-        exponents = (np.arange(n_max) / (n_max - 1)) if n_max > 1 else np.array([0.5])
-        return MultiWidth(tuple(float(smearing * 3.0**x) for x in exponents))
+        return MultiWidth(tuple(float(smearing * w) for w in np.geomspace(*DEFAULT_WIDTHS, n_max)))
 
 
 @dataclass(frozen=True, kw_only=True)

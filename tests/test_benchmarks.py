@@ -21,7 +21,7 @@ RUNS = {
     "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),
     "calculator.py": (["--quick"], r"linear calculator +(\S+)"),
     "far_field.py": (["--cells"], r"mesh +([\d.]+)"),
-    "lammps.py": (["--cells", "2", "--steps", "2", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
+    "lammps.py": (["--cells", "2", "--seconds", "0.1", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
     "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"mlcalc.* ([\d.]+)"),
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),

@@ -234,7 +234,7 @@ print "PE $(pe:%.17g) $(pxx:%.17g)"
 @pytest.mark.parametrize("options", ["lode mesh accuracy 1e-4 check yes", "accuracy 1e-4 lode check"])
 def test_check_measures_the_error_of_the_mesh(paths, tmp_path, options):
     _, text = run(tmp_path, [Job(salt() * (2, 2, 4), paths["linear V"], options)], 2)
-    estimate = float(re.search(r"particle mesh .*, estimated relative force error (\S+)", text).group(1))
+    estimate = float(re.search(r"particle mesh .*, estimated relative force error ([\d.e-]+)", text).group(1))
     error = float(re.search(r"check against the k-sum: .*, (\S+) of the rms force", text).group(1))
     assert 0 < error < 1e-4
     assert 1e-6 < estimate <= 1e-4
