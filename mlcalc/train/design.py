@@ -179,6 +179,8 @@ def write_atomically(path: Path, write):
 
 #: matrices of the size of the factor that are alive at once: in the singular value decomposition, and while streaming
 SOLVING, STREAMING = 9, 4
+#: blocks that are alive at once: made by the threads, in use, and what making and using them copies
+BLOCKS = 5
 
 
 def block_bytes(options: TrainOptions, n_columns: int) -> int:
@@ -192,7 +194,7 @@ def block_bytes(options: TrainOptions, n_columns: int) -> int:
             f"{n_columns} weights need {SOLVING * factor / 1e9:.2g} GB for the solution; raise budget.memory "
             f"(now {memory / 1e9:.2g} GB) or use fewer points or features"
         )
-    return int(min((memory - STREAMING * factor) / 4, 512e6))
+    return int(min((memory - STREAMING * factor) / BLOCKS, 512e6))
 
 
 def fits_on_disk(options: TrainOptions, n_rows: int, n_columns: int) -> bool:

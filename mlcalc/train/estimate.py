@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from .baseline import make_targets, reference_energies
-from .design import SOLVING, block_bytes, fits_on_disk
+from .design import BLOCKS, SOLVING, block_bytes, fits_on_disk
 from .engine import Engine
 from .options import parse_options
 from .plan import Plan, build_model, layout, zero_weights
@@ -47,7 +47,7 @@ def dry_run(options, frames=None) -> dict:
     total_rows = sum(n_rows.values())
     seconds, rate = _time_rows(options, run, model, parts["train"], n)
     stored = fits_on_disk(options, total_rows, n)
-    working = 8 * (n + 1) ** 2 * SOLVING + 4 * min(block_bytes(options, n), 8 * total_rows * n)
+    working = 8 * (n + 1) ** 2 * SOLVING + BLOCKS * min(block_bytes(options, n), 8 * total_rows * n)
     flops = 2.0 * total_rows * n**2 + (30 + 12 * options.committee.members) * float(n) ** 3
     estimate = {
         "structures": {k: len(run.data.of(k)) for k in ("train", "validation", "test")},
