@@ -22,7 +22,7 @@ RUNS = {
     "calculator.py": (["--quick"], r"linear calculator +(\S+)"),
     "far_field.py": (["--cells"], r"mesh +([\d.]+)"),
     "lammps.py": (["--cells", "2", "--seconds", "0.1", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
-    "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"mlcalc.* ([\d.]+)"),
+    "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"\| 4000 \| ([\d.]+)"),
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),

@@ -116,7 +116,7 @@ def projection(expansion, n, l, r):
     return 2 * np.pi * (nodes.r**2 * nodes.values[:, l, n]) @ (g @ (weights * legendre))
 
 
-@pytest.mark.parametrize("n_max, widths", [(1, [1.2 * np.sqrt(3)]), (3, [1.2, 1.2 * np.sqrt(3), 3.6])])
+@pytest.mark.parametrize("n_max, widths", [(1, [0.84]), (3, [0.84, 1.2 * np.sqrt(1.4), 2.4])])
 def test_default_widths_are_a_geometric_series(n_max, widths):
     expansion = PotentialExpansion(n_max=n_max, l_max=1, smearing=1.2)
     np.testing.assert_allclose(expansion.basis.widths, widths)
