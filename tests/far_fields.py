@@ -5,6 +5,8 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+import pytest
+from finite_differences import derivative, directions, displaced, strained
 from models import evaluate, linear_model
 
 from mlcalc.model import Invariant, Model, Term
@@ -68,6 +70,19 @@ class QuadraticForm:
 
     def value(self, potential, atoms):
         return np.vdot(self.p_adj, potential.features(*arguments(potential, atoms)))
+
+    def check_derivatives(self, potential, atoms):
+        """Forces and all nine components of the virial are finite differences of the value to 1e-9."""
+        gradient, strain = potential.features_backward(*arguments(potential, atoms), p_adj=self.p_adj)
+        for direction in directions(gradient.shape):
+            slope = derivative(lambda x, d=direction: self.value(potential, displaced(atoms, x * d)))
+            assert slope == pytest.approx(np.vdot(gradient, direction), abs=1e-9 * np.linalg.norm(gradient))
+        numerical = np.zeros((3, 3))
+        for a in range(3):
+            for b in range(3):
+                unit = np.eye(3)[a][:, None] * np.eye(3)[b]
+                numerical[a, b] = derivative(lambda x, u=unit: self.value(potential, strained(atoms, x * u)))
+        np.testing.assert_allclose(strain, numerical, rtol=0, atol=1e-9 * np.abs(strain).max())
 
 
 def relative(error, reference):
