@@ -100,6 +100,11 @@ int PairMLCalc::read_keyword(const std::string& keyword, int n_left, char** valu
         far.order = utils::inumeric(FLERR, values[0], false, lmp);
         return 1;
     }
+    if (keyword == "interlaced") {
+        need(1);
+        far.interlaced = utils::logical(FLERR, values[0], false, lmp) != 0;
+        return 1;
+    }
     if (keyword == "threads") {
         need(1);
         settings_.potential.n_threads = utils::inumeric(FLERR, values[0], false, lmp);
@@ -132,8 +137,8 @@ int PairMLCalc::read_keyword(const std::string& keyword, int n_left, char** valu
         return 2;
     }
     error->all(FLERR,
-               "pair_style mlcalc: unknown keyword {}; known are accuracy, lode, mesh, order, check, threads, "
-               "uncertainty and max_uncertainty",
+               "pair_style mlcalc: unknown keyword {}; known are accuracy, lode, mesh, order, interlaced, check, "
+               "threads, uncertainty and max_uncertainty",
                keyword);
 }
 

@@ -10,7 +10,7 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-constexpr int restart_format = 1;
+constexpr int restart_format = 2;
 
 template <typename T>
 void put(FILE* file, const T& value) {
@@ -60,6 +60,7 @@ void PairMLCalc::write_restart_settings(FILE* file) {
     put(file, far.accuracy);
     put(file, far.mesh);
     put(file, far.order);
+    put(file, static_cast<int>(far.interlaced));
     put(file, settings_.potential.n_threads);
     put(file, static_cast<int>(settings_.check));
     put(file, static_cast<int>(settings_.uncertainty));
@@ -79,6 +80,7 @@ void PairMLCalc::read_restart_settings(FILE* file) {
     far.accuracy = reader.get<double>();
     far.mesh = reader.get<std::array<int, 3>>();
     far.order = reader.get<int>();
+    far.interlaced = reader.get<int>() != 0;
     settings_.potential.n_threads = reader.get<int>();
     settings_.check = reader.get<int>() != 0;
     settings_.uncertainty = reader.get<int>() != 0;

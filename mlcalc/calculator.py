@@ -62,10 +62,11 @@ class MLCalculator(Calculator):
         names of per-atom results and their limits, e.g. ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is
         beyond it is told by ``on_uncertainty``: ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of
         the atoms) or ``"raise"`` (an :class:`UncertaintyError`).
-    lode, accuracy, mesh, order, k_cutoff, memory_limit
+    lode, accuracy, mesh, order, interlaced, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
-        the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. The integers of the
-        k list or mesh are chosen at the first call and kept while the number of atoms, the species and the periodicity
+        the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``interlaced`` False
+        makes plain meshes of one grid, which must be finer, instead of two shifted ones. The integers of the k list or
+        mesh are chosen at the first call and kept while the number of atoms, the species and the periodicity
         stay and their spacing drifts by less than 10 %, so that a relaxation or an equation of state sees one smooth
         energy; ``reset()`` lets the next call choose anew.
 
@@ -95,6 +96,7 @@ class MLCalculator(Calculator):
         accuracy: float = 1e-5,
         mesh=(0, 0, 0),
         order: int = 0,
+        interlaced: bool = True,
         k_cutoff: float = 0.0,
         memory_limit: int = 4 << 30,
     ):
@@ -103,8 +105,8 @@ class MLCalculator(Calculator):
             raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
         if not 0 < accuracy < 1:
             raise ValueError(f"accuracy is a relative error and must be between 0 and 1, got {accuracy!r}")
-        engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "k_cutoff": k_cutoff}
-        engine |= {"memory_limit": memory_limit, "n_threads": threads}
+        engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "interlaced": interlaced}
+        engine |= {"k_cutoff": k_cutoff, "memory_limit": memory_limit, "n_threads": threads}
         if comm is None:
             self._ranks = None
             self._model, source = _read(model)

@@ -276,19 +276,20 @@ def test_free_forces_are_derivatives_from_near_to_far(exponent):
     np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12 * np.abs(gradient).max())
 
 
-@pytest.mark.parametrize("lode", ["ksum", "mesh"])
-def test_energy_is_smooth_along_a_strain_scan(lode):
+@pytest.mark.parametrize("lode, interlaced", [("ksum", True), ("mesh", True), ("mesh", False)])
+def test_energy_is_smooth_along_a_strain_scan(lode, interlaced):
     """The integers stay: no step in the energy where another k vector or mesh would be chosen anew."""
     atoms = liquid("molten_salt")
     form = QuadraticForm(PotentialExpansion(n_max=2, l_max=2, basis=MultiWidth((1.0, 2.0))), atoms)
-    kept = form.model.potential(lode=lode, accuracy=1e-4)
+    options = {"lode": lode, "accuracy": 1e-4, "interlaced": interlaced}
+    kept = form.model.potential(**options)
     form.value(kept, atoms)
     scan = np.linspace(-0.03, 0.03, 25)
     energies, anew = [], []
     for x in scan:
         moved = strained(atoms, x * np.eye(3))
         energies.append(form.value(kept, moved))
-        anew.append(form.value(form.model.potential(lode=lode, accuracy=1e-4), moved))
+        anew.append(form.value(form.model.potential(**options), moved))
     assert roughness(scan, energies) < 1e-9
     assert roughness(scan, anew) > 2e-8  # so that this test can fail
 

@@ -38,9 +38,9 @@ Mesh::Mesh(const PotentialDescription& description, const FilterBank& bank, cons
       tensors_(description.l_max, settings.shape) {
     int channel = 0;
     for (; channel + 1 < channels_.size(); channel += 2) {
-        for (int grid : {0, 1}) jobs_.push_back({channel, channel + 1, grid});
+        for (int grid = 0; grid < static_cast<int>(n_grids()); ++grid) jobs_.push_back({channel, channel + 1, grid});
     }
-    if (channel < channels_.size()) jobs_.push_back({channel, -1, 2});
+    if (channel < channels_.size()) jobs_.push_back({channel, -1, settings.interlaced ? 2 : 0});
     long tensor = 0;
     for (std::size_t q = 0; q < filters_.size(); ++q) {
         tensor_offset_.push_back(tensor);
@@ -68,7 +68,8 @@ void Mesh::compute(const Atoms& atoms, double* v) {
         for (std::size_t q = 0; q < filters_.size(); ++q) {
             filters_.apply(q, sources_[j].data(), spectrum_.data());
             from_spectrum(spectrum_.data());
-            gather(jobs_[j], filters_.l_max(q) + 1, 0.5, t_.data() + tensor_offset_[q], atom_stride_, channel_stride_);
+            gather(jobs_[j], filters_.l_max(q) + 1, grid_weight(), t_.data() + tensor_offset_[q], atom_stride_,
+                   channel_stride_);
         }
     }
     solid_harmonics(v);

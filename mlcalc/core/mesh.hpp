@@ -23,13 +23,15 @@ namespace mlcalc {
 ///   e^(-ik.r_j),
 /// so one potential per filter is enough and the angular part comes from the derivatives of the splines at the atom, as
 /// in multipolar smooth particle mesh Ewald [Essmann et al., JCP 103, 8577 (1995); Simmonett, Brooks, JCP 154, 054112
-/// (2021)]. Two grids shifted by half a spacing are averaged (interlacing [Hockney, Eastwood (1988)]); two channels
-/// share one complex transform. Forces and virial are the derivatives of the discretised energy.
+/// (2021)]. An interlaced mesh averages two grids shifted by half a spacing [Hockney, Eastwood (1988)], a plain one is
+/// a single grid; two channels share one complex transform. Forces and virial are the derivatives of the discretised
+/// energy.
 class Mesh {
 public:
     struct Settings {
         std::array<int, 3> shape{};
         int order = 0;
+        bool interlaced = true;
         std::vector<std::size_t> filters;  ///< those of the bank that this mesh carries
     };
     /// Description, bank, communicator and factory must outlive the mesh.
@@ -73,6 +75,8 @@ private:
     void source_gradient(const Atoms&, Vec3* gradient) const;
     void field_strain(const double* v_adj, Mat3* atom_strain);
 
+    std::size_t n_grids() const { return settings_.interlaced ? 2 : 1; }
+    double grid_weight() const { return 1.0 / static_cast<double>(n_grids()); }
     const double* tensor(std::size_t k, int channel, std::size_t q) const {
         return t_.data() + static_cast<long>(k) * atom_stride_ + channel * channel_stride_ + tensor_offset_[q];
     }
@@ -99,7 +103,7 @@ private:
     std::vector<int> active_, sorted_, bins_;  ///< local atoms in the order of the mesh
     std::vector<std::size_t> places_;
     std::vector<double> moved_;
-    std::array<std::vector<double>, 2> u_;              ///< (n_active, 3) mesh coordinates on both grids
+    std::array<std::vector<double>, 2> u_;              ///< (n_active, 3) mesh coordinates on each grid
     AlignedVector<double> real_, complex_, spectrum_;   ///< ghosted brick, owned brick, one spectrum
     std::vector<AlignedVector<double>> sources_, psi_;  ///< spectra per job: sources, adjoint potential
     AlignedVector<double> t_;                           ///< (n_active, channels, filters, tensor) averaged over grids

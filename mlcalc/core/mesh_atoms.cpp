@@ -59,14 +59,14 @@ void Mesh::place_atoms(const Atoms& atoms) {
     for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] >= 0) active_.push_back(i);
     }
-    for (auto& u : u_) u.resize(3 * active_.size());
+    for (std::size_t grid = 0; grid < n_grids(); ++grid) u_[grid].resize(3 * active_.size());
     std::vector<double> outside(static_cast<std::size_t>(n_threads_), 0.0);
     for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t share) {
         for (std::size_t k = begin; k < end; ++k) {
             Vec3 r = atoms.positions[active_[k]];
             for (std::size_t x = 0; x < 3; ++x) r[x] -= atoms.origin[x];
             if (!place_atom(lattice_.fractional(r), &u_[0][3 * k])) outside[share] = 1.0;
-            for (std::size_t a = 0; a < 3; ++a) u_[1][3 * k + a] = u_[0][3 * k + a] + 0.5;
+            for (std::size_t a = 0; a < 3 && n_grids() == 2; ++a) u_[1][3 * k + a] = u_[0][3 * k + a] + 0.5;
         }
     });
     double any = *std::max_element(outside.begin(), outside.end());
@@ -99,7 +99,8 @@ void Mesh::sort_atoms() {
         places_[k] = static_cast<std::size_t>(bins_[bin(k)]++);
         sorted_[places_[k]] = active_[k];
     }
-    for (auto& u : u_) {
+    for (std::size_t grid = 0; grid < n_grids(); ++grid) {
+        std::vector<double>& u = u_[grid];
         for (std::size_t k = 0; k < n; ++k) std::copy_n(&u[3 * k], 3, &moved_[3 * places_[k]]);
         u.swap(moved_);
     }

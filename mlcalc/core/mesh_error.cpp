@@ -34,12 +34,14 @@ std::vector<std::vector<double>> tails(const PotentialDescription& d, int n_step
     return out;
 }
 
-/// sum over the aliases of an interlaced mesh of (U(k_m) / U(k))^2 |k_m / k_Nyquist|^(2l+2), per l, for nu = k / k_mesh
-void alias_sums(int order, const std::array<double, 3>& nu, std::vector<double>& gathered, double& spread) {
+/// sum over the aliases of (U(k_m) / U(k))^2 |k_m / k_Nyquist|^(2l+2), per l, for nu = k / k_mesh. Interlacing removes
+/// those of odd m1 + m2 + m3.
+void alias_sums(int order, bool interlaced, const std::array<double, 3>& nu, std::vector<double>& gathered,
+                double& spread) {
     for (int m1 = -2; m1 <= 2; ++m1) {
         for (int m2 = -2; m2 <= 2; ++m2) {
             for (int m3 = -2; m3 <= 2; ++m3) {
-                if ((m1 + m2 + m3) % 2 != 0 || (m1 == 0 && m2 == 0 && m3 == 0)) continue;
+                if ((interlaced && (m1 + m2 + m3) % 2 != 0) || (m1 == 0 && m2 == 0 && m3 == 0)) continue;
                 const double x = nu[0] + m1, y = nu[1] + m2, z = nu[2] + m3;
                 const double ratio = nu[0] * nu[1] * nu[2] / (x * y * z);
                 const double weight = std::pow(ratio * ratio, order);
@@ -68,8 +70,12 @@ double converged_cutoff(const PotentialDescription& d, double accuracy) {
     return dk;
 }
 
-MeshError::MeshError(const PotentialDescription& d, const FilterBank& bank)
-    : description_(&d), bank_(&bank), power_(d.exponent, d.smearing), total_(tails(d, 300)[0]) {}
+MeshError::MeshError(const PotentialDescription& d, const FilterBank& bank, bool interlaced)
+    : description_(&d),
+      bank_(&bank),
+      interlaced_(interlaced),
+      power_(d.exponent, d.smearing),
+      total_(tails(d, 300)[0]) {}
 
 /// Midpoints of an octant up to twice the Nyquist frequency, one of each set that differs by a permutation.
 const std::vector<MeshError::Point>& MeshError::points(int order) {
@@ -87,7 +93,7 @@ const std::vector<MeshError::Point>& MeshError::points(int order) {
                 point.multiplicity = x == y && y == z ? 1.0 : x == y || y == z ? 3.0 : 6.0;
                 point.gathered.assign(static_cast<std::size_t>(description_->l_max) + 1, 0.0);
                 if (x < n_axis) {
-                    alias_sums(order, nu, point.gathered, point.spread);
+                    alias_sums(order, interlaced_, nu, point.gathered, point.spread);
                 } else {
                     point.spread = 1.0;  // beyond the mesh everything is missing
                 }

@@ -13,11 +13,11 @@ namespace mlcalc {
 /// independent atoms, each coefficient counts in units of its own spread. At most the k of the tables.
 double converged_cutoff(const PotentialDescription&, double accuracy);
 
-/// Relative force error of interlaced meshes, in the same terms: aliases of gathering and spreading, and what lies
-/// beyond the mesh.
+/// Relative force error of meshes, in the same terms: aliases of gathering and spreading, and what lies beyond the
+/// mesh.
 class MeshError {
 public:
-    MeshError(const PotentialDescription&, const FilterBank&);
+    MeshError(const PotentialDescription&, const FilterBank&, bool interlaced);
     /// The square of what a mesh of this order and spacing adds that carries these filters.
     double squared(const std::vector<std::size_t>& filters, int order, double spacing);
 
@@ -33,6 +33,7 @@ private:
 
     const PotentialDescription* description_;
     const FilterBank* bank_;
+    bool interlaced_;
     SmearedPower power_;
     std::vector<double> total_;               ///< of each coefficient: int k^2 (g F k^(l+1))^2 dk
     std::vector<std::vector<Point>> points_;  ///< per order

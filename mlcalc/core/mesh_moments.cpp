@@ -98,7 +98,7 @@ void Mesh::multipole(std::size_t q, const double* w, const double* t, double* ou
                 moment += w[m] * solid[m * n_monomials + s];
                 products[m * n_monomials + s] += w[m] * t[here[s]];
             }
-            out[at[s]] = 0.5 * moment;  // each of the two grids is half of V
+            out[at[s]] = grid_weight() * moment;
             for (std::size_t axis = 0; axis < 3; ++axis) along[axis] += moment * t[raised[axis][s]];
         }
         products += static_cast<std::size_t>(2 * l + 1) * n_monomials;
@@ -168,7 +168,7 @@ void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
                 filters_.apply_strain(q, static_cast<int>(a), static_cast<int>(b), sources_[j].data(),
                                       spectrum_.data());
                 from_spectrum(spectrum_.data());
-                gather(jobs_[j], filters_.l_max(q), 0.5, buffer_.data(), stride, size);
+                gather(jobs_[j], filters_.l_max(q), grid_weight(), buffer_.data(), stride, size);
             }
             for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
                 for (std::size_t k = begin; k < end; ++k) {

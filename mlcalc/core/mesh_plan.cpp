@@ -119,11 +119,13 @@ std::vector<Group> choose_spacings(const PotentialDescription& d, const FarField
 }
 
 /// Integers for the spacing of each group; groups that come to the same ones become one mesh.
-std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int order, const Lattice& lattice) {
+std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int order, bool interlaced,
+                                        const Lattice& lattice) {
     std::vector<Mesh::Settings> out;
     for (const Group& group : groups) {
         Mesh::Settings mesh;
         mesh.order = order;
+        mesh.interlaced = interlaced;
         mesh.filters = group.filters;
         for (int a = 0; a < 3; ++a) {
             const double wanted = std::ceil(lattice.length(a) * drift_margin / group.spacing);
@@ -141,7 +143,8 @@ std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int or
 
 void check_memory(const PotentialDescription& d, const FarFieldOptions& options,
                   const std::vector<Mesh::Settings>& meshes, double n_atoms) {
-    const double n_jobs = d.n_channels() + d.n_channels() % 2;
+    const int n_pairs = (d.n_channels() + 1) / 2;
+    const double n_jobs = options.interlaced ? d.n_channels() : n_pairs;
     double bytes = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
         const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
@@ -162,13 +165,14 @@ void check_memory(const PotentialDescription& d, const FarFieldOptions& options,
 MeshSet::Settings plan_meshes(const PotentialDescription& d, const FarFieldOptions& options, const Lattice& lattice,
                               double n_atoms) {
     const FilterBank bank(d);
-    MeshError error(d, bank);
+    MeshError error(d, bank, options.interlaced);
     MeshSet::Settings settings;
     settings.accuracy = options.accuracy;
     settings.n_threads = options.n_threads;
     if (options.mesh[0] > 0 && options.mesh[1] > 0 && options.mesh[2] > 0) {  // given: one mesh for all
         Mesh::Settings mesh;
         mesh.shape = options.mesh;
+        mesh.interlaced = options.interlaced;
         mesh.order = options.order != 0 ? options.order : std::min(least_order(d) + 2, max_order);
         for (std::size_t q = 0; q < bank.size(); ++q) mesh.filters.push_back(q);
         settings.meshes.push_back(std::move(mesh));
@@ -176,7 +180,7 @@ MeshSet::Settings plan_meshes(const PotentialDescription& d, const FarFieldOptio
         int order = 0;
         const double volume_per_atom = lattice.volume / std::max(n_atoms, 1.0);
         const auto groups = choose_spacings(d, options, error, bank.size(), volume_per_atom, order);
-        settings.meshes = make_shapes(groups, order, lattice);
+        settings.meshes = make_shapes(groups, order, options.interlaced, lattice);
     }
     check_memory(d, options, settings.meshes, n_atoms);
     double squared = 0.0;

@@ -55,7 +55,8 @@ std::string MeshSet::summary() const {
         if (mesh != meshes_.front()) text += mesh == meshes_.back() ? " and " : ", ";
         text += std::to_string(m[0]) + " x " + std::to_string(m[1]) + " x " + std::to_string(m[2]);
     }
-    text += ", splines of order " + std::to_string(meshes_.front()->settings().order) + ", interlaced";
+    text += ", splines of order " + std::to_string(meshes_.front()->settings().order) +
+            (meshes_.front()->settings().interlaced ? ", interlaced" : ", plain");
     if (settings_.estimate < 0.0) return text;
     char estimate[64];
     std::snprintf(estimate, sizeof estimate, ", estimated relative force error %.1e", settings_.estimate);

@@ -14,6 +14,7 @@ void Mesh::spread(const Job& job, int degree, const double* coefficients, long a
     const double* c = coefficients + job.channel * channel_stride;
     const auto n_planes = static_cast<std::size_t>(std::max(0, ghosted_.hi[0] - ghosted_.lo[0]));
     const bool both = job.grid == 2;
+    const long imaginary = job.partner < 0 ? -1 : channel_stride;
     const double* u = u_[both ? 0 : static_cast<std::size_t>(job.grid)].data();
     const auto stride = static_cast<std::size_t>(grid_.stride_x);
     if (n_planes * stride < real_.size())
@@ -21,19 +22,19 @@ void Mesh::spread(const Job& job, int degree, const double* coefficients, long a
     for_shares(n_threads_, n_planes, [&](std::size_t begin, std::size_t end, std::size_t) {
         std::fill_n(real_.data() + begin * stride, (end - begin) * stride, 0.0);
         const MeshPlanes planes{static_cast<int>(begin), static_cast<int>(end)};
-        kernels_->spread(stencil_, grid_, planes, degree, n, u, c, atom_stride, both ? -1 : channel_stride);
+        kernels_->spread(stencil_, grid_, planes, degree, n, u, c, atom_stride, imaginary);
         if (both) kernels_->spread(stencil_, grid_, planes, degree, n, u_[1].data(), c, atom_stride, -2);
     });
 }
 
 void Mesh::gather(const Job& job, int degree, double scale, double* out, long atom_stride, long channel_stride) {
     const bool both = job.grid == 2;
+    const long imaginary = job.partner < 0 ? -1 : channel_stride;
     const std::vector<double>& u = u_[both ? 0 : static_cast<std::size_t>(job.grid)];
     for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
         const int n = static_cast<int>(end - begin);
         double* o = out + static_cast<long>(begin) * atom_stride + job.channel * channel_stride;
-        kernels_->gather(stencil_, grid_, degree, n, u.data() + 3 * begin, scale, o, atom_stride,
-                         both ? -1 : channel_stride);
+        kernels_->gather(stencil_, grid_, degree, n, u.data() + 3 * begin, scale, o, atom_stride, imaginary);
         if (both) kernels_->gather(stencil_, grid_, degree, n, u_[1].data() + 3 * begin, scale, o, atom_stride, -2);
     });
 }

@@ -242,7 +242,9 @@ class TrainOptions:
         for name, cls in (("weights", WeightOptions), ("solver", SolverOptions), ("committee", CommitteeOptions),
                           ("budget", BudgetOptions)):  # fmt: skip
             setattr(self, name, build(cls, getattr(self, name), name))
-        check_keys(self.engine, ("lode", "accuracy", "mesh", "order", "k_cutoff", "memory_limit"), "engine")
+        check_keys(
+            self.engine, ("lode", "accuracy", "mesh", "order", "interlaced", "k_cutoff", "memory_limit"), "engine"
+        )
         self._check_names()
         if self.solver.refit and self.committee.members:
             raise OptionError("solver.refit leaves nothing held out to calibrate a committee with; use one of them")
