@@ -74,25 +74,6 @@ std::size_t legendre_size(int l_max) {
     return size((l_max + 1) * (l_max + 2) / 2 + 2 * (l_max + 1));
 }
 
-/// Coefficients of the recurrence in l of normalised associated Legendre functions divided by sin^m, without the
-/// Condon-Shortley phase and with sqrt(2) for m > 0: q_lm = a z q_{l-1,m} - b q_{l-2,m}; the third is (dq_lm/dz) /
-/// q_{l,m+1}. In place of a, (m, m) holds q_mm.
-std::vector<double> harmonics_recurrence(int l_max) {
-    std::vector<double> out;
-    double sectoral = std::sqrt(0.25 / pi);
-    for (int m = 0; m <= l_max; ++m) {
-        if (m > 0) sectoral *= std::sqrt((2.0 * m + 1) / (2.0 * m) * (m == 1 ? 2 : 1));
-        for (int l = m; l <= l_max; ++l) {
-            const double n = l * l - m * m;
-            out.push_back(l == m ? sectoral : std::sqrt((4.0 * l * l - 1) / n));
-            out.push_back(l < m + 2 ? 0.0
-                                    : std::sqrt((2.0 * l + 1) / (2.0 * l - 3) * ((l - 1.0) * (l - 1) - m * m) / n));
-            out.push_back(std::sqrt((l + m + 1.0) * (l - m) / (m == 0 ? 2 : 1)));
-        }
-    }
-    return out;
-}
-
 }  // namespace
 
 DensityExpansion::DensityExpansion(DensityDescription description)

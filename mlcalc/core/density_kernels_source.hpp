@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// Source of the density kernels, included by one file per instruction set; see vector_lanes.hpp for its restrictions.
 #include "density_kernels.hpp"
+#include "harmonics_lanes.hpp"
+#include "spline_lanes.hpp"
 #include "vector_lanes.hpp"
 
 namespace mlcalc {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
-
-inline int rounded_up(int n) {
-    return (n + 7) / 8 * 8;
-}
-inline int triangular(int l, int m) {
-    return l * (l + 1) / 2 + m;
-}
 
 /// Shifted cosine of the pairs of a chunk, times their weights, and its derivative. With x = (r - cutoff +
 /// width)/width: cos^2(pi x / 2), from Taylor series about the middle of the quarter wave that converge to rounding.
@@ -48,92 +43,20 @@ inline void cutoff_function(const DensityPlan& plan, const double* geometry, Lan
     slope = (-0.5 * pi / plan.smoothing_width) * c * s * inside;
 }
 
-/// The weights of the quintic Hermite rows f, f', f'' of the two knots around each pair: [value 0..5,
-/// slope 6..11][lane], the cutoff function multiplied in.
-inline void spline_weights(const DensityPlan& plan, const double* geometry, int* knots, double* weights) {
-    const Lanes position = load(geometry + 3 * lanes) * (1.0 / plan.dx);
-    Lanes floor;
-    for (int p = 0; p < lanes; ++p) {
-        const int knot = static_cast<int>(position[p]);
-        knots[p] = knot < plan.n_knots - 2 ? knot : plan.n_knots - 2;
-        floor[p] = knots[p];
-    }
-    Lanes fc, fc_slope;
-    cutoff_function(plan, geometry, fc, fc_slope);
-    const double h = plan.dx;
-    const Lanes t = position - floor, u = 1.0 - t, t2 = t * t, u2 = u * u, t3 = t2 * t, u3 = u2 * u;
-    const Lanes edge = (30.0 / h) * t2 * u2;
-    const Lanes value[6] = {u3 * (1.0 + 3.0 * t + 6.0 * t2), h * t * u3 * (1.0 + 3.0 * t),  (0.5 * h * h) * t2 * u3,
-                            t3 * (1.0 + 3.0 * u + 6.0 * u2), -h * u * t3 * (1.0 + 3.0 * u), (0.5 * h * h) * u2 * t3};
-    const Lanes slope[6] = {-edge, u2 * (1.0 + 2.0 * t - 15.0 * t2), (0.5 * h) * t * u2 * (2.0 - 5.0 * t),
-                            edge,  t2 * (1.0 + 2.0 * u - 15.0 * u2), (-0.5 * h) * u * t2 * (2.0 - 5.0 * u)};
-    for (int k = 0; k < 6; ++k) {
-        store(weights + k * lanes, fc * value[k]);
-        store(weights + (6 + k) * lanes, fc * slope[k] + fc_slope * value[k]);
-    }
-}
-
-/// Radial functions (and slopes) of the pairs of a chunk: values[p * values_row + f].
+/// Radial functions (and slopes) of the pairs of a chunk: values[p * values_row + f], the cutoff function multiplied
+/// in.
 template <bool gradients>
 void radial_functions(const DensityPlan& plan, const double* geometry, double* values, int values_row, double* slopes) {
     alignas(64) double weights[12 * lanes];
     int knots[lanes];
-    spline_weights(plan, geometry, knots, weights);
-    for (int p = 0; p < lanes; ++p) {
-        const double* rows = plan.table + static_cast<long>(knots[p]) * 3 * plan.row;
-        Lanes w[12];
-        for (int k = 0; k < 12; ++k) w[k] = broadcast(weights[k * lanes + p]);
-        for (int f = 0; f < plan.row; f += lanes) {
-            Lanes value{}, slope{};
-            for (int k = 0; k < 6; ++k) {
-                const Lanes row = load(rows + k * plan.row + f);
-                value += w[k] * row;
-                if (gradients) slope += w[6 + k] * row;
-            }
-            store(values + p * values_row + f, value);
-            if (gradients) store(slopes + p * plan.row + f, slope);
-        }
+    Lanes value[6], slope[6], fc, fc_slope;
+    hermite(load(geometry + 3 * lanes), plan.dx, plan.n_knots, knots, value, slope);
+    cutoff_function(plan, geometry, fc, fc_slope);
+    for (int k = 0; k < 6; ++k) {
+        store(weights + k * lanes, fc * value[k]);
+        store(weights + (6 + k) * lanes, fc * slope[k] + fc_slope * value[k]);
     }
-}
-
-/// from[p * row + f] -> to[f * lanes + p]
-inline void transpose_functions(const double* from, int row, int n, double* to) {
-    for (int f = 0; f < n; f += lanes) {
-        Lanes block[lanes];
-        load_transposed(from + f, row, block);
-        for (int p = 0; p < lanes; ++p) store(to + (f + p) * lanes, block[p]);
-    }
-}
-
-/// Y_lm = q_lm(z) c_m(x, y), and s_m for m < 0, c_m + i s_m = (x + i y)^m, of unit vectors. Keeps the factors: q with l
-/// fastest, then c and s.
-inline void spherical_harmonics(const DensityPlan& plan, const double* geometry, double* legendre, double* y) {
-    const int l_max = plan.l_max;
-    const Lanes ux = load(geometry), uy = load(geometry + lanes), uz = load(geometry + 2 * lanes);
-    double* cosine = legendre + triangular(l_max + 1, 0) * lanes;
-    double* sine = cosine + (l_max + 1) * lanes;
-    const double* coefficient = plan.recurrence;
-    Lanes c = broadcast(1.0), s{};
-    for (int m = 0; m <= l_max; ++m) {
-        store(cosine + m * lanes, c);
-        store(sine + m * lanes, s);
-        Lanes below{}, q = broadcast(coefficient[0]);
-        for (int l = m;;) {
-            store(legendre, q);
-            legendre += lanes;
-            coefficient += 3;
-            double* y_l = y + (l * l + l) * lanes;
-            if (m > 0) store(y_l - m * lanes, q * s);
-            store(y_l + m * lanes, q * c);
-            if (++l > l_max) break;
-            const Lanes next = coefficient[0] * uz * q - coefficient[1] * below;
-            below = q;
-            q = next;
-        }
-        const Lanes rotated = ux * c - uy * s;
-        s = ux * s + uy * c;
-        c = rotated;
-    }
+    interpolate<gradients>(plan.table, plan.row, plan.row, knots, weights, values, values_row, slopes);
 }
 
 /// The first `count` elements of v.
@@ -164,23 +87,10 @@ using Accumulate = void (*)(const double*, int, const double*, int, int, int, do
 constexpr Accumulate accumulate_rows[] = {nullptr,       accumulate<1>, accumulate<2>, accumulate<3>, accumulate<4>,
                                           accumulate<5>, accumulate<6>, accumulate<7>, accumulate<8>};
 
-/// The harmonics of one l are treated in nearly equal parts of at most `most` rows.
-constexpr int part_size(int l, int most) {
-    const int n_parts = (2 * l + most) / most;
-    return (2 * l + n_parts) / n_parts;
-}
-constexpr int largest_l = 20;
-struct PartSizes {
-    int of[largest_l + 1] = {};
-    constexpr explicit PartSizes(int most) {
-        for (int l = 0; l <= largest_l; ++l) of[l] = part_size(l, most);
-    }
-};
-
 template <bool gradients>
 void evaluate(const DensityPlan& plan, const DensityGroup& group, const DensityScratch& scratch) {
     const int values_row = plan.row + 8, n_lm = (plan.l_max + 1) * (plan.l_max + 1);
-    const int n_legendre = triangular(plan.l_max + 1, 0) + 2 * (plan.l_max + 1);
+    const int n_legendre = legendre_size(plan.l_max);
     for (int k = 0; k < group.n_chunks; ++k) {
         const double* geometry = group.geometry + k * 5 * lanes;
         double* values = scratch.values + k * lanes * values_row;
@@ -189,8 +99,9 @@ void evaluate(const DensityPlan& plan, const DensityGroup& group, const DensityS
             transpose_functions(values, values_row, plan.row, group.radial + k * plan.row * lanes);
             transpose_functions(scratch.slopes, plan.row, plan.row, group.slope + k * plan.row * lanes);
         }
-        spherical_harmonics(plan, geometry, group.legendre + (gradients ? k : 0) * n_legendre * lanes,
-                            scratch.harmonics + k * n_lm * lanes);
+        spherical_harmonics<true>(plan.l_max, plan.recurrence, geometry,
+                                  group.legendre + (gradients ? k : 0) * n_legendre * lanes,
+                                  scratch.harmonics + k * n_lm * lanes);
     }
 }
 
@@ -212,82 +123,19 @@ void forward(const DensityPlan& plan, const DensityGroup& group, const DensitySc
     }
 }
 
-/// value[m] = sum_n adjoint[m][n] radial[n] and the same with the slopes, for the pairs of a chunk.
-template <int n_rows>
-void contract(const double* adjoint, int stride, const double* radial, const double* slope, int n_max, double* value,
-              double* derivative) {
-    Sums<n_rows> h, k;
-    for (int n = 0; n < n_max; ++n) {
-        h.add(adjoint + n, stride, load(radial + n * lanes));
-        k.add(adjoint + n, stride, load(slope + n * lanes));
-    }
-    h.write(value, lanes);
-    k.write(derivative, lanes);
-}
-
-using Contract = void (*)(const double*, int, const double*, const double*, int, double*, double*);
-constexpr Contract contract_rows[] = {nullptr,     contract<1>, contract<2>, contract<3>,
-                                      contract<4>, contract<5>, contract<6>, contract<7>};
-constexpr PartSizes contract_parts(lanes == 8 ? 7 : 5);  // two accumulators per row have to fit the registers
-
-/// sum_lm derivative_lm Y_lm, and the gradient of sum_lm value_lm q_lm(z) c_m(x, y).
-inline Lanes differentiate(const DensityPlan& plan, const double* legendre, const double* value,
-                           const double* derivative, Lanes* gradient) {
-    const int l_max = plan.l_max;
-    const double* cosine = legendre + triangular(l_max + 1, 0) * lanes;
-    const double* sine = cosine + (l_max + 1) * lanes;
-    const double* coefficient = plan.recurrence + 2;
-    Lanes along{}, dx{}, dy{}, dz{};
-    for (int m = 0; m <= l_max; ++m) {
-        const double* next = legendre + (l_max + 1 - m) * lanes;  // q_{m+1,m+1}
-        Lanes plus{}, minus{}, plus_z{}, minus_z{}, plus_r{}, minus_r{};
-        for (int l = m; l <= l_max; ++l, legendre += lanes, coefficient += 3) {
-            const long up = (l * l + l + m) * lanes, down = up - 2 * m * lanes;
-            const Lanes q = load(legendre), up_value = load(value + up), down_value = load(value + down);
-            plus += q * up_value;
-            minus += q * down_value;
-            plus_r += q * load(derivative + up);
-            minus_r += q * load(derivative + down);
-            if (l == m) continue;
-            const Lanes qz = *coefficient * load(next);
-            next += lanes;
-            plus_z += qz * up_value;
-            minus_z += qz * down_value;
-        }
-        const Lanes c = load(cosine + m * lanes), s = load(sine + m * lanes);  // s_0 = 0
-        along += c * plus_r + s * minus_r;
-        dz += c * plus_z + s * minus_z;
-        if (m == 0) continue;
-        const Lanes c1 = load(cosine + (m - 1) * lanes), s1 = load(sine + (m - 1) * lanes);
-        dx += static_cast<double>(m) * (c1 * plus + s1 * minus);
-        dy += static_cast<double>(m) * (c1 * minus - s1 * plus);
-    }
-    gradient[0] = dx;
-    gradient[1] = dy;
-    gradient[2] = dz;
-    return along;
-}
-
 void backward(const DensityPlan& plan, const DensityGroup& group, const double* adjoint, int stride, double* forces,
               double* total) {
     constexpr int most_lm = (largest_l + 1) * (largest_l + 1);
     alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes];
-    const int n_legendre = triangular(plan.l_max + 1, 0) + 2 * (plan.l_max + 1);
+    const int n_legendre = legendre_size(plan.l_max);
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
     for (int k = 0; k < group.n_chunks; ++k) {
-        const double* radial = group.radial + k * plan.row * lanes;
-        const double* slope = group.slope + k * plan.row * lanes;
-        for (int l = 0; l <= plan.l_max; ++l) {
-            for (int lm = l * l, end = (l + 1) * (l + 1); lm < end; lm += contract_parts.of[l]) {
-                const int rows = end - lm < contract_parts.of[l] ? end - lm : contract_parts.of[l];
-                const int f = l * plan.n_max * lanes;
-                contract_rows[rows](adjoint + lm * stride, stride, radial + f, slope + f, plan.n_max,
-                                    value + lm * lanes, derivative + lm * lanes);
-            }
-        }
+        contract_all(plan.l_max, plan.n_max, adjoint, stride, group.radial + k * plan.row * lanes,
+                     group.slope + k * plan.row * lanes, value, derivative);
         Lanes g[3];
-        const Lanes along = differentiate(plan, group.legendre + k * n_legendre * lanes, value, derivative, g);
+        const Lanes along =
+            differentiate(plan.l_max, plan.recurrence, group.legendre + k * n_legendre * lanes, value, derivative, g);
         const double* geometry = group.geometry + k * 5 * lanes;
         const Lanes u[3] = {load(geometry), load(geometry + lanes), load(geometry + 2 * lanes)};
         const Lanes r = load(geometry + 3 * lanes), inverse = 1.0 / r;

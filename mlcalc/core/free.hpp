@@ -4,15 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "aligned.hpp"
 #include "channels.hpp"
 #include "far_field.hpp"
+#include "free_kernels.hpp"
 #include "harmonics.hpp"
 
 namespace mlcalc {
 
-/// V of a finite system: V^a_i,nlm = sum_(j in a) G_nl(r_ij) S_lm(r_ij), G_nl(r) = F_nl(r) / r^l, the projection of the
-/// smeared potential of an atom at distance r: a table near the atom, the multipole series beyond. Right at any
-/// distance, O(N^2). Ranks share positions and gradients as sums.
+/// V of a finite system: V^a_i,nlm = sum_(j in a) F_nl(r_ij) Y_lm(r_ij), F_nl the projection of the smeared potential
+/// of an atom at distance r: a table near the atom, the multipole series beyond. Right at any distance, O(N^2). Ranks
+/// share positions and gradients as sums.
 class FreeSum : public FarField {
 public:
     FreeSum(const PotentialDescription&, int n_threads, Communicator&);
@@ -22,39 +24,55 @@ public:
     std::string summary() const override;
     Memory memory() const override;
 
-    /// G_nl(r) and dG_nl/dr / r, index l * n_max + n, for r > 0.
-    void radial(double r, double* value, double* slope) const;
-
 private:
+    /// The sources of one species: in chunks of `lanes`.
+    struct Group {
+        std::size_t chunk;
+        int n_chunks;
+    };
     /// Buffers of one thread.
     struct Work {
-        std::vector<double> value, slope;  ///< G_nl, dG_nl/dr / r
-        std::vector<double> y, dy;         ///< S_lm, [axis][lm]
-        std::vector<double> of_species;    ///< [species][lm][n] fields at one atom, or dE/d(field)
-        std::vector<double> gradient;      ///< (n_total, 3)
+        AlignedVector<double> rows, radial, slope, harmonics, sums;  ///< of the kernels
+        std::vector<double> field;       ///< [lm][n] of one species at one atom, or dE/d(field)
+        AlignedVector<double> gradient;  ///< [chunk][axis][lane]
         Mat3 strain{};
+        std::vector<double> slopes;  ///< [axis][lm][n] of one pair
+        std::vector<double> own;     ///< [axis, then strain][lm][n] sums over one species
+        FreeScratch scratch() { return {rows.data(), radial.data(), slope.data(), harmonics.data(), sums.data()}; }
     };
+    FreePlan plan() const;
+    FreeSources sources(const Group& group) const {
+        return {group.n_chunks, sources_.data() + group.chunk * 4 * lanes_};
+    }
+    /// Where the first of n components of a source is in [chunk][component][lane].
+    std::size_t component(std::size_t slot, std::size_t n) const { return slot / lanes_ * n * lanes_ + slot % lanes_; }
     void gather(const Atoms&);
-    Vec3 separation(std::size_t i, std::size_t j) const;
-    int species_of(std::size_t j) const { return static_cast<int>(all_[4 * j + 3]); }
-    /// Radial functions and harmonics of a source at `r`.
-    void source(const Vec3& r, bool gradient, Work&) const;
-    void field_at(std::size_t i, double* v_i, Work&) const;
-    void mix_adjoint(const double* v_adj_i, Work&) const;
-    Vec3 pair_gradient(const Vec3& r, int species, Work&) const;
+    void sort_sources(const std::vector<double>& all, std::size_t first_local, std::size_t n_local);
+    void field_at(const Vec3& center, double* v_i, Work&) const;
+    /// The channels get weight * factor times field[lm][n] of a species, and the adjoint of that.
+    void mix(int species, double factor, const double* field, double* v_i) const;
+    void mix_adjoint(int species, const double* v_adj_i, double* field_adj) const;
+    void backward_at(const Vec3& center, std::size_t slot, const double* v_adj_i, Work&, Mat3& strain) const;
     void jacobian_at(const Atoms&, std::size_t i, double* jacobian, double* strain, Work&) const;
+    void jacobian_of_chunk(const Vec3& center, std::size_t i, int species, std::size_t chunk, double* jacobian,
+                           Work&) const;
     Work& work(std::size_t thread);
 
     PotentialDescription description_;
     Channels channels_;
     CoefficientShape shape_;
-    Harmonics solid_;
+    Harmonics harmonics_;
     int n_threads_;
     Communicator* communicator_;
-    std::size_t n_lm_, n_max_, n_radial_;
-    std::size_t first_ = 0;    ///< index of this rank's first atom among all
-    std::vector<double> all_;  ///< (n_total, 4): position, species
-    std::vector<Work> work_;   ///< one per thread
+    const FreeKernels* kernels_;
+    std::size_t lanes_, n_lm_, n_max_, row_;
+    AlignedVector<double> table_;     ///< rows of the radial table, padded
+    std::vector<double> recurrence_;  ///< of the harmonics
+    std::vector<Group> groups_;       ///< of each species
+    AlignedVector<double> sources_;   ///< [chunk][x, y, z, weight][lane]
+    std::vector<std::size_t> slot_;   ///< where this rank's atoms are among the sources
+    std::vector<int> atom_;           ///< this rank's atom in each slot; -1: of another rank, or fills a chunk up
+    std::vector<Work> work_;          ///< one per thread
 };
 
 }  // namespace mlcalc

@@ -79,4 +79,38 @@ void Harmonics::evaluate(const Vec3& r, double* y, double* gradient) const {
     }
 }
 
+std::vector<double> harmonics_recurrence(int l_max) {
+    std::vector<double> out;
+    double sectoral = std::sqrt(0.25 / pi);
+    for (int m = 0; m <= l_max; ++m) {
+        if (m > 0) sectoral *= std::sqrt((2.0 * m + 1) / (2.0 * m) * (m == 1 ? 2 : 1));
+        for (int l = m; l <= l_max; ++l) {
+            const double n = l * l - m * m;
+            out.push_back(l == m ? sectoral : std::sqrt((4.0 * l * l - 1) / n));
+            out.push_back(l < m + 2 ? 0.0
+                                    : std::sqrt((2.0 * l + 1) / (2.0 * l - 3) * ((l - 1.0) * (l - 1) - m * m) / n));
+            out.push_back(std::sqrt((l + m + 1.0) * (l - m) / (m == 0 ? 2 : 1)));
+        }
+    }
+    return out;
+}
+
+void Harmonics::product_gradient(const Vec3& unit, const double* radial, double inverse, const double* slope,
+                                 std::size_t n_max, std::size_t step, double* gradient) const {
+    const std::size_t n_lm = static_cast<std::size_t>(size());
+    double y[(max_l + 1) * (max_l + 1)], dy[3 * (max_l + 1) * (max_l + 1)];
+    evaluate(unit, y, dy);
+    for (std::size_t lm = 0, l = 0; lm < n_lm; ++lm) {
+        if (lm == (l + 1) * (l + 1)) ++l;
+        const double *f = radial + l * n_max * step, *df = slope + l * n_max * step;
+        // only the tangential part of the gradient of the harmonics counts
+        const double along = unit[0] * dy[lm] + unit[1] * dy[n_lm + lm] + unit[2] * dy[2 * n_lm + lm];
+        for (std::size_t x = 0; x < 3; ++x) {
+            const double tangential = (dy[x * n_lm + lm] - along * unit[x]) * inverse, radially = unit[x] * y[lm];
+            double* to = gradient + (x * n_lm + lm) * n_max;
+            for (std::size_t n = 0; n < n_max; ++n) to[n] = df[n * step] * radially + f[n * step] * tangential;
+        }
+    }
+}
+
 }  // namespace mlcalc

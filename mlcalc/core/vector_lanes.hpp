@@ -27,6 +27,11 @@ inline Lanes broadcast(double x) {
     return x - Lanes{};
 }
 
+inline Lanes square_root(Lanes v) {
+    for (int k = 0; k < lanes; ++k) v[k] = __builtin_sqrt(v[k]);
+    return v;
+}
+
 inline double sum_of_lanes(Lanes v) {
     double sum = 0.0;
     for (int k = 0; k < lanes; ++k) sum += v[k];
@@ -44,6 +49,11 @@ struct Sums {
         first += broadcast(*factors) * v;
         rest.add(factors + stride, stride, v);
     }
+    /// sum[k] += factors[k * stride ..] * v, lane by lane
+    __attribute__((always_inline)) void add_products(const double* factors, long stride, Lanes v) {
+        first += load(factors) * v;
+        rest.add_products(factors + stride, stride, v);
+    }
     __attribute__((always_inline)) void write(double* p, long stride) const {
         *reinterpret_cast<UnalignedLanes*>(p) = first;
         rest.write(p + stride, stride);
@@ -52,6 +62,7 @@ struct Sums {
 template <>
 struct Sums<0> {
     void add(const double*, long, Lanes) {}
+    void add_products(const double*, long, Lanes) {}
     void write(double*, long) const {}
 };
 
