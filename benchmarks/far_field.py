@@ -191,6 +191,16 @@ def crossover_table():
                   f"auto: {chosen}", flush=True)  # fmt: skip
 
 
+def free_table():
+    for n_max in (1, 4):
+        for n in (3, 4, 5):
+            atoms = molten_salt(n)
+            atoms.pbc = False
+            cost = measure(atoms, expansion(n_max, 1.0), lode="free")[0]
+            print(f"  n_max {n_max} {len(atoms):5d} ions: {1e3 * cost / len(atoms):5.1f} ns per pair, {cost:6.1f} us/atom",
+                  flush=True)  # fmt: skip
+
+
 def thread_table():
     for lode, n in (("mesh", 5), ("mesh", 10), ("ksum", 3), ("ksum", 5), ("free", 3)):
         for n_max in (1, 4):
@@ -209,6 +219,8 @@ def main():
     direct_table()
     print("crossover")
     crossover_table()
+    print("free boundaries")
+    free_table()
     print("threads (wall time)")
     thread_table()
     print("peers")

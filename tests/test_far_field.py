@@ -276,6 +276,26 @@ def test_free_forces_are_derivatives_from_near_to_far(exponent):
     np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12 * np.abs(gradient).max())
 
 
+def test_free_forces_at_the_center_of_another_atom():
+    """A smeared source has no singularity, not even where two atoms are at the same place."""
+    atoms = Atoms("NaClNa", positions=[[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [1.5, -1.0, 0.7]])
+    expansion = PotentialExpansion(n_max=2, l_max=3, basis=MultiWidth((1.0, 2.0)))
+    potential = descriptor(atoms, expansion, invariants=[Invariant(2, "V", "V")]).potential()
+    p_adj = np.random.default_rng(4).normal(size=potential.features(*arguments(potential, atoms)).shape)
+    gradient, _ = potential.features_backward(*arguments(potential, atoms), p_adj=p_adj)
+
+    def value(x, at):
+        moved = displaced(atoms, x * at)
+        return np.vdot(p_adj, potential.features(*arguments(potential, moved)))
+
+    for atom, axis in np.ndindex(2, 3):
+        at = np.zeros((3, 3))
+        at[atom, axis] = 1.0
+        assert derivative(lambda x, at=at: value(x, at)) == pytest.approx(
+            gradient[atom, axis], abs=1e-8 * np.linalg.norm(gradient)
+        )
+
+
 @pytest.mark.parametrize("lode, interlaced", [("ksum", True), ("mesh", True), ("mesh", False)])
 def test_energy_is_smooth_along_a_strain_scan(lode, interlaced):
     """The integers stay: no step in the energy where another k vector or mesh would be chosen anew."""

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from ase import Atoms
 from models import POWER, RHO, V6, V_MIXED, V, arguments, build, evaluate, kernel_model, linear_model
 
 from mlcalc.model import Invariant
@@ -106,9 +107,15 @@ np.savez(sys.argv[3], **results)
 """
 
 
-@pytest.mark.parametrize("kind", ["linear two cutoffs", "kernel two cutoffs", "kernel rho x V"])
-def test_instruction_sets_agree_to_rounding(kind, small_salt, tmp_path):
+@pytest.mark.parametrize(
+    "kind, free",
+    [("linear two cutoffs", False), ("kernel two cutoffs", False), ("kernel rho x V", False), ("kernel rho x V", True)],
+)
+def test_instruction_sets_agree_to_rounding(kind, free, small_salt, tmp_path):
     model = build(kind)
+    if free:  # sources within the table of radial functions and beyond, in one vector of them
+        small_salt.pbc = False
+        small_salt += Atoms("NaClNa", positions=[[3.0, 2.0, 40.0], [2.0, 1.0, 45.0], [-70.0, 1.0, 2.0]])
     model.save(tmp_path / "model.mlcalc")
     np.savez(tmp_path / "structure.npz", **arguments(model.potential(), small_salt))
     expected = evaluate(model.potential(), small_salt, atom_virials=True)

@@ -11,7 +11,7 @@ namespace {
 
 /// Unit vectors and distances of the sources of a chunk, geometry[4][lane]. A source at the center has a unit vector of
 /// zeros: its harmonics of l > 0 are multiplied by r^l or, in gradients, are those of l = 1.
-inline Lanes separate(const double* chunk, const double* center, double* geometry) {
+inline void separate(const double* chunk, const double* center, double* geometry) {
     Lanes r[3], r2{};
     for (int x = 0; x < 3; ++x) {
         r[x] = load(chunk + x * lanes) - center[x];
@@ -20,7 +20,6 @@ inline Lanes separate(const double* chunk, const double* center, double* geometr
     const Lanes distance = square_root(r2), inverse = r2 > 0.0 ? 1.0 / distance : Lanes{};
     for (int x = 0; x < 3; ++x) store(geometry + x * lanes, r[x] * inverse);
     store(geometry + 3 * lanes, distance);
-    return distance;
 }
 
 /// weight F_nl of the table or, with gradients, F_nl / r and the slope.
@@ -31,14 +30,14 @@ void near(const FreePlan& plan, Lanes r, Lanes weight, const FreeScratch& scratc
     Lanes value[6], derivative[6];
     hermite(r, plan.dx, plan.n_knots, knots, value, derivative);
     for (int k = 0; k < 6; ++k) {
-        store(weights + k * lanes, weight * value[k]);
-        if (gradients) store(weights + (6 + k) * lanes, weight * derivative[k]);
+        store(weights + k * lanes, value[k]);
+        if (gradients) store(weights + (6 + k) * lanes, derivative[k]);
     }
     double* slope_rows = scratch.rows + lanes * plan.row;
     interpolate<gradients>(plan.table, plan.row, plan.n_functions, knots, weights, scratch.rows, plan.row, slope_rows);
     transpose_functions(scratch.rows, plan.row, plan.n_functions, radial);
     if (gradients) transpose_functions(slope_rows, plan.row, plan.n_functions, slope);
-    Lanes below{}, power = broadcast(1.0);  // r^(l - 1), r^l
+    Lanes below{}, power = weight;  // times r^(l - 1), r^l
     for (int l = 0, f = 0; l <= plan.l_max; ++l) {
         for (int n = 0; n < plan.n_max; ++n, f += lanes) {
             const Lanes g = load(radial + f);
@@ -111,16 +110,16 @@ void forward(const FreePlan& plan, const FreeSources& sources, const double* cen
              double* field) {
     const int n_lm = (plan.l_max + 1) * (plan.l_max + 1), n_sums = n_lm * plan.n_max;
     for (int k = 0; k < n_sums; ++k) store(scratch.sums + k * lanes, Lanes{});
-    alignas(64) double geometry[4 * lanes], legendre[legendre_size(largest_l) * lanes];
+    alignas(64) double geometry[free_chunks_at_once * 4 * lanes], legendre[legendre_size(largest_l) * lanes];
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
         const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
+        const double* chunks = sources.sources + first * 4 * lanes;
+        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 4 * lanes);
         for (int k = 0; k < n; ++k) {
-            const double* chunk = sources.sources + (first + k) * 4 * lanes;
-            const Lanes r = separate(chunk, center, geometry);
-            radial_functions<false>(plan, r, load(chunk + 3 * lanes), scratch, scratch.radial + k * plan.row * lanes,
-                                    nullptr);
-            spherical_harmonics<true>(plan.l_max, plan.recurrence, geometry, legendre,
-                                      scratch.harmonics + k * n_lm * lanes);
+            const double* u = geometry + k * 4 * lanes;
+            radial_functions<false>(plan, load(u + 3 * lanes), load(chunks + (4 * k + 3) * lanes), scratch,
+                                    scratch.radial + k * plan.row * lanes, nullptr);
+            spherical_harmonics<true>(plan.l_max, plan.recurrence, u, legendre, scratch.harmonics + k * n_lm * lanes);
         }
         for (int l = 0; l <= plan.l_max; ++l) {
             for (int lm = l * l, end = (l + 1) * (l + 1); lm < end; lm += accumulate_parts.of[l]) {
@@ -134,32 +133,40 @@ void forward(const FreePlan& plan, const FreeSources& sources, const double* cen
     for (int k = 0; k < n_sums; ++k) field[k] = sum_of_lanes(load(scratch.sums + k * lanes));
 }
 
+/// Forces on the sources of a chunk, to be added to gradient[axis][lane] and to the sums of `backward`.
+inline void add_forces(const double* geometry, Lanes along, const Lanes* g, double* gradient, Lanes* sums) {
+    const Lanes u[3] = {load(geometry), load(geometry + lanes), load(geometry + 2 * lanes)};
+    const Lanes r = load(geometry + 3 * lanes);
+    // only the tangential part of the gradient of the harmonics counts
+    const Lanes radial_part = along - (u[0] * g[0] + u[1] * g[1] + u[2] * g[2]);
+    for (int b = 0; b < 3; ++b) {
+        const Lanes force = radial_part * u[b] + g[b];
+        store(gradient + b * lanes, load(gradient + b * lanes) + force);
+        sums[b] += force;
+        for (int a = 0; a < 3; ++a) sums[3 + 3 * a + b] += u[a] * r * force;
+    }
+}
+
 void backward(const FreePlan& plan, const FreeSources& sources, const double* center, int self, const double* adjoint,
               const FreeScratch& scratch, double* gradient, double* total) {
     constexpr int most_lm = (largest_l + 1) * (largest_l + 1);
-    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes], geometry[4 * lanes],
-        legendre[legendre_size(largest_l) * lanes];
+    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes],
+        geometry[free_chunks_at_once * 4 * lanes], legendre[legendre_size(largest_l) * lanes];
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
-    for (int k = 0; k < sources.n_chunks; ++k) {
-        const double* chunk = sources.sources + k * 4 * lanes;
-        Lanes weight = load(chunk + 3 * lanes);
-        if (self >= 0 && self / lanes == k) weight[self % lanes] = 0.0;
-        const Lanes r = separate(chunk, center, geometry);
-        radial_functions<true>(plan, r, weight, scratch, scratch.radial, scratch.slope);
-        spherical_harmonics<false>(plan.l_max, plan.recurrence, geometry, legendre, nullptr);
-        contract_all(plan.l_max, plan.n_max, adjoint, plan.n_max, scratch.radial, scratch.slope, value, derivative);
-        Lanes g[3];
-        const Lanes along = differentiate(plan.l_max, plan.recurrence, legendre, value, derivative, g);
-        const Lanes u[3] = {load(geometry), load(geometry + lanes), load(geometry + 2 * lanes)};
-        // only the tangential part of the gradient of the harmonics counts
-        const Lanes radial_part = along - (u[0] * g[0] + u[1] * g[1] + u[2] * g[2]);
-        for (int b = 0; b < 3; ++b) {
-            const Lanes force = radial_part * u[b] + g[b];
-            double* to = gradient + (3 * k + b) * lanes;
-            store(to, load(to) + force);
-            sums[b] += force;
-            for (int a = 0; a < 3; ++a) sums[3 + 3 * a + b] += u[a] * r * force;
+    for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
+        const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
+        const double* chunks = sources.sources + first * 4 * lanes;
+        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 4 * lanes);
+        for (int k = 0; k < n; ++k) {
+            const double* u = geometry + k * 4 * lanes;
+            Lanes weight = load(chunks + (4 * k + 3) * lanes), g[3];
+            if (self >= 0 && self / lanes == first + k) weight[self % lanes] = 0.0;
+            radial_functions<true>(plan, load(u + 3 * lanes), weight, scratch, scratch.radial, scratch.slope);
+            spherical_harmonics<false>(plan.l_max, plan.recurrence, u, legendre, nullptr);
+            contract_all(plan.l_max, plan.n_max, adjoint, plan.n_max, scratch.radial, scratch.slope, value, derivative);
+            const Lanes along = differentiate(plan.l_max, plan.recurrence, legendre, value, derivative, g);
+            add_forces(u, along, g, gradient + (first + k) * 3 * lanes, sums);
         }
     }
     for (int k = 0; k < 12; ++k) total[k] += sum_of_lanes(sums[k]);
@@ -167,8 +174,8 @@ void backward(const FreePlan& plan, const FreeSources& sources, const double* ce
 
 void evaluate(const FreePlan& plan, const double* chunk, const double* center, const FreeScratch& scratch,
               double* geometry) {
-    const Lanes r = separate(chunk, center, geometry);
-    radial_functions<true>(plan, r, load(chunk + 3 * lanes), scratch, scratch.radial, scratch.slope);
+    separate(chunk, center, geometry);
+    radial_functions<true>(plan, load(geometry + 3 * lanes), load(chunk + 3 * lanes), scratch, scratch.radial, scratch.slope);
 }
 
 }  // namespace
