@@ -197,8 +197,8 @@ def free_table():
             atoms = molten_salt(n)
             atoms.pbc = False
             cost = measure(atoms, expansion(n_max, 1.0), lode="free")[0]
-            print(f"  n_max {n_max} {len(atoms):5d} ions: {1e3 * cost / len(atoms):5.1f} ns per pair, {cost:6.1f} us/atom",
-                  flush=True)  # fmt: skip
+            per_pair = 1e3 * cost / len(atoms)
+            print(f"  n_max {n_max} {len(atoms):5d} ions: {per_pair:5.1f} ns per pair, {cost:6.1f} us/atom", flush=True)
 
 
 def thread_table():
