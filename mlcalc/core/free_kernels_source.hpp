@@ -150,8 +150,8 @@ inline void add_forces(const double* geometry, Lanes along, const Lanes* g, doub
 void backward(const FreePlan& plan, const FreeSources& sources, const double* center, int self, const double* adjoint,
               const FreeScratch& scratch, double* gradient, double* total) {
     constexpr int most_lm = (largest_l + 1) * (largest_l + 1);
-    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes],
-        geometry[free_chunks_at_once * 4 * lanes], legendre[legendre_size(largest_l) * lanes];
+    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes], geometry[free_chunks_at_once * 4 * lanes],
+        legendre[legendre_size(largest_l) * lanes];
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
@@ -175,7 +175,8 @@ void backward(const FreePlan& plan, const FreeSources& sources, const double* ce
 void evaluate(const FreePlan& plan, const double* chunk, const double* center, const FreeScratch& scratch,
               double* geometry) {
     separate(chunk, center, geometry);
-    radial_functions<true>(plan, load(geometry + 3 * lanes), load(chunk + 3 * lanes), scratch, scratch.radial, scratch.slope);
+    radial_functions<true>(plan, load(geometry + 3 * lanes), load(chunk + 3 * lanes), scratch, scratch.radial,
+                           scratch.slope);
 }
 
 }  // namespace
