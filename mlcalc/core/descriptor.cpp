@@ -132,7 +132,6 @@ void Descriptor::features(const Structure& s, int index, double* p) {
 void Descriptor::features_backward(const Structure& s, int index, const double* p_adj, Vec3* gradient, Mat3& strain) {
     const TermData& data = term(index);
     start(s);
-    expansions_.clear_far_adjoint();
     scratch_.resize(data.features.scratch_size());
     for (int begin = 0; begin < s.atoms.n_local; begin += block_size) {
         const int end = std::min(begin + block_size, s.atoms.n_local);

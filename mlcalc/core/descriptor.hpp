@@ -73,7 +73,7 @@ private:
     std::vector<const double*> c_;
     std::vector<double*> c_adj_;
     FeatureTangents tangents_;
-    AlignedVector<double> p_, scratch_, overlap_, powers_, slopes_, products_, adjoints_;
+    AlignedVector<double> p_, scratch_, overlap_, powers_, slopes_, products_, adjoints_, padded_;
     std::vector<double> ones_;
 };
 

@@ -107,13 +107,16 @@ void Descriptor::design_far(const Structure& s, const TermData& data, int i, con
     const std::size_t n = kernel.n_points(species);
     for (const int e : data.expansions) {
         if (!expansions_.is_far(e)) continue;
-        const std::size_t n_c = expansions_.shapes()[size(e)].size();
+        const CoefficientShape shape = expansions_.shapes()[size(e)];
+        const std::size_t n_c = shape.compact().size();
         c_adj_.assign(c_.size(), nullptr);
         adjoints_.assign((n + 1) * n_c, 0.0);
         for (std::size_t m = 0; m <= n; ++m) {  // the last is p_hat itself
-            c_adj_[size(e)] = &adjoints_[m * n_c];
+            padded_.assign(shape.size(), 0.0);
+            c_adj_[size(e)] = padded_.data();
             const double* p_adj = m < n ? kernel.points(species) + m * n_features : p_.data();
             data.features.backward(c_.data(), p_adj, c_adj_.data(), scratch_.data());
+            copy_coefficients(shape, padded_.data(), 1, shape.compact(), &adjoints_[m * n_c]);
         }
         for (std::size_t m = 0; m < n; ++m) {
             double* row = &adjoints_[m * n_c];

@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 namespace mlcalc {
-
 ExpansionSet::ExpansionSet(const Model& model, FarFieldOptions options)
     : n_species_(static_cast<int>(model.species.size())), options_(options) {
     for (const ExpansionDescription& description : model.expansions) {
@@ -17,7 +16,7 @@ ExpansionSet::ExpansionSet(const Model& model, FarFieldOptions options)
             shapes_.push_back(item.density->shape());
         } else {
             item.potential = &std::get<PotentialDescription>(description);
-            shapes_.push_back(item.potential->shape());
+            shapes_.push_back({item.potential->n_channels(), item.potential->n_max, item.potential->l_max});
         }
         items_.push_back(std::move(item));
     }
@@ -94,18 +93,12 @@ void ExpansionSet::compute_far(const Atoms& atoms, Communicator& communicator, M
     if (&communicator != communicator_ || &factory != factory_) reset();
     communicator_ = &communicator;
     factory_ = &factory;
-    for (std::size_t e = 0; e < items_.size(); ++e) {
-        Item& item = items_[e];
+    for (Item& item : items_) {
         if (item.potential == nullptr) continue;
-        item.v.resize(static_cast<std::size_t>(atoms.n_local) * shapes_[e].size());
+        item.v.resize(static_cast<std::size_t>(atoms.n_local) * item.potential->shape().size());
+        item.v_adj.resize(item.v.size());
         if (item.far == nullptr) item.far = make_far_field(*item.potential, options_, atoms, communicator, factory);
         item.far->compute(atoms, item.v.data());
-    }
-}
-
-void ExpansionSet::clear_far_adjoint() {
-    for (Item& item : items_) {
-        if (item.potential != nullptr) item.v_adj.assign(item.v.size(), 0.0);
     }
 }
 
@@ -131,27 +124,34 @@ void ExpansionSet::compute(const Atoms& atoms, const NeighborList& list, int beg
     for (std::size_t e = 0; e < n_expansions; ++e) {
         Item& item = items_[e];
         block.size[e] = shapes_[e].size();
-        if (item.density == nullptr) {
-            const std::size_t offset = static_cast<std::size_t>(begin) * block.size[e];
-            block.c[e] = item.v.data() + offset;
-            block.c_adj[e] = gradient ? item.v_adj.data() + offset : nullptr;
-            continue;
-        }
-        const std::size_t n = static_cast<std::size_t>(block.n) * block.size[e];
-        work.c[e].resize(n);
+        const std::size_t n_centers = static_cast<std::size_t>(block.n), n = n_centers * block.size[e];
         if (gradient) work.c_adj[e].assign(n, 0.0);
-        item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e], gradient);
+        if (item.density != nullptr) {
+            work.c[e].resize(n);
+            item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e], gradient);
+        } else {
+            const CoefficientShape shape = shapes_[e].compact();
+            work.c[e].assign(n, 0.0);
+            copy_coefficients(shape, item.v.data() + static_cast<std::size_t>(begin) * shape.size(), n_centers,
+                              shapes_[e], work.c[e].data());
+        }
         block.c[e] = work.c[e].data();
         block.c_adj[e] = gradient ? work.c_adj[e].data() : nullptr;
     }
 }
 
 void ExpansionSet::backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient,
-                            Mat3& strain, Mat3* atom_strain, Workspace& work) const {
+                            Mat3& strain, Mat3* atom_strain, Workspace& work) {
     for (std::size_t e = 0; e < items_.size(); ++e) {
-        if (items_[e].density == nullptr) continue;
-        items_[e].density->backward(atoms, list, begin, end, work.c_adj[e].data(), work.density[e], gradient, strain,
-                                    atom_strain);
+        Item& item = items_[e];
+        if (item.density != nullptr) {
+            item.density->backward(atoms, list, begin, end, work.c_adj[e].data(), work.density[e], gradient, strain,
+                                   atom_strain);
+            continue;
+        }
+        const CoefficientShape shape = shapes_[e].compact();
+        copy_coefficients(shapes_[e], work.c_adj[e].data(), static_cast<std::size_t>(end - begin), shape,
+                          item.v_adj.data() + static_cast<std::size_t>(begin) * shape.size());
     }
 }
 

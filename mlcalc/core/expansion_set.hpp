@@ -36,8 +36,7 @@ public:
 
     /// V of all local atoms. Collective.
     void compute_far(const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory);
-    void clear_far_adjoint();
-    /// Adjoint of V from what the blocks left in it. Collective.
+    /// Adjoint of V, after `backward` of all blocks. Collective.
     void backward_far(const Atoms& atoms, Vec3* gradient, Mat3& strain, Mat3* atom_strain);
     /// The evaluator of a potential expansion; null before compute_far.
     FarField* far_field(int expansion) { return items_[static_cast<std::size_t>(expansion)].far.get(); }
@@ -45,22 +44,22 @@ public:
     /// Coefficients of a block of centres, one per thread.
     struct Workspace {
         CenterBlock block;
-        std::vector<AlignedVector<double>> c, c_adj;  ///< densities only
+        std::vector<AlignedVector<double>> c, c_adj;
         std::vector<DensityExpansion::Workspace> density;
     };
     /// Fills work.block for the centres begin <= i < end; with `gradient` its adjoints are zero and ready to be added
     /// to.
     void compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient, Workspace& work);
-    /// Adjoint of the densities of that block.
+    /// Adjoint of the densities of that block; dE/dV is kept for backward_far.
     void backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient, Mat3& strain,
-                  Mat3* atom_strain, Workspace& work) const;
+                  Mat3* atom_strain, Workspace& work);
 
 private:
     struct Item {
         std::unique_ptr<DensityExpansion> density;
         const PotentialDescription* potential = nullptr;
         std::unique_ptr<FarField> far;
-        AlignedVector<double> v, v_adj;  ///< (n_local, shape.size())
+        AlignedVector<double> v, v_adj;  ///< (n_local, potential->shape().size())
     };
     static std::string memory(const Item&);
     int n_species_;

@@ -37,7 +37,8 @@ struct PotentialDescription {
     int n_channels() const {
         return mixing.empty() ? n_species : static_cast<int>(mixing.size() / static_cast<std::size_t>(n_species));
     }
-    CoefficientShape shape() const { return {n_channels(), n_max, l_max}; }
+    /// Of V, which is kept for all atoms at once: without padding.
+    CoefficientShape shape() const { return CoefficientShape{n_channels(), n_max, l_max}.compact(); }
 };
 
 enum class FarFieldMethod { automatic, ksum, mesh, free };
@@ -70,8 +71,8 @@ public:
     /// v[i * shape.size() + ..] of every local atom. Collective.
     virtual void compute(const Atoms&, double* v) = 0;
     /// v_adj = dE/dV: adds dE/dr of local atoms to `gradient`, this rank's share of dE/d eps to `strain` and, if not
-    /// null, the strain derivative of each centre's energy to atom_strain. Collective; must follow `compute` for the
-    /// same atoms.
+    /// null, the strain derivative of each centre's energy to atom_strain. Rows of v_adj are zero for atoms without a
+    /// species. Collective; must follow `compute` for the same atoms.
     virtual void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) = 0;
     /// dV_i/dr_j for training, jacobian[((i * n_all + j) * 3 + x) * shape.size() + ..], and dV_i/d eps,
     /// strain[(i * 9 + 3 a + b) * shape.size() + ..]. Serial only.

@@ -24,7 +24,7 @@ void FeatureTangents::start(const Structure& s, ExpansionSet& set, const std::ve
     far_size_.assign(set.shapes().size(), 0);
     for (const int e : expansions) {
         if (!set.is_far(e)) continue;
-        far_size_[size(e)] = set.shapes()[size(e)].size();
+        far_size_[size(e)] = set.shapes()[size(e)].compact().size();
         far_stride_[size(e)] = size(s.atoms.n_all) * 3 * far_size_[size(e)];
         const std::size_t n = size(s.atoms.n_local) * far_stride_[size(e)];
         if (n * sizeof(double) > set.options().memory_limit) {
@@ -119,11 +119,12 @@ void FeatureTangents::density(const Structure& s, const DensityExpansion& expans
 
 void FeatureTangents::potential(const Structure& s, const CoefficientShape& shape, int e, const FeatureVector& features,
                                 int i, const double* const* c) {
-    const std::size_t n = shape.size();
-    const int ld = shape.stride();
-    const auto direction = [&](const double* change) {
+    const std::size_t n = shape.compact().size();
+    change_.assign(shape.size(), 0.0);
+    const auto direction = [&](const double* row) {
+        copy_coefficients(shape.compact(), row, 1, shape, change_.data());
         std::fill(direction_.begin(), direction_.end(), 0.0);
-        features.tangent(c, e, change, ld, 0, shape.n_q(), direction_.data(), scratch_.data());
+        features.tangent(c, e, change_.data(), shape.stride(), 0, shape.n_q(), direction_.data(), scratch_.data());
     };
     for (int j = 0; j < s.atoms.n_all; ++j) {
         if (s.atoms.species[j] < 0) continue;

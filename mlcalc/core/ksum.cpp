@@ -207,10 +207,8 @@ void KSum::field_rows(Range range, std::size_t begin, std::size_t end, double* m
 void KSum::compute(const Atoms& atoms, double* v) {
     set_cell(atoms.cell);
     structure_factors(atoms);
-    const std::size_t stride = static_cast<std::size_t>(shape_.stride());
-    std::fill_n(v, static_cast<std::size_t>(atoms.n_local) * shape_.size(), 0.0);
+    std::fill_n(v, static_cast<std::size_t>(atoms.n_local) * n_columns_, 0.0);
     matrix_.resize(2 * k_block * n_columns_);
-    product_.assign(static_cast<std::size_t>(atoms.n_local) * n_columns_, 0.0);
     for (std::size_t b = 0; b < n_blocks(); ++b) {
         const Range range = block(b);
         field_matrix(range, matrix_.data());
@@ -218,14 +216,11 @@ void KSum::compute(const Atoms& atoms, double* v) {
             phases(atoms, begin, end, range, mine.phases.data());
             blas::gemm(blas::Op::none, blas::Op::none, static_cast<std::size_t>(end - begin), n_columns_,
                        2 * range.size, 1.0, mine.phases.data(), 2 * range.size, matrix_.data(), n_columns_, 1.0,
-                       &product_[static_cast<std::size_t>(begin) * n_columns_], n_columns_);
+                       v + static_cast<std::size_t>(begin) * n_columns_, n_columns_);
         });
     }
     for (int i = 0; i < atoms.n_local; ++i) {
-        if (atoms.species[i] < 0) continue;
-        const double* row = &product_[static_cast<std::size_t>(i) * n_columns_];
-        double* v_i = v + static_cast<std::size_t>(i) * shape_.size();
-        for (std::size_t lm = 0; lm < n_lm_; ++lm) std::copy_n(row + lm * n_q_, n_q_, v_i + lm * stride);
+        if (atoms.species[i] < 0) std::fill_n(v + static_cast<std::size_t>(i) * n_columns_, n_columns_, 0.0);
     }
     add_zero_wave_vector(atoms, v);
     correct_centers(description_, channels_, atoms, v);
@@ -249,7 +244,6 @@ FarField::Memory KSum::memory() const {
     Memory out;
     out.mesh = 8 * (3 * k_.capacity() + radial_.capacity() + harmonics_.capacity() + harmonics_gradient_.capacity() +
                     structure_.capacity() + structure_adjoint_.capacity());
-    out.atoms = 8 * (product_.capacity() + compact_.capacity());
     return out;
 }
 

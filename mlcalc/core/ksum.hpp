@@ -55,14 +55,13 @@ private:
     Work& work(std::size_t thread);
     // ksum_backward.cpp
     void strain_matrix(Range k, int a, int b, double* matrix) const;
-    void fold(const double* v, int begin, int end, double* compact) const;
     void zero_wave_vector_strain(const Atoms&, const double* v_adj, Mat3& strain, Mat3* atom_strain) const;
-    void adjoint_of_structure(const Atoms&, Mat3& strain);
-    void adjoint_of_block(const Atoms&, Range k, Work&, Mat3& strain);
+    void adjoint_of_structure(const Atoms&, const double* v_adj, Mat3& strain);
+    void adjoint_of_block(const Atoms&, const double* v_adj, Range k, Work&, Mat3& strain);
     void structure_strain(Range k, const double* sums, Mat3& strain) const;
     void source_adjoint(Range k, double* source) const;
-    void forces(const Atoms&, Vec3* gradient);
-    void atom_strains(const Atoms&, Mat3* atom_strain);
+    void forces(const Atoms&, const double* v_adj, Vec3* gradient);
+    void atom_strains(const Atoms&, const double* v_adj, Mat3* atom_strain);
     void contract_strain(const Atoms&, int begin, int end, int a, int b, Work&, double* out) const;
     // ksum_jacobian.cpp
     void jacobian_rows(const Atoms&, const double* phases, std::size_t begin, std::size_t end, double* jacobian) const;
@@ -108,7 +107,7 @@ private:
     // of the present configuration
     std::vector<double> structure_;          ///< [channel][2][k] C + i S = sum_j u_J(j) e^(ik.r_j), then N_J
     std::vector<double> structure_adjoint_;  ///< [channel][2][k]
-    AlignedVector<double> matrix_, compact_, product_;
+    AlignedVector<double> matrix_;
     std::vector<Work> work_;  ///< one per thread
 };
 

@@ -29,16 +29,6 @@ void add_force(std::size_t n, const double* c_adj, const double* c_source, const
 
 }  // namespace
 
-/// Coefficients of a block of atoms without the padding, zero for atoms that are no centres.
-void KSum::fold(const double* v, int begin, int end, double* compact) const {
-    const std::size_t stride = static_cast<std::size_t>(shape_.stride());
-    for (int i = begin; i < end; ++i) {
-        const double* v_i = v + static_cast<std::size_t>(i) * shape_.size();
-        double* row = compact + static_cast<std::size_t>(i - begin) * n_columns_;
-        for (std::size_t lm = 0; lm < n_lm_; ++lm) std::copy_n(v_i + lm * stride, n_q_, row + lm * n_q_);
-    }
-}
-
 /// The same with the strain derivative of the prefactor: d k_a / d eps_ab = -k_b.
 void KSum::strain_matrix(Range range, int a, int b, double* matrix) const {
     const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
@@ -87,32 +77,27 @@ void KSum::zero_wave_vector_strain(const Atoms& atoms, const double* v_adj, Mat3
 }
 
 void KSum::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
-    compact_.resize(static_cast<std::size_t>(atoms.n_local) * n_columns_);
-    fold(v_adj, 0, atoms.n_local, compact_.data());
-    for (int i = 0; i < atoms.n_local; ++i) {
-        if (atoms.species[i] < 0) std::fill_n(&compact_[static_cast<std::size_t>(i) * n_columns_], n_columns_, 0.0);
-    }
-    adjoint_of_structure(atoms, strain);
+    adjoint_of_structure(atoms, v_adj, strain);
     communicator_->sum(structure_adjoint_.data(), structure_adjoint_.size());
-    forces(atoms, gradient);
+    forces(atoms, v_adj, gradient);
     zero_wave_vector_strain(atoms, v_adj, strain, atom_strain);
-    if (atom_strain != nullptr) atom_strains(atoms, atom_strain);
+    if (atom_strain != nullptr) atom_strains(atoms, v_adj, atom_strain);
 }
 
 /// dE/dC and dE/dS of every channel from the centres of this rank, and their share of the strain derivative.
-void KSum::adjoint_of_structure(const Atoms& atoms, Mat3& strain) {
+void KSum::adjoint_of_structure(const Atoms& atoms, const double* v_adj, Mat3& strain) {
     structure_adjoint_.assign(static_cast<std::size_t>(channels_.size()) * 2 * integers_.size(), 0.0);
     if (atoms.n_local == 0) return;
     std::vector<Mat3> strains(static_cast<std::size_t>(n_threads_), Mat3{});
     for_shares(n_threads_, n_blocks(), [&](std::size_t begin, std::size_t end, std::size_t share) {
-        for (std::size_t b = begin; b < end; ++b) adjoint_of_block(atoms, block(b), work(share), strains[share]);
+        for (std::size_t b = begin; b < end; ++b) adjoint_of_block(atoms, v_adj, block(b), work(share), strains[share]);
     });
     for (const Mat3& part : strains) {
         for (std::size_t ab = 0; ab < 9; ++ab) strain[ab / 3][ab % 3] += part[ab / 3][ab % 3];
     }
 }
 
-void KSum::adjoint_of_block(const Atoms& atoms, Range range, Work& mine, Mat3& strain) {
+void KSum::adjoint_of_block(const Atoms& atoms, const double* v_adj, Range range, Work& mine, Mat3& strain) {
     const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
     const std::size_t n_radial = description_.reciprocal.n_functions;
     AlignedVector<double>& sums = mine.product;
@@ -121,7 +106,7 @@ void KSum::adjoint_of_block(const Atoms& atoms, Range range, Work& mine, Mat3& s
         const int end = std::min(begin + atom_block, atoms.n_local);
         phases(atoms, begin, end, range, mine.phases.data());
         blas::gemm(blas::Op::transpose, blas::Op::none, n_columns_, 2 * range.size,
-                   static_cast<std::size_t>(end - begin), 1.0, &compact_[static_cast<std::size_t>(begin) * n_columns_],
+                   static_cast<std::size_t>(end - begin), 1.0, v_adj + static_cast<std::size_t>(begin) * n_columns_,
                    n_columns_, mine.phases.data(), 2 * range.size, begin == 0 ? 0.0 : 1.0, sums.data(), 2 * range.size);
     }
     for (std::size_t column = 0; column < n_columns_; ++column) {
@@ -180,7 +165,7 @@ void KSum::structure_strain(Range range, const double* sums, Mat3& strain) const
     }
 }
 
-void KSum::forces(const Atoms& atoms, Vec3* gradient) {
+void KSum::forces(const Atoms& atoms, const double* v_adj, Vec3* gradient) {
     std::vector<double> source(static_cast<std::size_t>(channels_.n_species()) * 2 * k_block), k_x(3 * k_block);
     for (std::size_t b = 0; b < n_blocks(); ++b) {
         const Range range = block(b);
@@ -193,7 +178,7 @@ void KSum::forces(const Atoms& atoms, Vec3* gradient) {
             mine.product.resize(std::max(mine.product.size(), static_cast<std::size_t>(atom_block) * 2 * k_block));
             phases(atoms, begin, end, range, mine.phases.data());
             blas::gemm(blas::Op::none, blas::Op::transpose, static_cast<std::size_t>(end - begin), 2 * range.size,
-                       n_columns_, 1.0, &compact_[static_cast<std::size_t>(begin) * n_columns_], n_columns_,
+                       n_columns_, 1.0, v_adj + static_cast<std::size_t>(begin) * n_columns_, n_columns_,
                        matrix_.data(), n_columns_, 0.0, mine.product.data(), 2 * range.size);
             for (int i = begin; i < end; ++i) {
                 if (atoms.species[i] < 0) continue;
@@ -233,7 +218,7 @@ void KSum::contract_strain(const Atoms& atoms, int begin, int end, int a, int b,
     }
 }
 
-void KSum::atom_strains(const Atoms& atoms, Mat3* atom_strain) {
+void KSum::atom_strains(const Atoms& atoms, const double* v_adj, Mat3* atom_strain) {
     for_atom_blocks(atoms.n_local, [&](int begin, int end, Work& mine) {
         std::vector<double> slope(static_cast<std::size_t>(atom_block) * n_columns_);
         for (int ab = 0; ab < 9; ++ab) {
@@ -242,7 +227,7 @@ void KSum::atom_strains(const Atoms& atoms, Mat3* atom_strain) {
             for (int i = begin; i < end; ++i) {
                 double sum = 0.0;
                 for (std::size_t column = 0; column < n_columns_; ++column) {
-                    sum += compact_[static_cast<std::size_t>(i) * n_columns_ + column] *
+                    sum += v_adj[static_cast<std::size_t>(i) * n_columns_ + column] *
                            slope[static_cast<std::size_t>(i - begin) * n_columns_ + column];
                 }
                 atom_strain[i][static_cast<std::size_t>(ab / 3)][static_cast<std::size_t>(ab % 3)] += sum;

@@ -126,8 +126,7 @@ void KSum::strain_jacobian(const Atoms& atoms, double* strain) {
     const std::size_t n_atoms = static_cast<std::size_t>(atoms.n_local), size = shape_.size();
     const double zero = two_sqrt_pi / lattice_.volume * power_.at_zero();
     const double* counts = &structure_[static_cast<std::size_t>(channels_.size()) * 2 * integers_.size()];
-    const std::size_t n_max = static_cast<std::size_t>(shape_.n_max),
-                      stride = static_cast<std::size_t>(shape_.stride());
+    const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
     std::fill_n(strain, n_atoms * 9 * size, 0.0);
     AlignedVector<double> slope;
     for (std::size_t ab = 0; ab < 9; ++ab) {
@@ -139,9 +138,7 @@ void KSum::strain_jacobian(const Atoms& atoms, double* strain) {
         for (std::size_t i = 0; i < n_atoms; ++i) {
             if (atoms.species[i] < 0) continue;
             double* row = strain + (i * 9 + ab) * size;
-            for (std::size_t lm = 0; lm < n_lm_; ++lm) {
-                std::copy_n(&slope[i * n_columns_ + lm * n_q_], n_q_, row + lm * stride);
-            }
+            std::copy_n(&slope[i * n_columns_], n_columns_, row);
             for (std::size_t q = 0; q < n_q_ && ab % 4 == 0; ++q) {
                 row[q] -= zero * counts[q / n_max] * description_.reciprocal.data[q % n_max];
             }

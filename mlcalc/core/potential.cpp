@@ -219,7 +219,6 @@ void Potential::Impl::run(const Atoms& atoms, const NeighborList& list, Communic
     try {
         strain = Mat3{};
         if (s.gradient) gradient.assign(static_cast<std::size_t>(atoms.n_all), Vec3{});
-        if (s.gradient) expansions.clear_far_adjoint();
         sweep(atoms, list, s, components);
     } catch (...) {
         failure = std::current_exception();
