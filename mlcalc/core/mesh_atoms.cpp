@@ -11,7 +11,8 @@
 namespace mlcalc {
 namespace {
 
-constexpr std::size_t overrun = 32;  // doubles that the kernels may touch beyond the last row
+constexpr std::size_t overrun = 32;              // doubles that the kernels may touch beyond the last row
+constexpr std::size_t cube = 4, slab_cubes = 8;  // edge of a cube in mesh points, cubes along y of a slab
 
 }  // namespace
 
@@ -79,17 +80,23 @@ void Mesh::place_atoms(const Atoms& atoms) {
     sort_atoms();
 }
 
-/// Atoms in the order of the mesh, so that consecutive stencils share cache lines.
+/// Atoms in the order of cubes of the mesh, so that the stencils of one cube and the next along z stay in the first
+/// cache, those of a slab of cubes along y in the second.
 void Mesh::sort_atoms() {
     const std::size_t n = active_.size();
-    const auto m1 = static_cast<std::size_t>(ghosted_.hi[1] - ghosted_.lo[1]);
-    const auto m0 = static_cast<std::size_t>(ghosted_.hi[0] - ghosted_.lo[0]);
+    std::array<std::size_t, 3> cubes{};
+    for (std::size_t a = 0; a < 3; ++a) {
+        cubes[a] = static_cast<std::size_t>(ghosted_.hi[a] - ghosted_.lo[a]) / cube + 1;
+    }
     const auto bin = [&](std::size_t k) {
-        const auto x = static_cast<std::size_t>(std::floor(u_[0][3 * k]) - ghosted_.lo[0]);
-        const auto y = static_cast<std::size_t>(std::floor(u_[0][3 * k + 1]) - ghosted_.lo[1]);
-        return x * m1 + y;
+        std::array<std::size_t, 3> at{};
+        for (std::size_t a = 0; a < 3; ++a) {
+            at[a] = static_cast<std::size_t>(std::floor(u_[0][3 * k + a]) - ghosted_.lo[a]) / cube;
+        }
+        const std::size_t slab = at[1] / slab_cubes;
+        return ((slab * cubes[0] + at[0]) * slab_cubes + at[1] % slab_cubes) * cubes[2] + at[2];
     };
-    bins_.assign(m0 * m1 + 1, 0);
+    bins_.assign((cubes[1] / slab_cubes + 1) * slab_cubes * cubes[0] * cubes[2] + 1, 0);
     for (std::size_t k = 0; k < n; ++k) ++bins_[bin(k) + 1];
     for (std::size_t b = 1; b < bins_.size(); ++b) bins_[b] += bins_[b - 1];
     sorted_.resize(n);

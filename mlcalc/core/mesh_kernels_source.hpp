@@ -37,7 +37,7 @@ inline void set_weights(const MeshStencil& stencil, const MeshGrid& grid, int de
     const int x = axis_weights<points>(stencil, degree, u[0], w.x) - grid.lo[0];
     const int y = axis_weights<points>(stencil, degree, u[1], w.y) - grid.lo[1];
     const int z = axis_weights<points>(stencil, degree, u[2], w.z) - grid.lo[2];
-    for (int t = 0; t < (degree + 1) * points; ++t) w.twice[2 * t] = w.twice[2 * t + 1] = w.z[t];
+    for (int t = 0; t < (degree + 1) * points; t += lanes / 2) store(w.twice + 2 * t, load_twice(w.z + t));
     w.plane = x;
     w.offset = x * grid.stride_x + y * grid.stride_y + 2 * z;
 }
@@ -61,27 +61,42 @@ struct ContractY {
     }
 };
 
+/// Adds the share of `strips` vectors, 1 or 2, of every row that begin at point `strip / 2` of the stencil.
+template <int degree, int points, int strips>
+inline void gather_strips(const Weights& w, const MeshGrid& grid, int order, int strip, Lanes* products) {
+    const long stride_x = grid.stride_x, stride_y = grid.stride_y;
+    const double* row = grid.data + w.offset + strip;
+    Lanes f[strips * max_points * (degree + 1)];
+    for (int y = 0; y < order; ++y, row += stride_y) {
+        Sums<degree + 1> first, second;
+        const double* point = row;
+        for (int x = 0; x < order; ++x, point += stride_x) {
+            first.add(w.x + x, points, load_unaligned(point));
+            if constexpr (strips == 2) second.add(w.x + x, points, load_unaligned(point + lanes));
+        }
+        first.write(reinterpret_cast<double*>(f + y * (degree + 1)), lanes);
+        if constexpr (strips == 2) second.write(reinterpret_cast<double*>(f + (max_points + y) * (degree + 1)), lanes);
+    }
+    for (int s = 0; s < strips; ++s) {
+        ContractY<degree, points, degree>::all(f + s * max_points * (degree + 1), w.y, order,
+                                               reinterpret_cast<const Lanes*>(w.twice + strip + s * lanes), products);
+    }
+}
+
 template <int degree, int points>
 void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const double* u, double scale, double* out,
             long stride, long imaginary) {
     constexpr int size = tensor_size(degree), padded = (size + lanes - 1) / lanes * lanes;
     Weights w;
-    const int order = stencil.order;
     for (int i = 0; i < n; ++i) {
         set_weights<points>(stencil, grid, degree, u + 3 * i, w);
         Lanes products[padded];
         for (int t = 0; t < padded; ++t) products[t] = Lanes{};
-        for (int strip = 0; strip < 2 * points; strip += lanes) {
-            Lanes f[max_points * (degree + 1)];
-            for (int y = 0; y < order; ++y) {
-                Sums<degree + 1> sums;
-                const double* row = grid.data + w.offset + y * grid.stride_y + strip;
-                for (int x = 0; x < order; ++x) sums.add(w.x + x, points, load_unaligned(row + x * grid.stride_x));
-                sums.write(reinterpret_cast<double*>(f + y * (degree + 1)), lanes);
-            }
-            ContractY<degree, points, degree>::all(f, w.y, order, reinterpret_cast<const Lanes*>(w.twice + strip),
-                                                   products);
+        int strip = 0;
+        for (; strip + 2 * lanes <= 2 * points; strip += 2 * lanes) {
+            gather_strips<degree, points, 2>(w, grid, stencil.order, strip, products);
         }
+        if (strip < 2 * points) gather_strips<degree, points, 1>(w, grid, stencil.order, strip, products);
         double* out_i = out + i * stride;
         double real[padded], imag[padded];
         for (int t = 0; t < padded; t += lanes) {
@@ -107,20 +122,15 @@ void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const doubl
     }
 }
 
-/// coefficient pairs (real, imaginary) of derivative (a, b, .) times the weights along z, then along y
+/// coefficient pairs (real, imaginary) of derivative (a, b, .) times the weights along z, then along y: rows[y][a]
 template <int degree, int points>
-inline void expand(const double* pairs, const double* w_y, int order, const Lanes* twice, Lanes* rows) {
+inline void expand(const Pair* pairs, const double* w_y, int order, const Lanes* twice, Lanes* rows) {
     for (int a = 0, t = 0; a <= degree; ++a) {
         Lanes z[degree + 1];
         for (int b = 0; b <= degree - a; ++b) {
             Lanes sum{};
             for (int c = 0; c <= degree - a - b; ++c, ++t) {
-                Lanes pair;
-                for (int k = 0; k < lanes; k += 2) {
-                    pair[k] = pairs[2 * t];
-                    pair[k + 1] = pairs[2 * t + 1];
-                }
-                sum += pair * twice[c * (2 * points / lanes)];
+                sum += broadcast(pairs[t]) * twice[c * (2 * points / lanes)];
             }
             z[b] = sum;
         }
@@ -129,6 +139,39 @@ inline void expand(const double* pairs, const double* w_y, int order, const Lane
             for (int b = 0; b <= degree - a; ++b) sum += w_y[b * points + y] * z[b];
             rows[y * (degree + 1) + a] = sum;
         }
+    }
+}
+
+/// Adds the share of `strips` vectors, 1 or 2, of every row that begin at point `strip / 2` of the stencil.
+template <int degree, int points, int strips>
+inline void spread_strips(const Weights& w, const MeshGrid& grid, MeshPlanes planes, int order, int strip,
+                          const Pair* pairs) {
+    Lanes rows[strips * max_points * (degree + 1)];
+    for (int s = 0; s < strips; ++s) {
+        expand<degree, points>(pairs, w.y, order, reinterpret_cast<const Lanes*>(w.twice + strip + s * lanes),
+                               rows + s * max_points * (degree + 1));
+    }
+    const long stride_x = grid.stride_x, stride_y = grid.stride_y;
+    const int first = planes.begin > w.plane ? planes.begin - w.plane : 0;
+    const int edge = planes.end - 1 - w.plane;  // beyond the last row of this plane begins that of another thread
+    const int last = edge < order ? edge : order;
+    double* row = grid.data + w.offset + strip;
+    for (int y = 0; y < order; ++y, row += stride_y) {
+        Held<degree + 1> here, next;
+        here.read(rows + y * (degree + 1));
+        if constexpr (strips == 2) next.read(rows + (max_points + y) * (degree + 1));
+        double* point = row + first * stride_x;
+        for (int x = first; x < last; ++x, point += stride_x) {
+            store_unaligned(point, here.add_to(load_unaligned(point), w.x + x, points));
+            if constexpr (strips == 2) {
+                store_unaligned(point + lanes, next.add_to(load_unaligned(point + lanes), w.x + x, points));
+            }
+        }
+        if (edge < first || edge >= order) continue;
+        double* at_edge = row + edge * stride_x;
+        Lanes sums[2] = {here.add_to(Lanes{}, w.x + edge, points), Lanes{}};
+        if constexpr (strips == 2) sums[1] = next.add_to(Lanes{}, w.x + edge, points);
+        for (int k = 0; k < strips * lanes && strip + k < 2 * order; ++k) at_edge[k] += sums[k / lanes][k % lanes];
     }
 }
 
@@ -142,33 +185,18 @@ void spread(const MeshStencil& stencil, const MeshGrid& grid, MeshPlanes planes,
         const double middle = u[3 * i] - grid.lo[0];
         if (middle + order < planes.begin || middle - order > planes.end) continue;
         const double* c = coefficients + i * stride;
-        double pairs[2 * size];
+        Pair pairs[size];
         for (int t = 0; t < size; ++t) {
-            pairs[2 * t] = imaginary == -2 ? 0.0 : c[t];
-            pairs[2 * t + 1] = imaginary == -2 ? c[t] : imaginary < 0 ? 0.0 : c[imaginary + t];
+            const double real = imaginary == -2 ? 0.0 : c[t];
+            const double imag = imaginary == -2 ? c[t] : imaginary < 0 ? 0.0 : c[imaginary + t];
+            pairs[t] = Pair{real, imag};
         }
         set_weights<points>(stencil, grid, degree, u + 3 * i, w);
-        const int first = planes.begin > w.plane ? planes.begin - w.plane : 0;
-        const int last = planes.end < w.plane + order ? planes.end - w.plane : order;
-        for (int strip = 0; strip < 2 * points && first < last; strip += lanes) {
-            Lanes rows[max_points * (degree + 1)];
-            expand<degree, points>(pairs, w.y, order, reinterpret_cast<const Lanes*>(w.twice + strip), rows);
-            double* corner = grid.data + w.offset + strip;
-            for (int x = first; x < last; ++x) {
-                Lanes factors[degree + 1];
-                for (int a = 0; a <= degree; ++a) factors[a] = broadcast(w.x[a * points + x]);
-                for (int y = 0; y < order; ++y) {
-                    double* row = corner + x * grid.stride_x + y * grid.stride_y;
-                    Lanes sum = load_unaligned(row);
-                    for (int a = 0; a <= degree; ++a) sum += factors[a] * rows[y * (degree + 1) + a];
-                    if (w.plane + x + 1 < planes.end) {
-                        *reinterpret_cast<UnalignedLanes*>(row) = sum;
-                    } else {  // beyond the last row begins the plane of another thread
-                        for (int k = 0; k < lanes && strip + k < 2 * order; ++k) row[k] = sum[k];
-                    }
-                }
-            }
+        int strip = 0;
+        for (; strip + 2 * lanes <= 2 * points; strip += 2 * lanes) {
+            spread_strips<degree, points, 2>(w, grid, planes, order, strip, pairs);
         }
+        if (strip < 2 * points) spread_strips<degree, points, 1>(w, grid, planes, order, strip, pairs);
     }
 }
 

@@ -23,6 +23,9 @@ inline Lanes load_unaligned(const double* p) {
 inline void store(double* p, Lanes v) {
     *reinterpret_cast<Lanes*>(p) = v;
 }
+inline void store_unaligned(double* p, Lanes v) {
+    *reinterpret_cast<UnalignedLanes*>(p) = v;
+}
 inline Lanes broadcast(double x) {
     return x - Lanes{};
 }
@@ -30,6 +33,34 @@ inline Lanes broadcast(double x) {
 inline Lanes square_root(Lanes v) {
     for (int k = 0; k < lanes; ++k) v[k] = __builtin_sqrt(v[k]);
     return v;
+}
+
+typedef double Pair __attribute__((vector_size(16), may_alias));
+typedef double HalfLanes __attribute__((vector_size(4 * MLCALC_LANES), may_alias, aligned(8)));
+
+/// Pairs go through memory whole: a load of two doubles that were stored one by one has to wait for both.
+inline Lanes broadcast(Pair pair) {
+#if MLCALC_LANES == 2
+    return pair;
+#elif MLCALC_LANES == 4
+    return __builtin_shufflevector(pair, pair, 0, 1, 0, 1);
+#else
+    return __builtin_shufflevector(pair, pair, 0, 1, 0, 1, 0, 1, 0, 1);
+#endif
+}
+
+/// p[0], p[0], p[1], p[1], ..
+inline Lanes load_twice(const double* p) {
+#if MLCALC_LANES == 2
+    return broadcast(*p);
+#else
+    const HalfLanes half = *reinterpret_cast<const HalfLanes*>(p);
+#if MLCALC_LANES == 4
+    return __builtin_shufflevector(half, half, 0, 0, 1, 1);
+#else
+    return __builtin_shufflevector(half, half, 0, 0, 1, 1, 2, 2, 3, 3);
+#endif
+#endif
 }
 
 inline double sum_of_lanes(Lanes v) {
@@ -64,6 +95,27 @@ struct Sums<0> {
     void add(const double*, long, Lanes) {}
     void add_products(const double*, long, Lanes) {}
     void write(double*, long) const {}
+};
+
+/// n vectors in n registers.
+template <int n>
+struct Held {
+    Lanes first;
+    Held<n - 1> rest;
+
+    __attribute__((always_inline)) void read(const Lanes* p) {
+        first = *p;
+        rest.read(p + 1);
+    }
+    /// sum + sum_k factors[k * stride] v[k]
+    __attribute__((always_inline)) Lanes add_to(Lanes sum, const double* factors, long stride) const {
+        return rest.add_to(sum + broadcast(*factors) * first, factors + stride, stride);
+    }
+};
+template <>
+struct Held<0> {
+    void read(const Lanes*) {}
+    Lanes add_to(Lanes sum, const double*, long) const { return sum; }
 };
 
 /// rows[i][j] <- rows[j][i], exchanging blocks of 1, 2 and 4.
@@ -103,8 +155,6 @@ inline void transpose(Lanes* rows) {
 }
 
 #if MLCALC_LANES > 2
-typedef double HalfLanes __attribute__((vector_size(4 * MLCALC_LANES), may_alias, aligned(8)));
-
 /// Two half vectors from memory in one. Unlike a shuffle of registers this leaves the port for shuffles free.
 inline Lanes load_halves(const double* low, const double* high) {
     const HalfLanes a = *reinterpret_cast<const HalfLanes*>(low), b = *reinterpret_cast<const HalfLanes*>(high);
