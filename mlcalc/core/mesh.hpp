@@ -66,6 +66,7 @@ private:
     template <class Copy>
     void for_owned_rows(double* packed, Copy copy);
     // mesh_moments.cpp
+    void filter_values(std::size_t q, int degree, const double* t, double* s) const;
     void solid_harmonics(double* v) const;
     void filter_adjoint(std::size_t q, int channel, const double* v_adj, double* w) const;
     void add_gradient(int atom, const double* along, Vec3* gradient) const;

@@ -12,26 +12,36 @@ constexpr int max_lm = max_mesh_degree * max_mesh_degree;
 
 }  // namespace
 
+/// S_lm(grad) phi_q of one channel of an atom, s[lm], from its derivatives up to `degree`.
+void Mesh::filter_values(std::size_t q, int degree, const double* t, double* s) const {
+    for (int l = 0; l <= filters_.l_max(q); ++l) {
+        const std::vector<int>& at = tensors_.indices(degree, l);
+        const double* solid = tensors_.solid(l);
+        for (int m = 0; m <= 2 * l; ++m) {
+            double sum = 0.0;
+            for (const int index : at) sum += *solid++ * t[index];
+            *s++ = sum;
+        }
+    }
+}
+
 /// Adds V from the derivative tensors.
 void Mesh::solid_harmonics(double* v) const {
     const std::size_t stride = static_cast<std::size_t>(shape_.stride());
-    const auto of_filter = [&](std::size_t q, int channel, const double* t, double* v_k) {
-        for (const FilterBank::Use& use : filters_.uses(q)) {
-            const std::vector<int>& at = tensors_.indices(filters_.l_max(q) + 1, use.l);
-            const double* solid = tensors_.solid(use.l);
-            for (int m = 0; m <= 2 * use.l; ++m) {
-                double sum = 0.0;
-                for (std::size_t s = 0; s < at.size(); ++s) sum += *solid++ * t[at[s]];
-                v_k[static_cast<std::size_t>(use.l * use.l + m) * stride +
-                    static_cast<std::size_t>(channel * shape_.n_max + use.n)] += use.weight * sum;
-            }
-        }
-    };
     for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
+        double values[max_lm];
         for (std::size_t k = begin; k < end; ++k) {
             double* v_k = v + static_cast<std::size_t>(active_[k]) * shape_.size();
             for (int channel = 0; channel < channels_.size(); ++channel) {
-                for (std::size_t q = 0; q < filters_.size(); ++q) of_filter(q, channel, tensor(k, channel, q), v_k);
+                for (std::size_t q = 0; q < filters_.size(); ++q) {
+                    filter_values(q, filters_.l_max(q) + 1, tensor(k, channel, q), values);
+                    for (const FilterBank::Use& use : filters_.uses(q)) {
+                        double* out = v_k + channel * shape_.n_max + use.n;
+                        for (int lm = use.l * use.l; lm < (use.l + 1) * (use.l + 1); ++lm) {
+                            out[static_cast<std::size_t>(lm) * stride] += use.weight * values[lm];
+                        }
+                    }
+                }
             }
         }
     });
@@ -145,16 +155,11 @@ void Mesh::source_gradient(const Atoms& atoms, Vec3* gradient) const {
 void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
     const auto contract = [&](std::size_t q, std::size_t k, const double* t) {
         const int l_max = filters_.l_max(q);
-        double w[max_lm], sum = 0.0;
+        double w[max_lm], values[max_lm], sum = 0.0;
         for (int channel = 0; channel < channels_.size(); ++channel, t += tensor_size(l_max)) {
             filter_adjoint(q, channel, v_adj + static_cast<std::size_t>(active_[k]) * shape_.size(), w);
-            for (int lm = 0, l = 0; l <= l_max; ++l) {
-                const std::vector<int>& at = tensors_.indices(l_max, l);
-                const double* solid = tensors_.solid(l);
-                for (int m = 0; m <= 2 * l; ++m, ++lm) {
-                    for (const int index : at) sum += w[lm] * *solid++ * t[index];
-                }
-            }
+            filter_values(q, l_max, t, values);
+            for (int lm = 0; lm < (l_max + 1) * (l_max + 1); ++lm) sum += w[lm] * values[lm];
         }
         return sum;
     };
