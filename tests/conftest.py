@@ -69,7 +69,7 @@ def model(request):
 @pytest.fixture
 def data():
     """The folder of reference data: MLCALC_DATA, or shared/data beside the repository. Skips where there is none."""
-    folder = Path(os.environ.get("MLCALC_DATA", Path(__file__).parents[2] / "shared/data"))
+    folder = Path(os.environ.get("MLCALC_DATA") or Path(__file__).parents[2] / "shared/data")
     if not folder.is_dir():
         pytest.skip("the reference data are not here; MLCALC_DATA says where they are")
     return folder
