@@ -69,14 +69,14 @@ def main():
                 styles = ["lode ksum accuracy 1e-9"] + [f"lode mesh accuracy {request}" for request in REQUESTS]
                 jobs = [Job(atoms, path, style, elements=names) for style in styles]
                 (exact, *meshes), text = run(Path(scratch), jobs, options.ranks)
-            shapes = re.findall(r"particle mesh (\d+) x (\d+) x (\d+), splines of order (\d+)", text)
-            for request, got, shape in zip(REQUESTS, meshes, shapes, strict=True):
+            shapes = re.findall(r"particle mesh (.+?), splines of order (\d+)", text)
+            for request, got, (shape, order) in zip(REQUESTS, meshes, shapes, strict=True):
                 force = relative(got["forces"], exact["forces"])
                 energy = 1e3 * abs(got["energy"] - exact["energy"]) / len(atoms)
                 above = force > request
                 n_above += above
                 print(
-                    f"| {liquid} | {name} | {request:.0e} | {'x'.join(shape[:3])}, order {shape[3]} | {force:.1e}"
+                    f"| {liquid} | {name} | {request:.0e} | {shape.replace(' x ', 'x')}, order {order} | {force:.1e}"
                     f"{' ABOVE' if above else ''} | {relative(got['virial'], exact['virial']):.1e} | {energy:.1e} |",
                     flush=True,
                 )
