@@ -343,6 +343,8 @@ def test_what_cannot_be_is_refused_with_a_sentence(small_salt, salt_cluster):
     expansion = PotentialExpansion(n_max=1, l_max=0, basis=Gto(2.0))
     with pytest.raises(ValueError, match=r"accuracy of the far field must be from 1e-12 to 0\.1, got 2"):
         fields(expansion, small_salt, accuracy=2.0)
+    with pytest.raises(ValueError, match="mesh needs three positive integers, .* got 8 0 8"):
+        fields(expansion, small_salt, lode="mesh", mesh=(8, 0, 8))
     with pytest.raises(ValueError, match="needs? three periodic directions"):
         fields(expansion, salt_cluster, lode="mesh")
     with pytest.raises(ValueError, match="the cell is periodic"):

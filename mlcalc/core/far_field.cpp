@@ -24,6 +24,12 @@ public:
             throw std::invalid_argument("the accuracy of the far field must be from 1e-12 to 0.1, got " +
                                         std::to_string(options.accuracy));
         }
+        const auto& m = options.mesh;
+        const bool given = std::any_of(m.begin(), m.end(), [](int points) { return points != 0; });
+        if (given && *std::min_element(m.begin(), m.end()) < 1) {
+            throw std::invalid_argument("mesh needs three positive integers, or three zeros to have them chosen, got " +
+                                        std::to_string(m[0]) + " " + std::to_string(m[1]) + " " + std::to_string(m[2]));
+        }
     }
     void compute(const Atoms& atoms, double* v) override {
         fit(atoms);
@@ -93,17 +99,21 @@ private:
         for (double count : counts) n_atoms += count;
         // a mesh over several ranks is divided as the host divides its box
         const bool given = options_.mesh[0] > 0;  // integers that belong to the vectors of the caller
-        reduced_ = (communicator_->size() == 1 && !given) ||
-                   !wants_mesh(description_, options_, Lattice(cell).volume, n_atoms);
-        if (reduced_) basis_ = reduced_basis(cell);
-        return make_periodic(description_, options_, reduced_ ? changed(cell, basis_) : cell, n_atoms, *communicator_,
-                             *factory_);
+        reduced_ = communicator_->size() == 1 && !given;
+        basis_ = reduced_basis(cell);
+        const Mat3 reduced = changed(cell, basis_);
+        if (!planner_) planner_ = std::make_unique<PeriodicPlanner>(description_, options_);
+        const auto plan = planner_->meshes(reduced_ ? reduced : cell, n_atoms);
+        if (plan) return std::make_unique<MeshSet>(description_, *plan, *communicator_, *factory_);
+        reduced_ = true;
+        return planner_->make_ksum(reduced, n_atoms, *communicator_);
     }
 
     PotentialDescription description_;
     FarFieldOptions options_;
     Communicator* communicator_;
     MeshBackendFactory* factory_;
+    std::unique_ptr<PeriodicPlanner> planner_;
     std::unique_ptr<FarField> chosen_;
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};

@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "ksum.hpp"
 #include "lattice.hpp"
-#include "mesh_error.hpp"
 #include "mesh_kernels.hpp"
-#include "mesh_set.hpp"
 
 namespace mlcalc {
 namespace {
@@ -23,6 +22,12 @@ constexpr double drift_margin = 1.04;
 /// Largest wave number of the tables that a list may use, so that a compressed cell stays inside.
 constexpr double table_margin = 0.9;
 constexpr int max_order = 12;
+/// The k-sum is taken where it costs up to this multiple of the mesh: it conserves momentum to rounding, and
+/// distributed transforms cost more than those of one process.
+constexpr double ksum_margin = 1.2;
+/// Fewer atoms always have the k-sum: the estimate of the mesh is for liquids and leaves out the force of an atom on
+/// itself, the only one that a lone atom in a large cell has.
+constexpr double few_atoms = 16.0;
 /// Melts and water show up to this multiple of the error for independent atoms,
 /// benchmarks/validation/far_field_accuracy.py.
 constexpr double mesh_safety = 4.0;
@@ -42,31 +47,43 @@ int smooth_integer(int at_least) {
     }
 }
 
+/// Half of the points of a sphere.
+double wave_vectors(double cutoff, double volume) {
+    return volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
+}
+
+}  // namespace
+
+PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const FarFieldOptions& options)
+    : description_(description),
+      options_(options),
+      bank_(description),
+      error_(description, bank_, options.interlaced),
+      ksum_cutoff_(options.k_cutoff > 0.0
+                       ? options.k_cutoff
+                       : std::min(ksum_limit(), drift_margin * converged_cutoff(description, options.accuracy))) {}
+
 /// The widest spacing with which splines of this order meet the accuracy for these filters; 0: none does.
-double widest_spacing(MeshError& error, const std::vector<std::size_t>& filters, int order, double smearing,
-                      double accuracy) {
+double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy) {
     const double target = accuracy * accuracy;
-    double low = 0.02 * smearing, high = 6.0 * smearing;
-    if (error.squared(filters, order, low) > target) return 0.0;
+    double low = 0.02 * description_.smearing, high = 6.0 * description_.smearing;
+    if (error_.squared(filters, order, low) > target) return 0.0;
     for (int step = 0; step < 10; ++step) {
         const double middle = std::sqrt(low * high);
-        (error.squared(filters, order, middle) > target ? high : low) = middle;
+        (error_.squared(filters, order, middle) > target ? high : low) = middle;
     }
     return low;
 }
 
-struct Group {
-    std::vector<std::size_t> filters;
-    double spacing = 0.0;
-};
-
 /// Filters that need about the same spacing share a mesh: one more filter on a mesh costs half of what it costs on its
-/// own, so its own must have half of the points.
-std::vector<Group> group_filters(MeshError& error, std::size_t n_filters, int order, double smearing, double accuracy) {
-    const double share = accuracy / std::sqrt(static_cast<double>(n_filters));
+/// own, so its own must have half of the points. Empty if splines of this order do not meet the accuracy.
+std::vector<PeriodicPlanner::Group> PeriodicPlanner::group_filters(int order) {
+    const double accuracy = options_.accuracy / mesh_safety;
+    const double share = accuracy / std::sqrt(static_cast<double>(bank_.size()));
     std::vector<Group> alone;
-    for (std::size_t q = 0; q < n_filters; ++q) {
-        alone.push_back({{q}, widest_spacing(error, {q}, order, smearing, share)});
+    for (std::size_t q = 0; q < bank_.size(); ++q) {
+        alone.push_back({{q}, widest_spacing({q}, order, share)});
+        if (alone.back().spacing == 0.0) return {};
     }
     std::stable_sort(alone.begin(), alone.end(), [](const Group& a, const Group& b) { return a.spacing < b.spacing; });
     std::vector<Group> out;
@@ -79,53 +96,24 @@ std::vector<Group> group_filters(MeshError& error, std::size_t n_filters, int or
     }
     for (Group& group : out) {
         std::sort(group.filters.begin(), group.filters.end());
-        group.spacing = widest_spacing(error, group.filters, order, smearing,
-                                       accuracy / std::sqrt(static_cast<double>(out.size())));
+        group.spacing = widest_spacing(group.filters, order, accuracy / std::sqrt(static_cast<double>(out.size())));
+        if (group.spacing == 0.0) return {};
     }
     return out;
 }
 
-/// Microseconds per atom, about: the transforms and passes over the meshes, and the stencils.
-double cost_of(const std::vector<Group>& groups, int order, double volume_per_atom) {
-    const int padded = BSpline::padded(order);
-    double cost = 0.0;
-    for (const Group& group : groups) {
-        const double points = volume_per_atom / (group.spacing * group.spacing * group.spacing);
-        const double n = static_cast<double>(group.filters.size());
-        cost += 0.08 * points * (1.0 + n) + 0.0034 * order * order * padded * (n + 0.4);
-    }
-    return cost;
-}
-
-/// The cheapest order and groups that meet the accuracy.
-std::vector<Group> choose_spacings(const PotentialDescription& d, const FarFieldOptions& options, MeshError& error,
-                                   std::size_t n_filters, double volume_per_atom, int& order) {
-    const int least = least_order(d);
-    std::vector<Group> best;
-    for (int tried = least; tried <= std::min(least + 4, max_order); ++tried) {
-        if (options.order != 0 && tried != least) break;
-        const int now = options.order != 0 ? options.order : tried;
-        std::vector<Group> groups = group_filters(error, n_filters, now, d.smearing, options.accuracy / mesh_safety);
-        if (std::any_of(groups.begin(), groups.end(), [](const Group& g) { return g.spacing == 0.0; })) continue;
-        if (!best.empty() && cost_of(groups, now, volume_per_atom) >= cost_of(best, order, volume_per_atom)) continue;
-        best = std::move(groups);
-        order = now;
-    }
-    if (best.empty()) {
-        throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options.accuracy) +
-                                    " for this expansion; ask for a lower one or use the k-sum");
-    }
-    return best;
+const std::vector<PeriodicPlanner::Group>& PeriodicPlanner::groups(int order) {
+    const auto found = of_order_.find(order);
+    return found != of_order_.end() ? found->second : of_order_.emplace(order, group_filters(order)).first->second;
 }
 
 /// Integers for the spacing of each group; groups that come to the same ones become one mesh.
-std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int order, bool interlaced,
-                                        const Lattice& lattice) {
+std::vector<Mesh::Settings> PeriodicPlanner::make_shapes(int order, const Lattice& lattice) {
     std::vector<Mesh::Settings> out;
-    for (const Group& group : groups) {
+    for (const Group& group : groups(order)) {
         Mesh::Settings mesh;
         mesh.order = order;
-        mesh.interlaced = interlaced;
+        mesh.interlaced = options_.interlaced;
         mesh.filters = group.filters;
         for (int a = 0; a < 3; ++a) {
             const double wanted = std::ceil(lattice.length(a) * drift_margin / group.spacing);
@@ -141,10 +129,36 @@ std::vector<Mesh::Settings> make_shapes(const std::vector<Group>& groups, int or
     return out;
 }
 
-void check_memory(const PotentialDescription& d, const FarFieldOptions& options,
-                  const std::vector<Mesh::Settings>& meshes, double n_atoms) {
+/// The cheapest meshes that meet the accuracy; none if no order does.
+std::vector<Mesh::Settings> PeriodicPlanner::cheapest(const Lattice& lattice, const FarFieldCost& cost) {
+    if (options_.order != 0) return make_shapes(options_.order, lattice);
+    const int least = least_order(description_);
+    std::vector<Mesh::Settings> best;
+    double least_cost = std::numeric_limits<double>::infinity();
+    for (int order = least; order <= std::min(least + 4, max_order); ++order) {
+        auto meshes = make_shapes(order, lattice);
+        const double its_cost = cost.mesh(bank_, meshes);
+        if (meshes.empty() || its_cost >= least_cost) continue;
+        best = std::move(meshes);
+        least_cost = its_cost;
+    }
+    return best;
+}
+
+/// The mesh asked for, one for all filters.
+std::vector<Mesh::Settings> PeriodicPlanner::given() const {
+    Mesh::Settings mesh;
+    mesh.shape = options_.mesh;
+    mesh.interlaced = options_.interlaced;
+    mesh.order = options_.order != 0 ? options_.order : std::min(least_order(description_) + 2, max_order);
+    for (std::size_t q = 0; q < bank_.size(); ++q) mesh.filters.push_back(q);
+    return {mesh};
+}
+
+void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
+    const PotentialDescription& d = description_;
     const int n_pairs = (d.n_channels() + 1) / 2;
-    const double n_jobs = options.interlaced ? d.n_channels() : n_pairs;
+    const double n_jobs = options_.interlaced ? d.n_channels() : n_pairs;
     double bytes = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
         const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
@@ -152,106 +166,75 @@ void check_memory(const PotentialDescription& d, const FarFieldOptions& options,
         bytes += points * 16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 2.0 + n);
         bytes += n_atoms * 8.0 * (n * d.n_channels() * tensor_size(d.l_max + 1) + 30.0);
     }
-    if (bytes <= static_cast<double>(options.memory_limit)) return;
+    if (bytes <= static_cast<double>(options_.memory_limit)) return;
     const auto text = [](double x) { return std::to_string(static_cast<long long>(x)); };
     const std::array<int, 3>& shape = meshes.front().shape;
     throw std::invalid_argument(
         "smearing " + std::to_string(d.smearing) + " Angstrom at this accuracy needs a mesh of " + text(shape[0]) +
         " x " + text(shape[1]) + " x " + text(shape[2]) + " points, about " + text(bytes / 1048576.0) +
-        " MiB, more than the memory limit of " + text(static_cast<double>(options.memory_limit) / 1048576.0) +
+        " MiB, more than the memory limit of " + text(static_cast<double>(options_.memory_limit) / 1048576.0) +
         " MiB; use a larger smearing, a lower accuracy or a higher limit");
 }
 
-MeshSet::Settings plan_meshes(const PotentialDescription& d, const FarFieldOptions& options, const Lattice& lattice,
-                              double n_atoms) {
-    const FilterBank bank(d);
-    MeshError error(d, bank, options.interlaced);
-    MeshSet::Settings settings;
-    settings.accuracy = options.accuracy;
-    settings.n_threads = options.n_threads;
-    if (options.mesh[0] > 0 && options.mesh[1] > 0 && options.mesh[2] > 0) {  // given: one mesh for all
-        Mesh::Settings mesh;
-        mesh.shape = options.mesh;
-        mesh.interlaced = options.interlaced;
-        mesh.order = options.order != 0 ? options.order : std::min(least_order(d) + 2, max_order);
-        for (std::size_t q = 0; q < bank.size(); ++q) mesh.filters.push_back(q);
-        settings.meshes.push_back(std::move(mesh));
-    } else {
-        int order = 0;
-        const double volume_per_atom = lattice.volume / std::max(n_atoms, 1.0);
-        const auto groups = choose_spacings(d, options, error, bank.size(), volume_per_atom, order);
-        settings.meshes = make_shapes(groups, order, options.interlaced, lattice);
-    }
-    check_memory(d, options, settings.meshes, n_atoms);
+double PeriodicPlanner::estimate(const std::vector<Mesh::Settings>& meshes, const Lattice& lattice) {
     double squared = 0.0;
-    for (const Mesh::Settings& mesh : settings.meshes) {
+    for (const Mesh::Settings& mesh : meshes) {
         double worst = 0.0;
         for (int a = 0; a < 3; ++a) {
             worst = std::max(worst, lattice.length(a) / mesh.shape[static_cast<std::size_t>(a)]);
         }
-        squared += error.squared(mesh.filters, mesh.order, worst);
+        squared += error_.squared(mesh.filters, mesh.order, worst);
     }
-    settings.estimate = mesh_safety * std::sqrt(squared);
-    return settings;
+    return mesh_safety * std::sqrt(squared);
 }
 
-std::unique_ptr<FarField> make_ksum(const PotentialDescription& description, const FarFieldOptions& options,
-                                    const Mat3& cell, double n_atoms, Communicator& communicator) {
-    const double limit = table_margin * description.reciprocal.x_max();
-    double cutoff = options.k_cutoff;
-    if (cutoff > limit) {
-        throw std::invalid_argument("k_cutoff must be at most " + std::to_string(limit) +
-                                    " / Angstrom for this smearing, got " + std::to_string(cutoff));
+double PeriodicPlanner::ksum_limit() const {
+    return table_margin * description_.reciprocal.x_max();
+}
+
+std::unique_ptr<FarField> PeriodicPlanner::make_ksum(const Mat3& cell, double n_atoms,
+                                                     Communicator& communicator) const {
+    if (ksum_cutoff_ > ksum_limit()) {
+        throw std::invalid_argument("k_cutoff must be at most " + std::to_string(ksum_limit()) +
+                                    " / Angstrom for this smearing, got " + std::to_string(ksum_cutoff_));
     }
-    if (cutoff <= 0.0) cutoff = std::min(limit, drift_margin * converged_cutoff(description, options.accuracy));
-    const double volume = Lattice(cell).volume, n_k = volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
-    const CoefficientShape shape = description.shape();
+    const double n_k = wave_vectors(ksum_cutoff_, Lattice(cell).volume);
+    const CoefficientShape shape = description_.shape();
     const double per_k = 8.0 * shape.n_lm() + 4.0 * shape.n_channels + 4.0 * shape.n_max * (shape.l_max + 1);
     const double bytes = 8.0 * n_k * per_k + n_atoms * shape.n_lm() * shape.n_q() * 16.0;
-    if (bytes > static_cast<double>(options.memory_limit)) {
+    if (bytes > static_cast<double>(options_.memory_limit)) {
         throw std::invalid_argument("the k-sum would need " + std::to_string(static_cast<long long>(n_k)) +
                                     " wave vectors and " + std::to_string(static_cast<long long>(bytes / 1048576.0)) +
                                     " MiB, more than the memory limit; use the mesh, a larger smearing, a lower "
                                     "accuracy or a higher limit");
     }
-    return std::make_unique<KSum>(description, cutoff, cell, options.n_threads, communicator);
+    return std::make_unique<KSum>(description_, ksum_cutoff_, cell, options_.n_threads, communicator);
 }
 
-/// Microseconds, from benchmarks/far_field.py: the k-sum costs its multiplications, the mesh a constant per atom and
-/// some overhead. The mesh has to be twice as fast: the k-sum conserves momentum to rounding.
-bool mesh_is_faster(const PotentialDescription& d, const FarFieldOptions& options, double volume, double n_atoms) {
-    const CoefficientShape shape = d.shape();
-    const double cutoff = drift_margin * converged_cutoff(d, options.accuracy);
-    const double n_k = volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
-    const double ksum = n_atoms * n_k * (10.0 + 0.27 * shape.n_lm() * shape.n_q()) * 1e-3;
-    const double n_filters =
-        static_cast<double>(d.filters.n_functions > 0 ? d.filters.n_functions : d.reciprocal.n_functions);
-    const double mesh = 1500.0 + n_atoms * (2.0 + 6.0 * n_filters * ((shape.n_channels + 1) / 2));
-    return ksum > 2.0 * mesh;
-}
-
-}  // namespace
-
-bool wants_mesh(const PotentialDescription& description, const FarFieldOptions& options, double volume,
-                double n_atoms) {
-    if (options.method != FarFieldMethod::automatic) return options.method == FarFieldMethod::mesh;
-    return options.k_cutoff <= 0.0 && description.l_max + 1 <= max_mesh_degree &&
-           mesh_is_faster(description, options, volume, n_atoms);
-}
-
-std::unique_ptr<FarField> make_periodic(const PotentialDescription& description, const FarFieldOptions& options,
-                                        const Mat3& cell, double n_atoms, Communicator& communicator,
-                                        MeshBackendFactory& factory) {
-    const Lattice lattice(cell);
-    if (!wants_mesh(description, options, lattice.volume, n_atoms)) {
-        return make_ksum(description, options, cell, n_atoms, communicator);
-    }
-    if (description.l_max + 1 > max_mesh_degree) {
+std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, double n_atoms) {
+    const bool automatic = options_.method == FarFieldMethod::automatic;
+    const bool possible = description_.l_max + 1 <= max_mesh_degree;
+    if (options_.method == FarFieldMethod::ksum || (automatic && (options_.k_cutoff > 0.0 || !possible))) return {};
+    if (!possible) {
         throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
-                                    std::to_string(description.l_max) + "; use the k-sum");
+                                    std::to_string(description_.l_max) + "; use the k-sum");
     }
-    return std::make_unique<MeshSet>(description, plan_meshes(description, options, lattice, n_atoms), communicator,
-                                     factory);
+    const Lattice lattice(cell);
+    const FarFieldCost cost{description_, n_atoms};
+    const double ksum = cost.ksum(wave_vectors(ksum_cutoff_, lattice.volume));
+    if (automatic && (n_atoms < few_atoms || ksum < FarFieldCost::least_mesh)) return {};
+    MeshSet::Settings settings;
+    settings.accuracy = options_.accuracy;
+    settings.n_threads = options_.n_threads;
+    settings.meshes = options_.mesh[0] > 0 ? given() : cheapest(lattice, cost);
+    if (automatic && (settings.meshes.empty() || ksum < ksum_margin * cost.mesh(bank_, settings.meshes))) return {};
+    if (settings.meshes.empty()) {
+        throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options_.accuracy) +
+                                    " for this expansion; ask for a lower one or use the k-sum");
+    }
+    check_memory(settings.meshes, n_atoms);
+    settings.estimate = estimate(settings.meshes, lattice);
+    return settings;
 }
 
 }  // namespace mlcalc
