@@ -2,12 +2,43 @@
 #include "free.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <stdexcept>
+#include <tuple>
 
 #include "instruction_set.hpp"
 #include "threads.hpp"
 
 namespace mlcalc {
+namespace {
+
+/// The sources of each species, neighbours in space one after the other: then most chunks are as a whole within the
+/// table of radial functions or beyond it, and only one of the two is evaluated.
+std::vector<std::vector<std::size_t>> sources_by_species(const std::vector<double>& all, int n_species) {
+    constexpr double width = 6.0;  // Angstrom; a chunk of 8 atoms at the density of a solid fills a cube of that edge
+    std::vector<std::vector<std::size_t>> out(static_cast<std::size_t>(n_species));
+    const auto place = [&all](std::size_t j) {
+        std::array<double, 3> column{};
+        for (std::size_t x = 0; x < 3; ++x) {
+            const double position = all[4 * j + x];
+            if (std::isfinite(position)) column[x] = x < 2 ? std::floor(position / width) : position;
+        }
+        return column;
+    };
+    std::vector<std::array<double, 3>> places;
+    for (std::size_t j = 0; j < all.size() / 4; ++j) {
+        places.push_back(place(j));
+        if (all[4 * j + 3] >= 0) out[static_cast<std::size_t>(all[4 * j + 3])].push_back(j);
+    }
+    for (std::vector<std::size_t>& group : out) {
+        std::sort(group.begin(), group.end(),
+                  [&places](std::size_t a, std::size_t b) { return std::tie(places[a], a) < std::tie(places[b], b); });
+    }
+    return out;
+}
+
+}  // namespace
 
 const FreeKernels& free_kernels() {
 #if defined(__x86_64__)
@@ -95,16 +126,11 @@ void FreeSum::gather(const Atoms& atoms) {
 
 /// Chunks of one species each. What fills up the last ones is where the first source is.
 void FreeSum::sort_sources(const std::vector<double>& all, std::size_t first_local, std::size_t n_local) {
-    const std::size_t total = all.size() / 4;
-    std::vector<std::vector<std::size_t>> members(static_cast<std::size_t>(channels_.n_species()));
-    for (std::size_t j = 0; j < total; ++j) {
-        if (all[4 * j + 3] >= 0) members[static_cast<std::size_t>(all[4 * j + 3])].push_back(j);
-    }
     groups_.clear();
     atom_.clear();
     slot_.assign(n_local, 0);
     sources_.clear();
-    for (const std::vector<std::size_t>& group : members) {
+    for (const auto& group : sources_by_species(all, channels_.n_species())) {
         const std::size_t begin = atom_.size(), n_chunks = (group.size() + lanes_ - 1) / lanes_;
         groups_.push_back({begin / lanes_, static_cast<int>(n_chunks)});
         atom_.resize(begin + n_chunks * lanes_, -1);

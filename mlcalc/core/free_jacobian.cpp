@@ -44,7 +44,7 @@ void FreeSum::jacobian_at(const Atoms& atoms, std::size_t i, double* jacobian, d
 void FreeSum::jacobian_of_chunk(const Vec3& center, std::size_t i, int species, std::size_t chunk, double* jacobian,
                                 Work& mine) const {
     const std::size_t size = shape_.size(), n_pair = n_lm_ * n_max_;
-    alignas(64) double geometry[4 * 8];
+    alignas(64) double geometry[5 * 8];
     kernels_->evaluate(plan(), &sources_[chunk * 4 * lanes_], center.data(), mine.scratch(), geometry);
     for (std::size_t p = 0; p < lanes_; ++p) {
         const int j = atom_[chunk * lanes_ + p];

@@ -43,8 +43,8 @@ struct FreeKernels {
     /// total[0..2], and the sum of r_a dE/dr_b to total[3 + 3 a + b]. Source number `self` is left out; -1: none is.
     void (*backward)(const FreePlan&, const FreeSources&, const double* center, int self, const double* adjoint,
                      const FreeScratch&, double* gradient, double* total);
-    /// Of one chunk: the unit vector and the distance, geometry[4][lane]; F/r (0 for l = 0) in the radial functions of
-    /// the scratch memory and dF/dr in its slope, [function][lane].
+    /// Of one chunk: unit vectors, distances and their inverses, geometry[5][lane]; F/r (0 for l = 0) in the radial
+    /// functions of the scratch memory and dF/dr in its slope, [function][lane].
     void (*evaluate)(const FreePlan&, const double* chunk, const double* center, const FreeScratch&, double* geometry);
 };
 

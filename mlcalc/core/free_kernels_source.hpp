@@ -9,8 +9,8 @@
 namespace mlcalc {
 namespace {
 
-/// Unit vectors and distances of the sources of a chunk, geometry[4][lane]. A source at the center has a unit vector of
-/// zeros: its harmonics of l > 0 are multiplied by r^l or, in gradients, are those of l = 1.
+/// Unit vectors, distances and 1 / distance of the sources of a chunk, geometry[5][lane]. A source at the center has a
+/// unit vector of zeros: its harmonics of l > 0 are multiplied by r^l or, in gradients, are those of l = 1.
 inline void separate(const double* chunk, const double* center, double* geometry) {
     Lanes r[3], r2{};
     for (int x = 0; x < 3; ++x) {
@@ -20,6 +20,7 @@ inline void separate(const double* chunk, const double* center, double* geometry
     const Lanes distance = square_root(r2), inverse = r2 > 0.0 ? 1.0 / distance : Lanes{};
     for (int x = 0; x < 3; ++x) store(geometry + x * lanes, r[x] * inverse);
     store(geometry + 3 * lanes, distance);
+    store(geometry + 4 * lanes, inverse);
 }
 
 /// weight F_nl of the table or, with gradients, F_nl / r and the slope.
@@ -51,8 +52,8 @@ void near(const FreePlan& plan, Lanes r, Lanes weight, const FreeScratch& scratc
 
 /// The same of the multipole series, beyond x_max; what is there for nearer sources stays.
 template <bool gradients>
-void far(const FreePlan& plan, Lanes r, Lanes weight, double* radial, double* slope) {
-    const Lanes inverse = 1.0 / (r <= plan.x_max ? broadcast(plan.x_max) : r), inverse2 = inverse * inverse;
+void far(const FreePlan& plan, Lanes r, Lanes inverse, Lanes weight, double* radial, double* slope) {
+    const Lanes inverse2 = inverse * inverse;
     Lanes power = gradients ? weight * inverse : weight;
     for (int k = 0; k < plan.exponent; ++k) power *= inverse;
     for (int l = 0, f = 0; l <= plan.l_max; ++l, power *= inverse) {
@@ -72,15 +73,16 @@ void far(const FreePlan& plan, Lanes r, Lanes weight, double* radial, double* sl
 }
 
 template <bool gradients>
-void radial_functions(const FreePlan& plan, Lanes r, Lanes weight, const FreeScratch& scratch, double* radial,
-                      double* slope) {
+void radial_functions(const FreePlan& plan, const double* geometry, Lanes weight, const FreeScratch& scratch,
+                      double* radial, double* slope) {
+    const Lanes r = load(geometry + 3 * lanes);
     int n_near = 0;
     for (int p = 0; p < lanes; ++p) n_near += r[p] <= plan.x_max ? 1 : 0;
     if (n_near > 0) {
         const Lanes inside = r <= plan.x_max ? r : broadcast(plan.x_max);
         near<gradients>(plan, inside, weight, scratch, radial, slope);
     }
-    if (n_near < lanes) far<gradients>(plan, r, weight, radial, slope);
+    if (n_near < lanes) far<gradients>(plan, r, load(geometry + 4 * lanes), weight, radial, slope);
 }
 
 /// sums[m][n] += sum over the chunks of Y_m F_n, for n_rows harmonics of one l.
@@ -110,14 +112,14 @@ void forward(const FreePlan& plan, const FreeSources& sources, const double* cen
              double* field) {
     const int n_lm = (plan.l_max + 1) * (plan.l_max + 1), n_sums = n_lm * plan.n_max;
     for (int k = 0; k < n_sums; ++k) store(scratch.sums + k * lanes, Lanes{});
-    alignas(64) double geometry[free_chunks_at_once * 4 * lanes], legendre[legendre_size(largest_l) * lanes];
+    alignas(64) double geometry[free_chunks_at_once * 5 * lanes], legendre[legendre_size(largest_l) * lanes];
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
         const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
         const double* chunks = sources.sources + first * 4 * lanes;
-        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 4 * lanes);
+        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 5 * lanes);
         for (int k = 0; k < n; ++k) {
-            const double* u = geometry + k * 4 * lanes;
-            radial_functions<false>(plan, load(u + 3 * lanes), load(chunks + (4 * k + 3) * lanes), scratch,
+            const double* u = geometry + k * 5 * lanes;
+            radial_functions<false>(plan, u, load(chunks + (4 * k + 3) * lanes), scratch,
                                     scratch.radial + k * plan.row * lanes, nullptr);
             spherical_harmonics<true>(plan.l_max, plan.recurrence, u, legendre, scratch.harmonics + k * n_lm * lanes);
         }
@@ -150,19 +152,19 @@ inline void add_forces(const double* geometry, Lanes along, const Lanes* g, doub
 void backward(const FreePlan& plan, const FreeSources& sources, const double* center, int self, const double* adjoint,
               const FreeScratch& scratch, double* gradient, double* total) {
     constexpr int most_lm = (largest_l + 1) * (largest_l + 1);
-    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes], geometry[free_chunks_at_once * 4 * lanes],
+    alignas(64) double value[most_lm * lanes], derivative[most_lm * lanes], geometry[free_chunks_at_once * 5 * lanes],
         legendre[legendre_size(largest_l) * lanes];
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
         const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
         const double* chunks = sources.sources + first * 4 * lanes;
-        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 4 * lanes);
+        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 5 * lanes);
         for (int k = 0; k < n; ++k) {
-            const double* u = geometry + k * 4 * lanes;
+            const double* u = geometry + k * 5 * lanes;
             Lanes weight = load(chunks + (4 * k + 3) * lanes), g[3];
             if (self >= 0 && self / lanes == first + k) weight[self % lanes] = 0.0;
-            radial_functions<true>(plan, load(u + 3 * lanes), weight, scratch, scratch.radial, scratch.slope);
+            radial_functions<true>(plan, u, weight, scratch, scratch.radial, scratch.slope);
             spherical_harmonics<false>(plan.l_max, plan.recurrence, u, legendre, nullptr);
             contract_all(plan.l_max, plan.n_max, adjoint, plan.n_max, scratch.radial, scratch.slope, value, derivative);
             const Lanes along = differentiate(plan.l_max, plan.recurrence, legendre, value, derivative, g);
@@ -175,8 +177,7 @@ void backward(const FreePlan& plan, const FreeSources& sources, const double* ce
 void evaluate(const FreePlan& plan, const double* chunk, const double* center, const FreeScratch& scratch,
               double* geometry) {
     separate(chunk, center, geometry);
-    radial_functions<true>(plan, load(geometry + 3 * lanes), load(chunk + 3 * lanes), scratch, scratch.radial,
-                           scratch.slope);
+    radial_functions<true>(plan, geometry, load(chunk + 3 * lanes), scratch, scratch.radial, scratch.slope);
 }
 
 }  // namespace
