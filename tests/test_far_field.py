@@ -250,6 +250,7 @@ def test_features_of_a_pair_decay_with_the_distance(exponent):
             assert slope == pytest.approx(exponent + l, rel=0.03)
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("exponent", [1, 3, 6])
 def test_free_forces_are_derivatives_from_near_to_far(exponent):
     """Across the end of the table, too."""
@@ -276,6 +277,7 @@ def test_free_forces_are_derivatives_from_near_to_far(exponent):
     np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12 * np.abs(gradient).max())
 
 
+@pytest.mark.sanitize
 def test_free_forces_at_the_center_of_another_atom():
     """A smeared source has no singularity, not even where two atoms are at the same place."""
     atoms = Atoms("NaClNa", positions=[[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [1.5, -1.0, 0.7]])
