@@ -23,6 +23,13 @@ inline void separate(const double* chunk, const double* center, double* geometry
     store(geometry + 4 * lanes, inverse);
 }
 
+/// The same of the first chunks, as many as are treated at once; returns their number.
+inline int separate_some(const double* chunks, int n_chunks, const double* center, double* geometry) {
+    const int n = n_chunks < free_chunks_at_once ? n_chunks : free_chunks_at_once;
+    for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 5 * lanes);
+    return n;
+}
+
 /// weight F_nl of the table or, with gradients, F_nl / r and the slope.
 template <bool gradients>
 void near(const FreePlan& plan, Lanes r, Lanes weight, const FreeScratch& scratch, double* radial, double* slope) {
@@ -114,9 +121,8 @@ void forward(const FreePlan& plan, const FreeSources& sources, const double* cen
     for (int k = 0; k < n_sums; ++k) store(scratch.sums + k * lanes, Lanes{});
     alignas(64) double geometry[free_chunks_at_once * 5 * lanes], legendre[legendre_size(largest_l) * lanes];
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
-        const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
         const double* chunks = sources.sources + first * 4 * lanes;
-        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 5 * lanes);
+        const int n = separate_some(chunks, sources.n_chunks - first, center, geometry);
         for (int k = 0; k < n; ++k) {
             const double* u = geometry + k * 5 * lanes;
             radial_functions<false>(plan, u, load(chunks + (4 * k + 3) * lanes), scratch,
@@ -157,9 +163,8 @@ void backward(const FreePlan& plan, const FreeSources& sources, const double* ce
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
     for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
-        const int left = sources.n_chunks - first, n = left < free_chunks_at_once ? left : free_chunks_at_once;
         const double* chunks = sources.sources + first * 4 * lanes;
-        for (int k = 0; k < n; ++k) separate(chunks + k * 4 * lanes, center, geometry + k * 5 * lanes);
+        const int n = separate_some(chunks, sources.n_chunks - first, center, geometry);
         for (int k = 0; k < n; ++k) {
             const double* u = geometry + k * 5 * lanes;
             Lanes weight = load(chunks + (4 * k + 3) * lanes), g[3];
