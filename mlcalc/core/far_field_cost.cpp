@@ -18,7 +18,6 @@ double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settin
     double cost = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
         const int n_pairs = (description.n_channels() + 1) / 2;
-        const int n_grids = mesh.interlaced ? description.n_channels() : n_pairs;
         const int n_stencils = mesh.interlaced ? 2 * n_pairs : n_pairs;
         double points = 1.0, ghosted = 1.0, degrees = 3.0;
         for (const int m : mesh.shape) {
@@ -26,7 +25,8 @@ double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settin
             ghosted *= m + mesh.order;
         }
         for (const std::size_t q : mesh.filters) degrees += 2.0 * bank.l_max(q) + 3.0;
-        const double n_transforms = n_grids * (2.0 + 2.0 * static_cast<double>(mesh.filters.size()));
+        const double n_transforms = Mesh::n_jobs(description.n_channels(), mesh.interlaced) *
+                                    (2.0 + 2.0 * static_cast<double>(mesh.filters.size()));
         cost += n_transforms * (12.0 + 0.011 * points + 0.0045 * ghosted);
         const double weights = mesh.order * mesh.order * BSpline::padded(mesh.order);
         cost += n_atoms * n_stencils * (0.2 * static_cast<double>(mesh.filters.size()) + 0.0003 * weights * degrees);

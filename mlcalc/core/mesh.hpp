@@ -34,6 +34,8 @@ public:
         bool interlaced = true;
         std::vector<std::size_t> filters;  ///< those of the bank that this mesh carries
     };
+    /// Complex grids to transform: two channels in one, on one grid or on each of the two of an interlaced mesh.
+    static int n_jobs(int n_channels, bool interlaced) { return interlaced ? n_channels : (n_channels + 1) / 2; }
     /// Description, bank, communicator and factory must outlive the mesh.
     Mesh(const PotentialDescription&, const FilterBank&, const Settings&, int n_threads, Communicator&,
          MeshBackendFactory&);

@@ -157,8 +157,7 @@ std::vector<Mesh::Settings> PeriodicPlanner::given() const {
 
 void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
     const PotentialDescription& d = description_;
-    const int n_pairs = (d.n_channels() + 1) / 2;
-    const double n_jobs = options_.interlaced ? d.n_channels() : n_pairs;
+    const double n_jobs = Mesh::n_jobs(d.n_channels(), options_.interlaced);
     double bytes = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
         const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
