@@ -14,7 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
-CORE = sorted(str(path.relative_to(HERE)) for path in (HERE / "mlcalc/core").glob("*.cpp"))
+CORE = sorted(str(path.relative_to(HERE)) for path in (HERE / "mlcalc/core").rglob("*.cpp"))
 PLUGIN = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin").glob("*.cpp"))
 
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-fno-math-errno"]

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "aligned.hpp"
+#include "base/aligned.hpp"
+#include "far_field/mesh/mesh_backend.hpp"
 #include "lammps_grid.h"
-#include "mesh_backend.hpp"
 
 namespace mlcalc_lammps {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "mesh_backend.hpp"
+#include "far_field/mesh/mesh_backend.hpp"
 
 namespace LAMMPS_NS {
 class LAMMPS;

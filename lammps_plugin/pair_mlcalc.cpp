@@ -16,7 +16,7 @@
 #include "force.h"
 #include "grid_mesh.h"
 #include "memory.h"
-#include "model.hpp"
+#include "model/description.hpp"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "update.h"

@@ -5,7 +5,7 @@
 #include "atom.h"
 #include "compute.h"
 #include "error.h"
-#include "model.hpp"
+#include "model/description.hpp"
 #include "modify.h"
 #include "pair_mlcalc.h"
 

@@ -7,7 +7,7 @@
 #include "comm.h"
 #include "domain.h"
 #include "error.h"
-#include "model.hpp"
+#include "model/description.hpp"
 #include "pair_mlcalc.h"
 #include "update.h"
 

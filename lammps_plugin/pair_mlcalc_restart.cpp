@@ -3,7 +3,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
-#include "model.hpp"
+#include "model/description.hpp"
 #include "pair_mlcalc.h"
 
 using namespace LAMMPS_NS;

@@ -6,7 +6,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
-#include "model.hpp"
+#include "model/description.hpp"
 #include "pair_mlcalc.h"
 #include "timer.h"
 #include "update.h"

@@ -3,7 +3,7 @@
 
 #include <mpi.h>
 
-#include "types.hpp"
+#include "base/types.hpp"
 
 namespace mlcalc_lammps {
 

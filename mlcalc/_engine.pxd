@@ -8,7 +8,7 @@ from libcpp.memory cimport shared_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
-cdef extern from "core/types.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/base/types.hpp" namespace "mlcalc" nogil:
     cppclass Vec3:
         double& operator[](size_t)
     cppclass Mat3:
@@ -31,11 +31,11 @@ cdef extern from "core/types.hpp" namespace "mlcalc" nogil:
     cppclass Communicator:
         Communicator()
 
-cdef extern from "core/mesh_backend.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/far_field/mesh/mesh_backend.hpp" namespace "mlcalc" nogil:
     cppclass MeshBackendFactory:
         pass
 
-cdef extern from "core/far_field.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/far_field/far_field.hpp" namespace "mlcalc" nogil:
     cdef enum class FarFieldMethod:
         automatic
         ksum
@@ -53,15 +53,15 @@ cdef extern from "core/far_field.hpp" namespace "mlcalc" nogil:
         size_t memory_limit
         int n_threads
 
-cdef extern from "core/smeared_power.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/far_field/smeared_power.hpp" namespace "mlcalc" nogil:
     cppclass SmearedPower:
         SmearedPower(int exponent, double smearing) except +
         void evaluate(double k, double& value, double& derivative)
 
-cdef extern from "core/instruction_set.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/simd/instruction_set.hpp" namespace "mlcalc" nogil:
     const char* c_instruction_set "mlcalc::instruction_set"() except +
 
-cdef extern from "core/model.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
     cppclass Term:
         string name
         size_t n_features
@@ -96,17 +96,17 @@ cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
         void reset() except +
         string summary() except +
 
-cdef extern from "core/coefficients.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/base/coefficients.hpp" namespace "mlcalc" nogil:
     cppclass CoefficientShape:
         int n_channels
         int n_max
         int n_lm()
 
-cdef extern from "core/feature_tangents.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/training/feature_tangents.hpp" namespace "mlcalc" nogil:
     cppclass Structure:
         pass
 
-cdef extern from "core/descriptor.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/training/descriptor.hpp" namespace "mlcalc" nogil:
     cppclass Descriptor:
         Descriptor(shared_ptr[const Model], FarFieldOptions) except +
         int find(const string&) except +
@@ -128,7 +128,7 @@ cdef extern from *:
     """
     Structure make_structure(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&) nogil
 
-cdef extern from "core/safetensors.hpp" namespace "mlcalc" nogil:
+cdef extern from "core/model/safetensors.hpp" namespace "mlcalc" nogil:
     string model_checksum(const void* json, size_t json_size, const void* tensors, size_t tensors_size)
 
 cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:

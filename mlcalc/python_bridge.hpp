@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/mesh_backend.hpp"
-#include "core/mesh_serial.hpp"
-#include "core/types.hpp"
+#include "core/base/types.hpp"
+#include "core/far_field/mesh/mesh_backend.hpp"
+#include "core/far_field/mesh/mesh_serial.hpp"
 
 namespace mlcalc {
 

@@ -9,12 +9,12 @@
 #include <exception>
 #include <stdexcept>
 
-#include "blas.hpp"
-#include "expansion_set.hpp"
-#include "instruction_set.hpp"
-#include "model.hpp"
-#include "regressor.hpp"
-#include "zbl.hpp"
+#include "base/blas.hpp"
+#include "coefficient_sets.hpp"
+#include "model/description.hpp"
+#include "pairs/zbl.hpp"
+#include "readouts/readout.hpp"
+#include "simd/instruction_set.hpp"
 
 namespace mlcalc {
 namespace {

@@ -4,13 +4,13 @@
 #include <memory>
 #include <string>
 
-#include "far_field.hpp"
-#include "mesh_backend.hpp"
-#include "types.hpp"
+#include "base/types.hpp"
+#include "far_field/far_field.hpp"
+#include "far_field/mesh/mesh_backend.hpp"
 
 namespace mlcalc {
 
-struct Model;  // model.hpp: the checked contents of a model file
+struct Model;  // model/description.hpp: the checked contents of a model file
 
 /// Where `Potential::compute` writes. Pointers that are null are not computed. Everything is added by this rank's
 /// centres: the front-end zeroes, and sums over ranks (or lets LAMMPS do it).

@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
-#include "model.hpp"
-#include "safetensors.hpp"
+#include "model/description.hpp"
+#include "model/safetensors.hpp"
 
 namespace {
 

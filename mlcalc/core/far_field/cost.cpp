@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "far_field/cost.hpp"
+
+#include "far_field/mesh/bspline.hpp"
+
+namespace mlcalc {
+
+/// The matrix of each wave vector; phases and multiplications for each atom.
+double FarFieldCost::ksum(double n_wave_vectors) const {
+    const CoefficientShape shape = description.shape();
+    const double columns = shape.n_lm() * shape.n_q();
+    return 45.0 + n_wave_vectors * (0.02 * columns + n_atoms * (0.026 + 0.00022 * columns));
+}
+
+/// Transforms, and the stencils that atoms spread and gather with: degree 0 and 1 for the sources, l + 1 and l for each
+/// filter.
+double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settings>& meshes) const {
+    double cost = 0.0;
+    for (const Mesh::Settings& mesh : meshes) {
+        const int n_pairs = (description.n_channels() + 1) / 2;
+        const int n_stencils = mesh.interlaced ? 2 * n_pairs : n_pairs;
+        double points = 1.0, ghosted = 1.0, degrees = 3.0;
+        for (const int m : mesh.shape) {
+            points *= m;
+            ghosted *= m + mesh.order;
+        }
+        for (const std::size_t q : mesh.filters) degrees += 2.0 * bank.l_max(q) + 3.0;
+        const double n_transforms = Mesh::n_jobs(description.n_channels(), mesh.interlaced) *
+                                    (2.0 + 2.0 * static_cast<double>(mesh.filters.size()));
+        cost += n_transforms * (12.0 + 0.011 * points + 0.0045 * ghosted);
+        const double weights = mesh.order * mesh.order * BSpline::padded(mesh.order);
+        cost += n_atoms * n_stencils * (0.2 * static_cast<double>(mesh.filters.size()) + 0.0003 * weights * degrees);
+    }
+    return cost;
+}
+
+}  // namespace mlcalc

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "far_field/mesh/mesh_filters.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/threads.hpp"
+#include "far_field/mesh/bspline.hpp"
+
+namespace mlcalc {
+namespace {
+
+constexpr double four_pi = 12.56637061435917295385;
+
+bool same(const Brick& a, const Brick& b) {
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+std::size_t extent(const Brick& brick, int axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    return static_cast<std::size_t>(std::max(0, brick.hi[a] - brick.lo[a]));
+}
+
+}  // namespace
+
+FilterBank::FilterBank(const PotentialDescription& d)
+    : table(d.filters.n_functions > 0 ? d.filters : d.reciprocal), uses(table.n_functions) {
+    const std::size_t n_max = static_cast<std::size_t>(d.n_max), n_filters = uses.size();
+    const bool shared = d.filters.n_functions > 0;
+    for (std::size_t q = 0; q < n_filters; ++q) {
+        for (std::size_t f = 0; f < n_max * static_cast<std::size_t>(d.l_max + 1); ++f) {
+            const double weight = shared ? d.filter_weights[f * n_filters + q] : (f == q ? 1.0 : 0.0);
+            if (weight == 0.0) continue;
+            uses[q].push_back({static_cast<int>(f / n_max), static_cast<int>(f % n_max), weight});
+        }
+    }
+}
+
+int FilterBank::l_max(std::size_t q) const {
+    int most = 0;
+    for (const Use& use : uses[q]) most = std::max(most, use.l);
+    return most;
+}
+
+MeshFilters::MeshFilters(const PotentialDescription& d, const FilterBank& bank, std::vector<std::size_t> chosen,
+                         std::array<int, 3> mesh, int order, int n_threads)
+    : bank_(&bank), chosen_(std::move(chosen)), power_(d.exponent, d.smearing), mesh_(mesh), n_threads_(n_threads) {
+    for (const std::size_t q : chosen_) l_max_.push_back(bank.l_max(q));
+    for (std::size_t a = 0; a < 3; ++a) {
+        for (int index = 0; index < mesh[a]; ++index) {
+            const int n = integer(static_cast<int>(a), index);
+            const double u = BSpline::transform(order, static_cast<double>(n) / mesh[a]);
+            spline_[a].push_back(2 * n == -mesh[a] ? 0.0 : 1.0 / (u * u));
+        }
+    }
+}
+
+int MeshFilters::integer(int axis, int index) const {
+    const int m = mesh_[static_cast<std::size_t>(axis)];
+    return 2 * index < m ? index : index - m;
+}
+
+std::size_t MeshFilters::n_rows() const {
+    return extent(brick_, axes_[0]) * extent(brick_, axes_[1]);
+}
+
+/// function(first point of the row, indices of that point); the row goes on along the fastest axis.
+template <class Function>
+void MeshFilters::for_rows(std::size_t begin, std::size_t end, Function function) const {
+    const auto slow = static_cast<std::size_t>(axes_[0]), middle = static_cast<std::size_t>(axes_[1]);
+    const auto fast = static_cast<std::size_t>(axes_[2]);
+    const std::size_t length = extent(brick_, axes_[2]), n_middle = extent(brick_, axes_[1]);
+    for (std::size_t row = begin; row < end; ++row) {
+        std::array<int, 3> index{};
+        index[slow] = brick_.lo[slow] + static_cast<int>(row / n_middle);
+        index[middle] = brick_.lo[middle] + static_cast<int>(row % n_middle);
+        index[fast] = brick_.lo[fast];
+        function(row * length, index);
+    }
+}
+
+void MeshFilters::set(const Lattice& lattice, const Brick& brick, std::array<int, 3> axes) {
+    if (lattice.cell == lattice_.cell && same(brick, brick_) && axes == axes_ && n_points_ == brick.size()) return;
+    lattice_ = lattice;
+    brick_ = brick;
+    axes_ = axes;
+    n_points_ = brick.size();
+    values_.resize(size() * n_points_);
+    slopes_.resize(size() * n_points_);
+    for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t) { fill(begin, end); });
+}
+
+void MeshFilters::fill(std::size_t begin_row, std::size_t end_row) {
+    const SplineTable& table = bank_->table;
+    std::vector<double> b(table.n_functions), db(table.n_functions);
+    const std::size_t fast = static_cast<std::size_t>(axes_[2]);
+    for_rows(begin_row, end_row, [&](std::size_t first, std::array<int, 3> index) {
+        for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
+            double factor = four_pi / lattice_.volume;
+            std::array<int, 3> n{};
+            for (std::size_t a = 0; a < 3; ++a) {
+                n[a] = integer(static_cast<int>(a), index[a]);
+                factor *= spline_[a][static_cast<std::size_t>(index[a])];
+            }
+            const Vec3 wave = lattice_.wave_vector(n[0], n[1], n[2]);
+            const double k = std::sqrt(wave[0] * wave[0] + wave[1] * wave[1] + wave[2] * wave[2]);
+            const bool zero = n[0] == 0 && n[1] == 0 && n[2] == 0;
+            const bool outside = factor == 0.0 || k > table.x_max();
+            double g = power_.at_zero(), dg = 0.0;
+            if (!outside && !zero) {
+                power_.evaluate(k, g, dg);
+                table.evaluate(k, b.data(), db.data());
+            }
+            for (std::size_t q = 0; q < size(); ++q) {
+                const std::size_t f = chosen_[q];
+                const double value = zero ? g * table.data[f] : g * b[f];
+                const double slope = zero ? 0.0 : (dg * b[f] + g * db[f]) / k;
+                values_[q * n_points_ + point] = outside ? 0.0 : factor * value;
+                slopes_[q * n_points_ + point] = outside ? 0.0 : factor * slope;
+            }
+        }
+    });
+}
+
+void MeshFilters::apply(std::size_t q, const double* in, double* out) const {
+    const double* d = &values_[q * n_points_];
+    for_shares(n_threads_, n_points_, [&](std::size_t begin, std::size_t end, std::size_t) {
+        for (std::size_t k = begin; k < end; ++k) {
+            out[2 * k] = d[k] * in[2 * k];
+            out[2 * k + 1] = d[k] * in[2 * k + 1];
+        }
+    });
+}
+
+void MeshFilters::apply_strain(std::size_t q, int a, int b, const double* in, double* out) const {
+    const double *d = &values_[q * n_points_], *slope = &slopes_[q * n_points_];
+    const std::size_t fast = static_cast<std::size_t>(axes_[2]);
+    const auto row = [&](std::size_t first, std::array<int, 3> index) {
+        for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
+            const Vec3 wave = lattice_.wave_vector(integer(0, index[0]), integer(1, index[1]), integer(2, index[2]));
+            const double factor =
+                -wave[static_cast<std::size_t>(a)] * wave[static_cast<std::size_t>(b)] * slope[point] -
+                (a == b ? d[point] : 0.0);
+            out[2 * point] = factor * in[2 * point];
+            out[2 * point + 1] = factor * in[2 * point + 1];
+        }
+    };
+    for_shares(n_threads_, n_rows(),
+               [&](std::size_t begin, std::size_t end, std::size_t) { for_rows(begin, end, row); });
+}
+
+void MeshFilters::backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint,
+                                const double* source, bool add, double* out, Moments& moments) const {
+    const double *d = &values_[q * n_points_], *slope = &slopes_[q * n_points_];
+    const std::size_t slow = static_cast<std::size_t>(axes_[0]), middle = static_cast<std::size_t>(axes_[1]);
+    const std::size_t fast = static_cast<std::size_t>(axes_[2]), length = extent(brick_, axes_[2]);
+    std::vector<double> n_fast;
+    for (int index = brick_.lo[fast]; index < brick_.hi[fast]; ++index) n_fast.push_back(integer(axes_[2], index));
+    for_rows(begin, end, [&](std::size_t first, const std::array<int, 3>& index) {
+        double sum = 0.0, moment[3] = {0.0, 0.0, 0.0};
+#pragma omp simd reduction(+ : sum, moment[ : 3])
+        for (std::size_t t = 0; t < length; ++t) {
+            const std::size_t k = first + t;
+            const double real = adjoint[2 * k], imaginary = adjoint[2 * k + 1], n = n_fast[t];
+            const double product = real * source[2 * k] + imaginary * source[2 * k + 1];
+            const double term = product * slope[k];
+            sum += product * d[k];
+            moment[0] += term;
+            moment[1] += term * n;
+            moment[2] += term * n * n;
+        }
+        for (std::size_t k = first; k < first + length; ++k) {
+            out[2 * k] = d[k] * adjoint[2 * k] + (add ? out[2 * k] : 0.0);
+            out[2 * k + 1] = d[k] * adjoint[2 * k + 1] + (add ? out[2 * k + 1] : 0.0);
+        }
+        moments.isotropic += sum;
+        const double n1 = integer(axes_[0], index[slow]), n2 = integer(axes_[1], index[middle]);
+        double (&second)[3][3] = moments.second;
+        second[slow][slow] += n1 * n1 * moment[0];
+        second[slow][middle] += n1 * n2 * moment[0];
+        second[middle][slow] += n1 * n2 * moment[0];
+        second[middle][middle] += n2 * n2 * moment[0];
+        second[slow][fast] += n1 * moment[1];
+        second[fast][slow] += n1 * moment[1];
+        second[middle][fast] += n2 * moment[1];
+        second[fast][middle] += n2 * moment[1];
+        second[fast][fast] += moment[2];
+    });
+}
+
+void MeshFilters::backward(std::size_t q, const double* adjoint, const double* source, bool add, double* out,
+                           Mat3& strain) const {
+    std::vector<Moments> moments(static_cast<std::size_t>(n_threads_));
+    for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t share) {
+        backward_rows(begin, end, q, adjoint, source, add, out, moments[share]);
+    });
+    const Vec3 axis_k[3] = {lattice_.wave_vector(1, 0, 0), lattice_.wave_vector(0, 1, 0),
+                            lattice_.wave_vector(0, 0, 1)};
+    for (const Moments& part : moments) {
+        for (std::size_t a = 0; a < 3; ++a) {
+            strain[a][a] -= part.isotropic;
+            for (std::size_t b = 0; b < 3; ++b) {
+                for (std::size_t s = 0; s < 9; ++s)
+                    strain[a][b] -= axis_k[s / 3][a] * axis_k[s % 3][b] * part.second[s / 3][s % 3];
+            }
+        }
+    }
+}
+
+}  // namespace mlcalc

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "base/aligned.hpp"
+#include "base/lattice.hpp"
+#include "far_field/far_field.hpp"
+#include "far_field/mesh/mesh_backend.hpp"
+#include "far_field/smeared_power.hpp"
+
+namespace mlcalc {
+
+/// The functions of k that the meshes filter with, F_nl(k) = sum_q weight B_q(k): the shared ones of the basis, or each
+/// (l, n) for itself.
+struct FilterBank {
+    struct Use {
+        int l, n;
+        double weight;
+    };
+    explicit FilterBank(const PotentialDescription&);
+    std::size_t size() const { return uses.size(); }
+    int l_max(std::size_t q) const;
+
+    const SplineTable& table;  ///< B_q
+    std::vector<std::vector<Use>> uses;
+};
+
+/// The filters of one mesh, D_q(n) = 4 pi / Vol g_p(k) B_q(k) / U(n)^2 on the reciprocal points of this rank, U the
+/// transform of the spline. Here q counts those of `chosen`.
+class MeshFilters {
+public:
+    MeshFilters(const PotentialDescription&, const FilterBank&, std::vector<std::size_t> chosen,
+                std::array<int, 3> mesh, int order, int n_threads);
+
+    std::size_t size() const { return chosen_.size(); }
+    const std::vector<FilterBank::Use>& uses(std::size_t q) const { return bank_->uses[chosen_[q]]; }
+    int l_max(std::size_t q) const { return l_max_[q]; }
+    std::size_t bytes() const { return 8 * (values_.capacity() + slopes_.capacity()); }
+
+    /// Filters for this cell and brick of reciprocal points, stored in the order of `axes`, slowest first. Kept while
+    /// nothing changes.
+    void set(const Lattice&, const Brick& brick, std::array<int, 3> axes);
+
+    /// out <- D_q in
+    void apply(std::size_t q, const double* in, double* out) const;
+    /// out <- dD_q/d eps_ab in
+    void apply_strain(std::size_t q, int a, int b, const double* in, double* out) const;
+    /// strain += sum_n Re[conj(adjoint) source] dD_q/d eps, and out <- D_q adjoint or, with `add`, out += D_q adjoint.
+    /// One pass over the mesh for both; adjoint and out may be the same array.
+    void backward(std::size_t q, const double* adjoint, const double* source, bool add, double* out,
+                  Mat3& strain) const;
+
+private:
+    /// Sums over some rows: D, and the second moments of the slopes in the integers n.
+    struct Moments {
+        double isotropic = 0.0;
+        double second[3][3] = {};
+    };
+    std::size_t n_rows() const;
+    template <class Function>
+    void for_rows(std::size_t begin, std::size_t end, Function) const;
+    int integer(int axis, int index) const;
+    void fill(std::size_t begin_row, std::size_t end_row);
+    void backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint, const double* source,
+                       bool add, double* out, Moments&) const;
+
+    const FilterBank* bank_;
+    std::vector<std::size_t> chosen_;
+    SmearedPower power_;
+    std::array<int, 3> mesh_;
+    int n_threads_;
+    std::vector<int> l_max_;
+    std::array<std::vector<double>, 3> spline_;  ///< 1 / U^2 along each axis, 0 at the Nyquist frequency
+
+    Lattice lattice_;
+    Brick brick_;
+    std::array<int, 3> axes_{};
+    std::size_t n_points_ = 0;
+    AlignedVector<double> values_, slopes_;  ///< [q][point] D and (dD/dk of g B) / k
+};
+
+}  // namespace mlcalc

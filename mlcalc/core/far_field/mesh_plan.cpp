@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "far_field/mesh_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/lattice.hpp"
+#include "far_field/ksum/ksum.hpp"
+#include "simd/mesh_kernels.hpp"
+
+namespace mlcalc {
+namespace {
+
+constexpr double pi = 3.14159265358979323846;
+/// Integers are kept while the cell drifts; a cell that grows by this factor still meets the accuracy.
+constexpr double drift_margin = 1.04;
+/// Largest wave number of the tables that a list may use, so that a compressed cell stays inside.
+constexpr double table_margin = 0.9;
+constexpr int max_order = 12;
+/// The k-sum is taken where it costs up to this multiple of the mesh: it conserves momentum to rounding, and
+/// distributed transforms cost more than those of one process.
+constexpr double ksum_margin = 1.2;
+/// Fewer atoms always have the k-sum: the estimate of the mesh is for liquids and leaves out the force of an atom on
+/// itself, the only one that a lone atom in a large cell has.
+constexpr double few_atoms = 16.0;
+/// Melts and water show up to this multiple of the error for independent atoms,
+/// benchmarks/validation/far_field_accuracy.py.
+constexpr double mesh_safety = 4.0;
+
+/// Splines need l_max + 2 continuous derivatives for forces, one more to be of use.
+int least_order(const PotentialDescription& d) {
+    return std::max(4, d.l_max + 4);
+}
+
+int smooth_integer(int at_least) {
+    for (int m = std::max(at_least, 2);; ++m) {
+        int rest = m;
+        for (int factor : {2, 3, 5}) {
+            while (rest % factor == 0) rest /= factor;
+        }
+        if (rest == 1) return m;
+    }
+}
+
+/// Half of the points of a sphere.
+double wave_vectors(double cutoff, double volume) {
+    return volume * std::pow(cutoff, 3) / (12.0 * pi * pi);
+}
+
+}  // namespace
+
+PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const FarFieldOptions& options)
+    : description_(description),
+      options_(options),
+      bank_(description),
+      error_(description, bank_, options.interlaced),
+      ksum_cutoff_(options.k_cutoff > 0.0
+                       ? options.k_cutoff
+                       : std::min(ksum_limit(), drift_margin * converged_cutoff(description, options.accuracy))) {}
+
+/// The widest spacing with which splines of this order meet the accuracy for these filters; 0: none does.
+double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy) {
+    const double target = accuracy * accuracy;
+    double low = 0.02 * description_.smearing, high = 6.0 * description_.smearing;
+    if (error_.squared(filters, order, low) > target) return 0.0;
+    for (int step = 0; step < 10; ++step) {
+        const double middle = std::sqrt(low * high);
+        (error_.squared(filters, order, middle) > target ? high : low) = middle;
+    }
+    return low;
+}
+
+/// Filters that need about the same spacing share a mesh: one more filter on a mesh costs half of what it costs on its
+/// own, so its own must have half of the points. Empty if splines of this order do not meet the accuracy.
+std::vector<PeriodicPlanner::Group> PeriodicPlanner::group_filters(int order) {
+    const double accuracy = options_.accuracy / mesh_safety;
+    const double share = accuracy / std::sqrt(static_cast<double>(bank_.size()));
+    std::vector<Group> alone;
+    for (std::size_t q = 0; q < bank_.size(); ++q) {
+        alone.push_back({{q}, widest_spacing({q}, order, share)});
+        if (alone.back().spacing == 0.0) return {};
+    }
+    std::stable_sort(alone.begin(), alone.end(), [](const Group& a, const Group& b) { return a.spacing < b.spacing; });
+    std::vector<Group> out;
+    for (const Group& one : alone) {
+        if (!out.empty() && one.spacing < 1.2 * out.back().spacing) {
+            out.back().filters.push_back(one.filters[0]);
+        } else {
+            out.push_back(one);
+        }
+    }
+    for (Group& group : out) {
+        std::sort(group.filters.begin(), group.filters.end());
+        group.spacing = widest_spacing(group.filters, order, accuracy / std::sqrt(static_cast<double>(out.size())));
+        if (group.spacing == 0.0) return {};
+    }
+    return out;
+}
+
+const std::vector<PeriodicPlanner::Group>& PeriodicPlanner::groups(int order) {
+    const auto found = of_order_.find(order);
+    return found != of_order_.end() ? found->second : of_order_.emplace(order, group_filters(order)).first->second;
+}
+
+/// Integers for the spacing of each group; groups that come to the same ones become one mesh.
+std::vector<Mesh::Settings> PeriodicPlanner::make_shapes(int order, const Lattice& lattice) {
+    std::vector<Mesh::Settings> out;
+    for (const Group& group : groups(order)) {
+        Mesh::Settings mesh;
+        mesh.order = order;
+        mesh.interlaced = options_.interlaced;
+        mesh.filters = group.filters;
+        for (int a = 0; a < 3; ++a) {
+            const double wanted = std::ceil(lattice.length(a) * drift_margin / group.spacing);
+            if (wanted > 1e6) throw std::invalid_argument("the mesh would have more than 10^6 points along one axis");
+            mesh.shape[static_cast<std::size_t>(a)] = smooth_integer(static_cast<int>(wanted));
+        }
+        if (!out.empty() && out.back().shape == mesh.shape) {
+            out.back().filters.insert(out.back().filters.end(), mesh.filters.begin(), mesh.filters.end());
+        } else {
+            out.push_back(std::move(mesh));
+        }
+    }
+    return out;
+}
+
+/// The cheapest meshes that meet the accuracy; none if no order does.
+std::vector<Mesh::Settings> PeriodicPlanner::cheapest(const Lattice& lattice, const FarFieldCost& cost) {
+    if (options_.order != 0) return make_shapes(options_.order, lattice);
+    const int least = least_order(description_);
+    std::vector<Mesh::Settings> best;
+    double least_cost = std::numeric_limits<double>::infinity();
+    for (int order = least; order <= std::min(least + 4, max_order); ++order) {
+        auto meshes = make_shapes(order, lattice);
+        const double its_cost = cost.mesh(bank_, meshes);
+        if (meshes.empty() || its_cost >= least_cost) continue;
+        best = std::move(meshes);
+        least_cost = its_cost;
+    }
+    return best;
+}
+
+/// The mesh asked for, one for all filters.
+std::vector<Mesh::Settings> PeriodicPlanner::given() const {
+    Mesh::Settings mesh;
+    mesh.shape = options_.mesh;
+    mesh.interlaced = options_.interlaced;
+    mesh.order = options_.order != 0 ? options_.order : std::min(least_order(description_) + 2, max_order);
+    for (std::size_t q = 0; q < bank_.size(); ++q) mesh.filters.push_back(q);
+    return {mesh};
+}
+
+void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
+    const PotentialDescription& d = description_;
+    const double n_jobs = Mesh::n_jobs(d.n_channels(), options_.interlaced);
+    double bytes = 0.0;
+    for (const Mesh::Settings& mesh : meshes) {
+        const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
+        const double n = static_cast<double>(mesh.filters.size());
+        bytes += points * 16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 2.0 + n);
+        bytes += n_atoms * 8.0 * (n * d.n_channels() * tensor_size(d.l_max + 1) + 30.0);
+    }
+    if (bytes <= static_cast<double>(options_.memory_limit)) return;
+    const auto text = [](double x) { return std::to_string(static_cast<long long>(x)); };
+    const std::array<int, 3>& shape = meshes.front().shape;
+    throw std::invalid_argument(
+        "smearing " + std::to_string(d.smearing) + " Angstrom at this accuracy needs a mesh of " + text(shape[0]) +
+        " x " + text(shape[1]) + " x " + text(shape[2]) + " points, about " + text(bytes / 1048576.0) +
+        " MiB, more than the memory limit of " + text(static_cast<double>(options_.memory_limit) / 1048576.0) +
+        " MiB; use a larger smearing, a lower accuracy or a higher limit");
+}
+
+double PeriodicPlanner::estimate(const std::vector<Mesh::Settings>& meshes, const Lattice& lattice) {
+    double squared = 0.0;
+    for (const Mesh::Settings& mesh : meshes) {
+        double worst = 0.0;
+        for (int a = 0; a < 3; ++a) {
+            worst = std::max(worst, lattice.length(a) / mesh.shape[static_cast<std::size_t>(a)]);
+        }
+        squared += error_.squared(mesh.filters, mesh.order, worst);
+    }
+    return mesh_safety * std::sqrt(squared);
+}
+
+double PeriodicPlanner::ksum_limit() const {
+    return table_margin * description_.reciprocal.x_max();
+}
+
+std::unique_ptr<FarField> PeriodicPlanner::make_ksum(const Mat3& cell, double n_atoms,
+                                                     Communicator& communicator) const {
+    if (ksum_cutoff_ > ksum_limit()) {
+        throw std::invalid_argument("k_cutoff must be at most " + std::to_string(ksum_limit()) +
+                                    " / Angstrom for this smearing, got " + std::to_string(ksum_cutoff_));
+    }
+    const double n_k = wave_vectors(ksum_cutoff_, Lattice(cell).volume);
+    const CoefficientShape shape = description_.shape();
+    const double per_k = 8.0 * shape.n_lm() + 4.0 * shape.n_channels + 4.0 * shape.n_max * (shape.l_max + 1);
+    const double bytes = 8.0 * n_k * per_k + n_atoms * shape.n_lm() * shape.n_q() * 16.0;
+    if (bytes > static_cast<double>(options_.memory_limit)) {
+        throw std::invalid_argument("the k-sum would need " + std::to_string(static_cast<long long>(n_k)) +
+                                    " wave vectors and " + std::to_string(static_cast<long long>(bytes / 1048576.0)) +
+                                    " MiB, more than the memory limit; use the mesh, a larger smearing, a lower "
+                                    "accuracy or a higher limit");
+    }
+    return std::make_unique<KSum>(description_, ksum_cutoff_, cell, options_.n_threads, communicator);
+}
+
+std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, double n_atoms) {
+    const bool automatic = options_.method == FarFieldMethod::automatic;
+    const bool possible = description_.l_max + 1 <= max_mesh_degree;
+    if (options_.method == FarFieldMethod::ksum || (automatic && (options_.k_cutoff > 0.0 || !possible))) return {};
+    if (!possible) {
+        throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
+                                    std::to_string(description_.l_max) + "; use the k-sum");
+    }
+    const Lattice lattice(cell);
+    const FarFieldCost cost{description_, n_atoms};
+    const double ksum = cost.ksum(wave_vectors(ksum_cutoff_, lattice.volume));
+    if (automatic && (n_atoms < few_atoms || ksum < FarFieldCost::least_mesh)) return {};
+    MeshSet::Settings settings;
+    settings.accuracy = options_.accuracy;
+    settings.n_threads = options_.n_threads;
+    settings.meshes = options_.mesh[0] > 0 ? given() : cheapest(lattice, cost);
+    if (automatic && (settings.meshes.empty() || ksum < ksum_margin * cost.mesh(bank_, settings.meshes))) return {};
+    if (settings.meshes.empty()) {
+        throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options_.accuracy) +
+                                    " for this expansion; ask for a lower one or use the k-sum");
+    }
+    check_memory(settings.meshes, n_atoms);
+    settings.estimate = estimate(settings.meshes, lattice);
+    return settings;
+}
+
+}  // namespace mlcalc

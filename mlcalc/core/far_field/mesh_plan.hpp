@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "far_field/cost.hpp"
+#include "far_field/far_field.hpp"
+#include "far_field/mesh/mesh_set.hpp"
+#include "far_field/mesh_error.hpp"
+
+namespace mlcalc {
+
+/// Chooses between k-sum and meshes for periodic cells, and the integers that the accuracy asks for. Spacings do not
+/// depend on the cell and are found once. Description and options must outlive it.
+class PeriodicPlanner {
+public:
+    PeriodicPlanner(const PotentialDescription&, const FarFieldOptions&);
+    /// The meshes for this cell; none if the k-sum is asked for or, automatically, faster. Throws std::invalid_argument
+    /// if they would exceed the memory limit.
+    std::optional<MeshSet::Settings> meshes(const Mat3& cell, double n_atoms);
+    /// Throws std::invalid_argument if it would exceed the memory limit.
+    std::unique_ptr<FarField> make_ksum(const Mat3& cell, double n_atoms, Communicator&) const;
+
+private:
+    /// Filters that share a mesh.
+    struct Group {
+        std::vector<std::size_t> filters;
+        double spacing = 0.0;
+    };
+    double widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy);
+    std::vector<Group> group_filters(int order);
+    const std::vector<Group>& groups(int order);
+    std::vector<Mesh::Settings> make_shapes(int order, const Lattice&);
+    std::vector<Mesh::Settings> cheapest(const Lattice&, const FarFieldCost&);
+    std::vector<Mesh::Settings> given() const;
+    double estimate(const std::vector<Mesh::Settings>&, const Lattice&);
+    double ksum_limit() const;
+    void check_memory(const std::vector<Mesh::Settings>&, double n_atoms) const;
+
+    const PotentialDescription& description_;
+    const FarFieldOptions& options_;
+    FilterBank bank_;
+    MeshError error_;
+    double ksum_cutoff_;                          ///< of a list that still meets the accuracy in a cell that has grown
+    std::map<int, std::vector<Group>> of_order_;  ///< empty groups: splines of this order do not meet the accuracy
+};
+
+}  // namespace mlcalc

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <new>
+#include <nlohmann/json.hpp>
+
+#include "model/checked_json.hpp"
+#include "model/description.hpp"
+#include "model/safetensors.hpp"
+
+namespace mlcalc {
+
+namespace {
+
+constexpr int format_version = 2;
+// generous bounds for what any model needs; they keep every size far from overflow
+constexpr long long max_n = 64, max_l = 20, max_members = 1024, max_list = 64;
+constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
+constexpr double max_length = 1000.0;                       // Angstrom
+constexpr double max_number = 1e12;
+
+/// Reads the description of one model; the tensors it asks for must be there in the right shape.
+class ModelReader {
+public:
+    ModelReader(TensorFile& tensors, const Field& document) : tensors_(tensors), document_(document) {}
+    void read(Model& model);
+
+private:
+    void read_species(Model& model) const;
+    void read_baseline(Model& model) const;
+    void read_committee(Model& model) const;
+    void read_boundaries(Model& model) const;
+    ExpansionDescription read_expansion(const Field& field, const Model& model);
+    DensityDescription read_density(const Field& field, const Model& model);
+    PotentialDescription read_potential(const Field& field, const Model& model);
+    void read_free_boundaries(const std::string& prefix, PotentialDescription& out);
+    void read_filters(const std::string& prefix, PotentialDescription& out);
+    SplineTable read_table(const std::string& name, double x_max, int n_max, int l_max);
+    std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
+    Term read_term(const Field& field, const Model& model);
+    Invariant read_invariant(const Field& field, const Model& model) const;
+    std::vector<int> read_selection(const std::string& name, std::size_t n_features);
+    LinearDescription read_linear(const Field& field, const Term& term, const Model& model);
+    KernelDescription read_kernel(const Field& field, const Term& term, const Model& model);
+    void require_smooth_normalization(const Field& field, const Term& term, const Model& model) const;
+
+    TensorFile& tensors_;
+    Field document_;
+    long long version_ = format_version;
+};
+
+CoefficientShape shape_of(const ExpansionDescription& expansion) {
+    return std::visit(
+        [](const auto& e) {
+            const std::size_t n_channels = e.mixing.empty() ? static_cast<std::size_t>(e.n_species)
+                                                            : e.mixing.size() / static_cast<std::size_t>(e.n_species);
+            return CoefficientShape{static_cast<int>(n_channels), e.n_max, e.l_max};
+        },
+        expansion);
+}
+
+const std::string& name_of(const ExpansionDescription& expansion) {
+    return std::visit([](const auto& e) -> const std::string& { return e.name; }, expansion);
+}
+
+/// Number of features of an invariant before selection, in the order of invariants.hpp.
+std::size_t full_size(const Invariant& invariant, const Model& model) {
+    const CoefficientShape a = shape_of(model.expansions[static_cast<std::size_t>(invariant.a)]);
+    const auto n_a = static_cast<std::size_t>(a.n_q());
+    if (invariant.nu == 1) return n_a;
+    const CoefficientShape b = shape_of(model.expansions[static_cast<std::size_t>(invariant.b)]);
+    const auto n_l = static_cast<std::size_t>(std::min(a.l_max, b.l_max)) + 1;
+    if (invariant.a == invariant.b) return n_l * (n_a * (n_a + 1) / 2);
+    return n_l * n_a * static_cast<std::size_t>(b.n_q());
+}
+
+void ModelReader::read(Model& model) {
+    version_ = document_["format_version"].integer(1, std::numeric_limits<int>::max());
+    if (version_ > format_version) {
+        document_["format_version"].refuse("is " + std::to_string(version_) + ", this mlcalc reads up to " +
+                                           std::to_string(format_version) + "; a newer mlcalc is needed");
+    }
+    document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
+                    "committee", "boundaries", "provenance"});
+    document_["provenance"].keys();
+    document_["units"].only({"energy", "length"});
+    document_["units"]["energy"].one_of({"eV"});
+    document_["units"]["length"].one_of({"Angstrom"});
+    read_species(model);
+    read_baseline(model);
+    read_committee(model);
+    read_boundaries(model);
+    for (const Field& field : document_["expansions"].array(0, max_list)) {
+        model.expansions.push_back(read_expansion(field, model));
+    }
+    for (const Field& field : document_["terms"].array(0, max_list)) {
+        model.terms.push_back(read_term(field, model));
+    }
+    tensors_.require_all_used();
+}
+
+void ModelReader::read_species(Model& model) const {
+    for (const Field& field : document_["species"].array(1, 118)) {
+        const auto number = static_cast<int>(field.integer(1, 118));
+        if (!model.species.empty() && number <= model.species.back()) field.refuse("must be above the one before it");
+        model.species.push_back(number);
+    }
+}
+
+void ModelReader::read_baseline(Model& model) const {
+    for (const Field& field : document_["reference_energies"].array(model.species.size(), model.species.size())) {
+        model.reference_energies.push_back(field.number(-max_number, max_number));
+    }
+    const Field zbl = document_["zbl"];
+    if (zbl.is_null()) return;
+    zbl.only({"inner", "outer"});
+    model.zbl = ZblDescription{zbl["inner"].number(0, max_length), zbl["outer"].above(0, max_length)};
+    if (model.zbl->inner >= model.zbl->outer) zbl["inner"].refuse("must be below zbl.outer");
+}
+
+void ModelReader::read_committee(Model& model) const {
+    const Field committee = document_["committee"];
+    if (committee.is_null()) return;
+    committee.only({"n_members", "scale"});
+    model.has_committee = true;
+    model.n_members = static_cast<int>(committee["n_members"].integer(1, max_members));
+    model.committee_scale = committee["scale"].above(0, max_number);
+}
+
+void ModelReader::read_boundaries(Model& model) const {
+    for (const Field& field : document_["boundaries"].array(1, 2)) {
+        const std::string boundary = field.one_of({"periodic", "free"});
+        if (!model.boundaries.empty() && model.boundaries[0] == boundary) field.refuse("is there twice");
+        model.boundaries.push_back(boundary);
+    }
+}
+
+ExpansionDescription ModelReader::read_expansion(const Field& field, const Model& model) {
+    const std::string name = field["name"].name();
+    for (const auto& other : model.expansions) {
+        if (name_of(other) == name) field["name"].refuse("'" + name + "' is there twice");
+    }
+    if (field["type"].one_of({"density", "potential"}) == "density") return read_density(field, model);
+    return read_potential(field, model);
+}
+
+/// What both kinds of expansion have.
+template <class Description>
+void read_common(const Field& field, const Model& model, Description& out) {
+    out.name = field["name"].name();
+    out.n_max = static_cast<int>(field["n_max"].integer(1, max_n));
+    out.l_max = static_cast<int>(field["l_max"].integer(0, max_l));
+    out.center_atom_weight = field["center_atom_weight"].number(-max_number, max_number);
+    out.n_species = static_cast<int>(model.species.size());
+    field["accuracy"].above(0, 1);
+}
+
+DensityDescription ModelReader::read_density(const Field& field, const Model& model) {
+    field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
+                "center_atom_weight", "mixing", "accuracy"});
+    DensityDescription out;
+    read_common(field, model, out);
+    out.cutoff = field["cutoff"].above(0, max_length);
+    const Field smoothing = field["smoothing"];
+    if (smoothing["type"].one_of({"shifted_cosine", "step"}) == "shifted_cosine") {
+        smoothing.only({"type", "width"});
+        out.smoothing_width = smoothing["width"].above(0, out.cutoff);
+    } else {
+        smoothing.only({"type"});
+    }
+    const Field density = field["density"];
+    if (density["type"].one_of({"gaussian", "delta"}) == "gaussian") {
+        density.only({"type", "width"});
+        density["width"].above(0, max_length);
+    } else {
+        density.only({"type"});
+    }
+    const Field scaling = field["scaling"];
+    if (!scaling.is_null()) {
+        scaling.only({"rate", "scale", "exponent"});
+        scaling["rate"].above(0, max_number);
+        scaling["scale"].above(0, max_length);
+        scaling["exponent"].number(0, 100);
+    }
+    field["basis"].only({"type"});
+    field["basis"]["type"].one_of({"gto", "laplacian_eigenstates", "tabulated"});
+    out.radial = read_table("expansions." + out.name + ".radial", out.cutoff, out.n_max, out.l_max);
+    out.mixing = read_mixing(field, out.name, out.n_species);
+    return out;
+}
+
+PotentialDescription ModelReader::read_potential(const Field& field, const Model& model) {
+    field.only({"name", "type", "n_max", "l_max", "exponent", "smearing", "basis", "center_atom_weight", "mixing",
+                "accuracy"});
+    PotentialDescription out;
+    read_common(field, model, out);
+    out.exponent = static_cast<int>(field["exponent"].integer(0, 12));
+    out.smearing = field["smearing"].above(0, max_length);
+    const Field basis = field["basis"];
+    const std::string type = basis["type"].one_of({"gto", "multi_width", "tabulated"});
+    if (type == "gto") {
+        basis.only({"type", "radius"});
+        basis["radius"].above(0, max_length);
+    } else if (type == "multi_width") {
+        basis.only({"type", "widths"});
+        const auto n = static_cast<std::size_t>(out.n_max);
+        for (const Field& width : basis["widths"].array(n, n)) width.above(0, max_length);
+    } else {
+        basis.only({"type"});
+    }
+    const std::string prefix = "expansions." + out.name + ".";
+    const double k_max = tensors_.doubles(prefix + "reciprocal_k_max", {1})[0];
+    if (!(k_max > 0 && k_max <= max_number)) {
+        refuse(field.source(), "tensor '" + prefix + "reciprocal_k_max'", "must be above 0");
+    }
+    out.reciprocal = read_table(prefix + "reciprocal", k_max, out.n_max, out.l_max);
+    out.center = tensors_.doubles(prefix + "center", {static_cast<std::size_t>(out.n_max)});
+    read_free_boundaries(prefix, out);
+    if (type == "multi_width") read_filters(prefix, out);
+    out.mixing = read_mixing(field, out.name, out.n_species);
+    return out;
+}
+
+void ModelReader::read_free_boundaries(const std::string& prefix, PotentialDescription& out) {
+    const double r_max = tensors_.doubles(prefix + "real_r_max", {1})[0];
+    if (!(r_max > 0 && r_max <= max_number)) {
+        refuse(tensors_.source(), "tensor '" + prefix + "real_r_max'", "must be above 0");
+    }
+    out.real = read_table(prefix + "real", r_max, out.n_max, out.l_max);
+    const std::size_t n_far = tensors_.shape(prefix + "far", 3)[0];
+    if (n_far < 1 || n_far > max_list) refuse(tensors_.source(), "tensor '" + prefix + "far'.shape", "has no terms");
+    out.n_far = static_cast<int>(n_far);
+    const auto n_l = static_cast<std::size_t>(out.l_max) + 1;
+    out.far = tensors_.doubles(prefix + "far", {n_far, n_l, static_cast<std::size_t>(out.n_max)});
+}
+
+void ModelReader::read_filters(const std::string& prefix, PotentialDescription& out) {
+    const auto n = static_cast<std::size_t>(out.n_max);
+    const auto n_l = static_cast<std::size_t>(out.l_max) + 1;
+    out.filters = out.reciprocal;
+    out.filters.n_functions = n;
+    out.filters.data = tensors_.doubles(prefix + "filters", {out.filters.n_knots, 3, n});
+    out.filter_weights = tensors_.doubles(prefix + "filter_weights", {n_l, n, n});
+}
+
+SplineTable ModelReader::read_table(const std::string& name, double x_max, int n_max, int l_max) {
+    SplineTable table;
+    const auto n = static_cast<std::size_t>(n_max);
+    const auto n_l = static_cast<std::size_t>(l_max) + 1;
+    table.n_knots = tensors_.shape(name, 4)[0];
+    if (table.n_knots < 2) refuse(tensors_.source(), "tensor '" + name + "'.shape", "must have at least 2 knots");
+    table.n_functions = n * n_l;
+    table.dx = x_max / static_cast<double>(table.n_knots - 1);
+    table.data = tensors_.doubles(name, {table.n_knots, 3, n_l, n});
+    return table;
+}
+
+std::vector<double> ModelReader::read_mixing(const Field& field, const std::string& name, int n_species) {
+    if (!field["mixing"].boolean()) return {};
+    const std::string tensor = "expansions." + name + ".mixing";
+    const std::size_t n_channels = tensors_.shape(tensor, 2)[0];
+    if (n_channels < 1 || n_channels > 118) {
+        refuse(tensors_.source(), "tensor '" + tensor + "'.shape", "must have 1 to 118 channels");
+    }
+    return tensors_.doubles(tensor, {n_channels, static_cast<std::size_t>(n_species)});
+}
+
+Term ModelReader::read_term(const Field& field, const Model& model) {
+    field.only({"name", "invariants", "regressor"});
+    Term term;
+    term.name = field["name"].name();
+    for (const Term& other : model.terms) {
+        if (other.name == term.name) field["name"].refuse("'" + term.name + "' is there twice");
+    }
+    for (const Field& entry : field["invariants"].array(1, max_list)) {
+        Invariant invariant = read_invariant(entry, model);
+        std::size_t n_features = full_size(invariant, model);
+        if (n_features > max_features) {
+            entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
+                         " are possible");
+        }
+        if (entry["selection"].boolean()) {
+            const std::string index = std::to_string(term.invariants.size());
+            invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
+            n_features = invariant.selection.size();
+        }
+        term.n_features += n_features;
+        term.invariants.push_back(std::move(invariant));
+    }
+    const Field regressor = field["regressor"];
+    if (regressor.is_null()) return term;
+    if (regressor["type"].one_of({"linear", "kernel"}) == "linear") {
+        term.regressor = read_linear(regressor, term, model);
+    } else {
+        term.regressor = read_kernel(regressor, term, model);
+    }
+    return term;
+}
+
+Invariant ModelReader::read_invariant(const Field& field, const Model& model) const {
+    const auto expansion = [&](const char* key) {
+        const std::string name = field[key].name();
+        for (std::size_t i = 0; i < model.expansions.size(); i++) {
+            if (name_of(model.expansions[i]) == name) return static_cast<int>(i);
+        }
+        field[key].refuse("'" + name + "' is no expansion of this model");
+    };
+    Invariant invariant;
+    invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
+    invariant.a = expansion("a");
+    if (invariant.nu == 1) {
+        field.only({"nu", "a", "scale", "selection"});
+        invariant.b = invariant.a;
+    } else {
+        field.only({"nu", "a", "b", "scale", "selection"});
+        invariant.b = expansion("b");
+    }
+    invariant.scale = field["scale"].above(0, max_number);
+    return invariant;
+}
+
+std::vector<int> ModelReader::read_selection(const std::string& name, std::size_t n_features) {
+    std::vector<int> selection = tensors_.integers(name);
+    if (selection.empty()) refuse(tensors_.source(), "tensor '" + name + "'", "selects nothing");
+    long long previous = -1;
+    for (const int index : selection) {
+        if (index <= previous || static_cast<std::size_t>(index) >= n_features) {
+            refuse(
+                tensors_.source(), "tensor '" + name + "'",
+                "must hold ascending indices below " + std::to_string(n_features) + ", got " + std::to_string(index));
+        }
+        previous = index;
+    }
+    return selection;
+}
+
+LinearDescription ModelReader::read_linear(const Field& field, const Term& term, const Model& model) {
+    if (version_ == 1) {
+        field.only({"type"});
+    } else {
+        field.only({"type", "leverage"});
+    }
+    const auto n_members = static_cast<std::size_t>(model.n_members);
+    LinearDescription linear;
+    linear.weights =
+        tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
+    if (version_ == 1 || !field["leverage"].boolean()) return linear;
+    for (const int number : model.species) {
+        const std::string name = "terms." + term.name + ".leverage." + std::to_string(number);
+        linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], term.n_features}));
+    }
+    return linear;
+}
+
+KernelDescription ModelReader::read_kernel(const Field& field, const Term& term, const Model& model) {
+    field.only({"type", "zeta", "normalize", "epsilon", "precision"});
+    KernelDescription kernel;
+    kernel.zeta = static_cast<int>(field["zeta"].integer(1, 6));
+    kernel.normalize = field["normalize"].boolean();
+    kernel.epsilon = field["epsilon"].number(0, max_number);
+    kernel.single_precision = field["precision"].one_of({"double", "single"}) == "single";
+    if (kernel.normalize && kernel.epsilon == 0) require_smooth_normalization(field, term, model);
+    std::size_t n_points = 0;
+    for (const int number : model.species) {
+        const std::string points = "terms." + term.name + ".points." + std::to_string(number);
+        const std::string weights = "terms." + term.name + ".weights." + std::to_string(number);
+        const std::size_t n = tensors_.shape(points, 2)[0];
+        kernel.points.push_back(tensors_.doubles(points, {n, term.n_features}));
+        kernel.weights.push_back(tensors_.doubles(weights, {static_cast<std::size_t>(model.n_members), n}));
+        n_points += n;
+    }
+    if (n_points == 0) field.refuse("has no sparse points for any species");
+    return kernel;
+}
+
+void ModelReader::require_smooth_normalization(const Field& field, const Term& term, const Model& model) const {
+    for (const Invariant& invariant : term.invariants) {
+        const auto* density = std::get_if<DensityDescription>(&model.expansions[static_cast<std::size_t>(invariant.a)]);
+        if (density && invariant.a == invariant.b && density->center_atom_weight != 0) return;
+    }
+    field["epsilon"].refuse(
+        "must be above 0: without the center atom in an invariant of a density, a normalized kernel has no smooth "
+        "limit "
+        "for an isolated atom");
+}
+
+}  // namespace
+
+bool Model::has_far_field() const {
+    return std::any_of(expansions.begin(), expansions.end(),
+                       [](const auto& e) { return std::holds_alternative<PotentialDescription>(e); });
+}
+
+std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, const std::string& source) {
+    TensorFile tensors(bytes, size, source);
+    const nlohmann::json json = parse_json(tensors.document().data(), tensors.document().size(), source, "description");
+    auto model = std::make_shared<Model>();
+    model->source = source;
+    model->checksum = tensors.checksum();
+    ModelReader(tensors, Field(json, source, "description")).read(*model);
+    return model;
+}
+
+std::shared_ptr<const Model> load_model(const std::string& path) {
+    std::error_code error;
+    const std::size_t size = std::filesystem::file_size(path, error);
+    if (error) refuse(path, "file", "cannot be read (" + error.message() + ")");
+    if (!std::filesystem::is_regular_file(path)) refuse(path, "file", "is not a regular file");
+    std::ifstream file(path, std::ios::binary);
+    // what is no model is not read to its end
+    char start[8] = {};
+    if (!file.read(start, std::min<std::streamsize>(8, static_cast<std::streamsize>(size)))) {
+        refuse(path, "file", "cannot be read");
+    }
+    header_length(start, size, path);
+    try {
+        std::vector<char> bytes(size);
+        file.seekg(0);
+        if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) refuse(path, "file", "cannot be read");
+        return parse_model(bytes.data(), bytes.size(), path);
+    } catch (const std::bad_alloc&) {
+        refuse(path, "file", "does not fit into the memory, it has " + std::to_string(size) + " bytes");
+    }
+}
+
+}  // namespace mlcalc

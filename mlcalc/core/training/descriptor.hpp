@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/types.hpp"
+#include "coefficient_sets.hpp"
+#include "model/description.hpp"
+#include "readouts/kernel.hpp"
+#include "readouts/product.hpp"
+#include "training/feature_tangents.hpp"
+
+namespace mlcalc {
+
+/// Coefficients, features and their derivatives, and the rows of a training problem: what analysis and training need,
+/// and molecular dynamics does not. Outputs are overwritten unless said. The methods are collective if the model has a
+/// far field; those that store derivatives are serial. They throw std::invalid_argument for an index out of range and
+/// for atoms that the model cannot describe.
+class Descriptor {
+public:
+    Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions& options);
+
+    const Model& model() const { return *model_; }
+    /// Index of an expansion. Throws std::invalid_argument for an unknown name.
+    int find(const std::string& expansion) const;
+    CoefficientShape shape(int expansion) const;
+    std::size_t n_features(int term) const;
+    /// Columns of `design`: the sum over centre species of n_features (linear) or of the sparse points (kernel).
+    std::size_t n_basis(int term) const;
+
+    /// c (n_local, n_channels, n_max, (l_max + 1)^2)
+    void expansion(const Structure&, int expansion, double* c);
+    /// p (n_local, n_features), after scale and selection, before the normalisation of a kernel
+    void features(const Structure&, int term, double* p);
+    /// For p_adj = dE/dp: dE/dr added to `gradient` (n_all) and dE/d eps to `strain`.
+    void features_backward(const Structure&, int term, const double* p_adj, Vec3* gradient, Mat3& strain);
+    /// dp (n_local, n_features, n_all, 3) and its strain derivative (n_local, n_features, 3, 3).
+    void feature_gradients(const Structure&, int term, double* dp, double* strain);
+    /// The derivatives of E, dE/dr and dE/d eps with respect to each weight of the regressor, species-major: energy
+    /// (n_basis), gradient (n_all, 3, n_basis), strain (3, 3, n_basis).
+    void design(const Structure&, int term, double* energy, double* gradient, double* strain);
+
+private:
+    struct TermData {
+        FeatureVector features;
+        std::vector<int> expansions;              ///< that the term uses
+        std::unique_ptr<KernelRegressor> kernel;  ///< null for a linear term or none
+        bool far = false;
+    };
+    /// Where the rows of one term go.
+    struct Design {
+        double* energy;
+        double* gradient;
+        double* strain;
+        std::size_t n_basis;
+        std::size_t column;  ///< of the centre's species
+        double* row(const FeatureTangents& tangents, std::size_t r, std::size_t n_rows) const;
+    };
+    const TermData& term(int index) const;
+    void start(const Structure& structure);
+    /// Coefficients of one centre in c_; c_adj_ is null or zeroed.
+    void center(const Structure& structure, int i, bool gradient);
+    void design_linear(const Structure&, const TermData&, int i, const Design&);
+    void design_kernel(const Structure&, const TermData&, int i, const Design&);
+    void design_far(const Structure&, const TermData&, int i, const Design&);
+
+    std::shared_ptr<const Model> model_;
+    ExpansionSet expansions_;
+    std::vector<TermData> terms_;
+    ExpansionSet::Workspace work_;
+    std::vector<const double*> c_;
+    std::vector<double*> c_adj_;
+    FeatureTangents tangents_;
+    AlignedVector<double> p_, scratch_, overlap_, powers_, slopes_, products_, adjoints_, padded_;
+    std::vector<double> ones_;
+};
+
+}  // namespace mlcalc
