@@ -19,10 +19,10 @@ from pathlib import Path
 
 import ase.build
 import numpy as np
-from mlcalc._engine import instruction_set
 from training import machine
 
 from mlcalc import lammps
+from mlcalc._engine import instruction_set
 from mlcalc.expansions import DensityExpansion
 from mlcalc.model import Invariant, Kernel, Linear, Model, Term
 from mlcalc.neighbors import full_neighbor_list

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from ase.io.lammpsdata import write_lammps_data
-from mlcalc._engine import instruction_set
 from systems import molten_salt
 from training import machine
 
 from mlcalc import lammps
+from mlcalc._engine import instruction_set
 from mlcalc.demo.salt import lammps_commands
 from mlcalc.expansions import DensityExpansion, MultiWidth, PotentialExpansion
 from mlcalc.model import Invariant, Linear, Model, Term

@@ -98,7 +98,7 @@ def run_lammps(args) -> int:
     if args.action == "path":
         print(lammps.plugin_path())
         return 0
-    from .lammps_check import check
+    from .lammps.check import check
 
     good = True
     for passed, line in check(args.lmp, args.mpirun):
@@ -113,7 +113,7 @@ def add_info(sub) -> None:
 
 
 def run_info(args) -> None:
-    from .info import describe, document
+    from .commands.info import describe, document
 
     print(document(args.model) if args.json else describe(args.model))
 
@@ -148,8 +148,8 @@ processes use LAMMPS with pair_style mlcalc."""
 def run_md(args) -> None:
     from tqdm import tqdm
 
-    from .calculator import MLCalculator
-    from .md import Run, Settings
+    from .running.calculator import MLCalculator
+    from .running.md import Run, Settings
     from .train.data import read_frames
 
     settings = Settings(
@@ -183,7 +183,7 @@ def run_md(args) -> None:
 
 
 def add_train(sub) -> None:
-    from .train.commands import add_train_arguments
+    from .commands.train import add_train_arguments
 
     sub.epilog = """Begin with: mlcalc train --template DATA.xyz -o options.yaml
 Every option is explained in the template and in the documentation (training)."""
@@ -191,19 +191,19 @@ Every option is explained in the template and in the documentation (training).""
 
 
 def run_train(args) -> int:
-    from .train.commands import run_train
+    from .commands.train import run_train
 
     return run_train(args)
 
 
 def add_eval(sub) -> None:
-    from .train.commands import add_eval_arguments
+    from .commands.train import add_eval_arguments
 
     add_eval_arguments(sub)
 
 
 def run_eval(args) -> int:
-    from .train.commands import run_eval
+    from .commands.train import run_eval
 
     return run_eval(args)
 
@@ -218,7 +218,7 @@ def add_features(sub) -> None:
 
 
 def run_features(args) -> None:
-    from .features_file import write_features
+    from .commands.features_file import write_features
 
     for name, shape in write_features(args.model, args.data, args.index, args.term, args.output).items():
         print(f"{name}: {shape[0]} atoms x {shape[1]} features")

@@ -4,9 +4,9 @@
 import mpmath
 import numpy as np
 import pytest
-from mlcalc._engine import smeared_power_transform
 
 from mlcalc import radial, radial_potential
+from mlcalc._engine import smeared_power_transform
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion, Tabulated
 
 

@@ -22,9 +22,9 @@ import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
 from ase.md.verlet import VelocityVerlet
-from mlcalc._engine import instruction_set
 
 from mlcalc import MLCalculator
+from mlcalc._engine import instruction_set
 from mlcalc.demo.data import Melt, melt_with_lammps
 from mlcalc.md import thermal_momenta
 from mlcalc.train import fit

@@ -11,7 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.lammpsdata import write_lammps_data
 from ase.md.langevin import Langevin
 
-from ..md import BAR, thermal_momenta
+from ..running.md import BAR, thermal_momenta
 from .lammps_runs import ELEMENTS, read_dump, read_thermo, run_lammps
 from .salt import FumiTosi, lammps_commands, rock_salt
 

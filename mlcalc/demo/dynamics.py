@@ -10,7 +10,7 @@ from ase.io.lammpsdata import write_lammps_data
 from ase.md.langevin import Langevin
 from ase.md.verlet import VelocityVerlet
 
-from ..md import thermal_momenta
+from ..running.md import thermal_momenta
 from .data import HOT, SEED
 from .lammps_runs import ELEMENTS, loop_time, read_dump, read_thermo, run_lammps
 from .salt import lammps_commands, rock_salt

@@ -116,7 +116,7 @@ class Demo:
         return frames
 
     def agreement(self) -> None:
-        from ..calculator import MLCalculator
+        from ..running.calculator import MLCalculator
 
         calculator = MLCalculator(self.folder / "soap-lode.mlcalc")
         same = dynamics.compare_codes(self.folder, "soap-lode.mlcalc", self.size.lengths, self.ranks, calculator)
@@ -129,7 +129,7 @@ class Demo:
         )
 
     def ase_dynamics(self) -> dict:
-        from ..calculator import MLCalculator
+        from ..running.calculator import MLCalculator
 
         lengths, frames = self.size.lengths, {}
         steps = lengths.melting + lengths.equilibration + lengths.steps

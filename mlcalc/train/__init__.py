@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training: from a data set to a model file. ``mlcalc.train.fit(options)`` is ``mlcalc train options.yaml``."""
 
-from .commands import evaluate
 from .data import DataError
+from .evaluate import evaluate
 from .options import OptionError, TrainOptions, parse_options
 from .run import FitResult, fit
 

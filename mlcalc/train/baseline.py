@@ -6,8 +6,7 @@ from __future__ import annotations
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from mlcalc.model import Model, Zbl
-
+from ..model import Model, Zbl
 from .data import DataError, Dataset, located
 from .design import Target
 from .engine import Engine, ordered_map

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mlcalc.neighbors import full_neighbor_list
+from ..running.neighbors import full_neighbor_list
 
 
 def n_threads(requested: int) -> int:

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers
 
-from mlcalc.expansions import DensityExpansion, PotentialExpansion
-from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
-
+from ..model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
+from ..model.expansions import DensityExpansion, PotentialExpansion
 from .options import OptionError, TrainOptions
 
 DENSITY_DEFAULTS = {

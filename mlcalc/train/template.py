@@ -118,7 +118,7 @@ def template(paths, index=":") -> str:
 
 def _nearest_distance(frames) -> float:
     """Median over sampled atoms of the distance to the nearest neighbour."""
-    from mlcalc.neighbors import full_neighbor_list
+    from ..running.neighbors import full_neighbor_list
 
     distances = []
     for atoms in frames[:: max(1, len(frames) // 20)]:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from mlcalc.expansions import PotentialExpansion
-from mlcalc.model import Invariant, Model, Term
-from mlcalc.neighbors import full_neighbor_list
+from ..model import Invariant, Model, PotentialExpansion, Term
+from .neighbors import full_neighbor_list
 
 SAMPLE = np.dtype([("structure", np.int32), ("atom", np.int32), ("species", np.int32)])
 PROPERTY = np.dtype([("invariant", np.int32), ("l", np.int32), ("channel_1", np.int32), ("n_1", np.int32),

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from scipy.special import gamma, gammainc, poch, spherical_jn
 
-from mlcalc import radial
+from . import radial
 
 EXTENT = 13.0  # widths after which a Gaussian times r^20 has vanished
 K_MAX = 10.0  # in units of 1 / smearing: exp(-50) is left of the potential
@@ -165,7 +165,7 @@ def real_space(expansion, basis, r, reciprocal):
 
 def hankel_nodes(expansion, r_max):
     """k = t^2 with Gauss-Legendre t, the weights dk, and g_p(k)."""
-    from mlcalc._engine import smeared_power_transform
+    from .._engine import smeared_power_transform
 
     k_max = K_MAX / expansion.smearing
     nodes, weights = np.polynomial.legendre.leggauss(int(150 + 0.9 * k_max * r_max))

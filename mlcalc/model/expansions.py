@@ -7,11 +7,11 @@ They are values: frozen, hashable, checked when made. The core sees only the tab
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, replace
 
 import numpy as np
 
-from mlcalc import radial, radial_potential
+from . import featomic_hypers, radial, radial_potential
 
 
 def require(condition, message):
@@ -30,6 +30,39 @@ def count(value, name, least):
     require(isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least,
             f"{name} must be an integer of at least {least}, got {value!r}")  # fmt: skip
     return int(value)
+
+
+def name_of(kinds, value):
+    """What a description calls the class of `value`: the key of `kinds`."""
+    return next(name for name, kind in kinds.items() if type(value) is kind)
+
+
+def make(kinds, entry, what):
+    """The object that ``{"type": name, ...}``, or a name alone, describes; ValueError if it is not one of `kinds`."""
+    entry = {"type": entry} if isinstance(entry, str) else entry
+    require(isinstance(entry, dict), f"{what} must be a type or an object with one, got {entry!r}")
+    name = entry.get("type")
+    require(name in kinds, f"{what}.type must be one of {', '.join(kinds)}, got {name!r}")
+    known = [f.name for f in fields(kinds[name]) if f.name != "functions"]
+    unknown = [key for key in entry if key not in ("type", *known)]
+    of_type = f"of type {name} takes {', '.join(known) or 'nothing else'}"
+    require(not unknown, f"{what} {of_type}, got {unknown[0] if unknown else ''!r}")
+    required = [f.name for f in fields(kinds[name]) if f.default is MISSING]
+    missing = [key for key in required if entry.get(key) is None]
+    require(not missing, f"{what} needs {missing[0] if missing else ''!r}")
+    return kinds[name](**{key: value for key, value in entry.items() if key != "type"})
+
+
+def arguments_of(cls, entry, tables):
+    """The arguments of an expansion that an entry of a description has, still as JSON; mixing from the tables."""
+    known = {f.name for f in fields(cls) if f.init}
+    unknown = [key for key in entry if key not in known | {"type"}]
+    require(not unknown, f"an expansion has no {unknown[0] if unknown else ''!r}")
+    missing = [f.name for f in fields(cls) if f.init and f.default is MISSING and entry.get(f.name) is None]
+    require(not missing, f"{missing[0] if missing else ''!r} is missing")
+    require(not entry.get("mixing") or "mixing" in tables, "an expansion that mixes species needs its mixing matrix")
+    out = {key: value for key, value in entry.items() if key in known}
+    return out | {"mixing": tables["mixing"] if entry.get("mixing") else None}
 
 
 @dataclass(frozen=True)
@@ -105,6 +138,12 @@ class Tabulated:
     functions: Callable | None = None
 
 
+# what a description calls them
+SMOOTHINGS = {"shifted_cosine": ShiftedCosine, "step": Step}
+DENSITIES = {"gaussian": Gaussian, "delta": Delta}
+DENSITY_BASES = {"gto": Gto, "laplacian_eigenstates": LaplacianEigenstates, "tabulated": Tabulated}
+
+
 @dataclass(frozen=True, kw_only=True)
 class DensityExpansion:
     """Expansion of the density of neighbors within `cutoff` (Angstrom) on radial functions and spherical harmonics.
@@ -163,55 +202,47 @@ class DensityExpansion:
 
     def to_json(self):
         """The entry of this expansion in the description of a model file."""
-        smoothing = {"type": "step"}
-        if isinstance(self.smoothing, ShiftedCosine):
-            smoothing = {"type": "shifted_cosine", "width": self.smoothing.width}
-        density = {"type": "delta"}
-        if isinstance(self.density, Gaussian):
-            density = {"type": "gaussian", "width": self.density.width}
         return {
             "name": self.name, "type": "density", "n_max": self.n_max, "l_max": self.l_max, "cutoff": self.cutoff,
-            "smoothing": smoothing, "density": density,
+            "smoothing": {"type": name_of(SMOOTHINGS, self.smoothing), **vars(self.smoothing)},
+            "density": {"type": name_of(DENSITIES, self.density), **vars(self.density)},
             "scaling": None if self.scaling is None else dict(vars(self.scaling)),
-            "basis": {"type": _BASIS_NAMES[type(self.basis)]},
+            "basis": {"type": name_of(DENSITY_BASES, self.basis)},
             "center_atom_weight": float(self.center_atom_weight), "mixing": self.mixing is not None,
             "accuracy": self.accuracy,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, entry, tables=None):
-        """The inverse of `to_json`; `tables` are the tensors stored with it, needed for tabulated bases and mixing."""
+        """The inverse of `to_json`; what the entry leaves out has the defaults of this class.
+
+        `tables` are the tensors stored with it, needed for tabulated bases and mixing. Raises ValueError that names a
+        key or a type which is not known."""
         tables = tables or {}
-        smoothing, density, basis = entry["smoothing"], entry["density"], entry["basis"]["type"]
+        arguments = arguments_of(cls, entry, tables)
+        for key, kinds in (("smoothing", SMOOTHINGS), ("density", DENSITIES), ("basis", DENSITY_BASES)):
+            if key in arguments:
+                arguments[key] = make(kinds, arguments[key], key)
+        if arguments.get("scaling") is not None:
+            arguments["scaling"] = make({"willatt": WillattScaling}, {"type": "willatt", **entry["scaling"]}, "scaling")
         table = tables.get("radial")
-        require(basis != "tabulated" or table is not None, "a tabulated basis needs its table")
-        require(not entry["mixing"] or "mixing" in tables, "an expansion that mixes species needs its mixing matrix")
-        out = cls(
-            cutoff=entry["cutoff"], n_max=entry["n_max"], l_max=entry["l_max"], name=entry["name"],
-            smoothing=ShiftedCosine(smoothing["width"]) if smoothing["type"] == "shifted_cosine" else Step(),
-            density=Gaussian(density["width"]) if density["type"] == "gaussian" else Delta(),
-            scaling=None if entry["scaling"] is None else WillattScaling(**entry["scaling"]),
-            basis={name: kind for kind, name in _BASIS_NAMES.items()}[basis](),
-            center_atom_weight=entry["center_atom_weight"],
-            mixing=tables["mixing"] if entry["mixing"] else None,
-            accuracy=entry["accuracy"],
-        )  # fmt: skip
+        tabulated = isinstance(arguments.get("basis"), Tabulated)
+        require(not tabulated or table is not None, "a tabulated basis needs its table")
+        out = cls(**arguments)
         if table is not None:
             object.__setattr__(out, "_table", radial.Table(out.cutoff, np.asarray(table, dtype=float)))
         return out
 
     @classmethod
     def from_featomic(cls, hypers, name="rho", **options):
-        """The expansion of a featomic SoapPowerSpectrum or SphericalExpansion: a calculator, its dictionary or JSON."""
-        from mlcalc.featomic_hypers import density_from_featomic
+        """The expansion of a featomic SoapPowerSpectrum or SphericalExpansion: a calculator, its dictionary or JSON.
 
-        return density_from_featomic(hypers, name, **options)
+        `options` are further arguments of this class (``mixing``, ``accuracy``)."""
+        return replace(cls.from_json({"name": name, **featomic_hypers.density_from_featomic(hypers)}), **options)
 
     def to_featomic(self):
         """The dictionary of hyperparameters that featomic's SOAP calculators take."""
-        from mlcalc.featomic_hypers import density_to_featomic
-
-        return density_to_featomic(self)
+        return featomic_hypers.density_to_featomic(self.to_json())
 
     def tables(self, species):
         """The tensors of this expansion: ``radial`` (n_knots, 3, l_max + 1, n_max) with u(r) I_nl(r) and derivatives,
@@ -227,9 +258,6 @@ class DensityExpansion:
             require(n == n_species, f"the mixing matrix needs one column for each of {n_species} species, got {n}")
             out["mixing"] = np.array(self.mixing)
         return out
-
-
-_BASIS_NAMES = {Gto: "gto", LaplacianEigenstates: "laplacian_eigenstates", Tabulated: "tabulated"}
 
 
 def mixing_matrix(mixing):
@@ -306,6 +334,9 @@ class MultiWidth:
         return MultiWidth(tuple(float(smearing * w) for w in np.geomspace(*DEFAULT_WIDTHS, n_max)))
 
 
+POTENTIAL_BASES = {"gto": Gto, "multi_width": MultiWidth, "tabulated": Tabulated}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PotentialExpansion:
     """Expansion of the smeared 1/r^p field of all atoms, p = `exponent`, on radial functions and spherical harmonics.
@@ -341,11 +372,11 @@ class PotentialExpansion:
 
     def to_json(self):
         """The entry of this expansion in the description of a model file."""
-        basis = {"type": "tabulated"}
+        basis = {"type": name_of(POTENTIAL_BASES, self.basis)}
         if isinstance(self.basis, Gto):
-            basis = {"type": "gto", "radius": self.basis.radius}
+            basis["radius"] = self.basis.radius
         if isinstance(self.basis, MultiWidth):
-            basis = {"type": "multi_width", "widths": list(self.basis.widths)}
+            basis["widths"] = list(self.basis.widths)
         return {
             "name": self.name, "type": "potential", "n_max": self.n_max, "l_max": self.l_max,
             "exponent": self.exponent, "smearing": self.smearing, "basis": basis,
@@ -355,32 +386,26 @@ class PotentialExpansion:
 
     @classmethod
     def from_json(cls, entry, tables=None):
-        """The inverse of `to_json`; `tables` are the tensors stored with it."""
-        basis = {
-            "gto": lambda b: Gto(b["radius"]),
-            "multi_width": lambda b: MultiWidth(tuple(b["widths"])),
-            "tabulated": lambda b: Tabulated(),
-        }[entry["basis"]["type"]](entry["basis"])
-        out = cls(
-            n_max=entry["n_max"], l_max=entry["l_max"], name=entry["name"], exponent=entry["exponent"],
-            smearing=entry["smearing"], basis=basis, center_atom_weight=entry["center_atom_weight"],
-            mixing=tables["mixing"] if entry["mixing"] else None, accuracy=entry["accuracy"],
-        )  # fmt: skip
+        """The inverse of `to_json`; what the entry leaves out has the defaults of this class.
+
+        `tables` are the tensors stored with it. Raises ValueError that names a key or a type which is not known."""
+        arguments = arguments_of(cls, entry, tables or {})
+        if "basis" in arguments:
+            arguments["basis"] = make(POTENTIAL_BASES, arguments["basis"], "basis")
+        out = cls(**arguments)
         object.__setattr__(out, "_tables", tables if tables and "reciprocal" in tables else None)
         return out
 
     @classmethod
     def from_featomic(cls, hypers, name="V", **options):
-        """The expansion of a featomic LodeSphericalExpansion: a calculator, its dictionary or JSON."""
-        from mlcalc.featomic_hypers import potential_from_featomic
+        """The expansion of a featomic LodeSphericalExpansion: a calculator, its dictionary or JSON.
 
-        return potential_from_featomic(hypers, name, **options)
+        `options` are further arguments of this class (``mixing``, ``accuracy``)."""
+        return replace(cls.from_json({"name": name, **featomic_hypers.potential_from_featomic(hypers)}), **options)
 
     def to_featomic(self, k_cutoff):
         """The dictionary of hyperparameters that featomic's LodeSphericalExpansion takes; k_cutoff in 1/Angstrom."""
-        from mlcalc.featomic_hypers import potential_to_featomic
-
-        return potential_to_featomic(self, k_cutoff)
+        return featomic_hypers.potential_to_featomic(self.to_json(), k_cutoff)
 
     def tables(self, species):
         """The tensors of this expansion; docs/file-format.md lists them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Hyperparameters in the vocabulary of featomic 0.6: its JSON to our expansions and back.
+"""Hyperparameters in the vocabulary of featomic 0.6, translated to and from the entries of a model's description.
 
 featomic's ``max_radial`` is the last index, our ``n_max`` the count: n_max = max_radial + 1. Both ``max_angular`` and
 ``l_max`` are included.
@@ -8,16 +8,9 @@ featomic's ``max_radial`` is the last index, our ``n_max`` the count: n_max = ma
 import json
 from collections.abc import Mapping
 
-from mlcalc.expansions import (
-    Delta,
-    DensityExpansion,
-    Gaussian,
-    Gto,
-    PotentialExpansion,
-    ShiftedCosine,
-    Step,
-    WillattScaling,
-)
+# what featomic calls it, and what a model's description does
+SMOOTHINGS = {"ShiftedCosine": "shifted_cosine", "Step": "step"}
+DENSITIES = {"Gaussian": "gaussian", "DiracDelta": "delta"}
 
 
 class _Reader:
@@ -72,69 +65,76 @@ def _read_basis(hypers):
     return n_max, l_max, radius
 
 
-def density_from_featomic(hypers, name="rho", **options):
-    """DensityExpansion of a SoapPowerSpectrum, SphericalExpansion or SoapRadialSpectrum of featomic.
+def density_from_featomic(hypers):
+    """The entry, without name, of the density of a SoapPowerSpectrum, SphericalExpansion or SoapRadialSpectrum.
 
-    `hypers` is a featomic calculator, its dictionary or its JSON. `options` are further arguments of DensityExpansion
-    (``mixing``, ``accuracy``). Raises ValueError that names the entry which is missing or has no counterpart here.
+    `hypers` is a featomic calculator, its dictionary or its JSON. Raises ValueError that names the entry which is
+    missing or has no counterpart here.
     """
     top = _read(hypers)
     cutoff, density = top.object("cutoff"), top.object("density")
     smoothing = cutoff.object("smoothing")
-    shifted = smoothing.kind("ShiftedCosine", "Step") == "ShiftedCosine"
+    shape = {"type": SMOOTHINGS[smoothing.kind(*SMOOTHINGS)]}
+    if shape["type"] == "shifted_cosine":
+        shape["width"] = smoothing.get("width")
     scaling = None
     if density.get("scaling", None) is not None:
         entry = density.object("scaling")
         entry.kind("Willatt2018")
-        scaling = WillattScaling(entry.get("rate"), entry.get("scale"), entry.get("exponent"))
+        scaling = {key: entry.get(key) for key in ("rate", "scale", "exponent")}
         entry.done()
-    gaussian = density.kind("Gaussian", "DiracDelta") == "Gaussian"
+    source = {"type": DENSITIES[density.kind(*DENSITIES)]}
+    if source["type"] == "gaussian":
+        source["width"] = density.get("width")
     n_max, l_max, radius = _read_basis(top)
-    out = DensityExpansion(
-        cutoff=cutoff.get("radius"), n_max=n_max, l_max=l_max, name=name,
-        smoothing=ShiftedCosine(smoothing.get("width")) if shifted else Step(),
-        density=Gaussian(density.get("width")) if gaussian else Delta(),
-        scaling=scaling, basis=Gto(radius), center_atom_weight=density.get("center_atom_weight", 1.0), **options,
-    )  # fmt: skip
+    out = {
+        "type": "density", "n_max": n_max, "l_max": l_max, "cutoff": cutoff.get("radius"), "smoothing": shape,
+        "density": source, "scaling": scaling, "basis": {"type": "gto", "radius": radius},
+        "center_atom_weight": density.get("center_atom_weight", 1.0),
+    }  # fmt: skip
     for reader in (smoothing, cutoff, density, top):
         reader.done()
     return out
 
 
-def density_to_featomic(expansion):
+def density_to_featomic(entry):
     """The dictionary that featomic's SoapPowerSpectrum(**...) or SphericalExpansion(**...) takes.
 
     ``spline_accuracy`` is None: featomic then evaluates its integrals exactly. Raises ValueError for what featomic does
     not have: other bases than GTO, and mixing of species."""
-    if not isinstance(expansion.basis, Gto) or expansion.mixing is not None:
-        raise ValueError("featomic's JSON describes the GTO basis without mixing of species only")
-    smoothing = {"type": "Step"}
-    if isinstance(expansion.smoothing, ShiftedCosine):
-        smoothing = {"type": "ShiftedCosine", "width": expansion.smoothing.width}
-    density = {"type": "DiracDelta"}
-    if isinstance(expansion.density, Gaussian):
-        density = {"type": "Gaussian", "width": expansion.density.width}
-    if expansion.scaling is not None:
-        density["scaling"] = {"type": "Willatt2018", **vars(expansion.scaling)}
-    density["center_atom_weight"] = expansion.center_atom_weight
+    _check_expressible(entry)
+    density = {**entry["density"], "type": _inverse(DENSITIES)[entry["density"]["type"]]}
+    if entry["scaling"] is not None:
+        density["scaling"] = {"type": "Willatt2018", **entry["scaling"]}
+    density["center_atom_weight"] = entry["center_atom_weight"]
+    smoothing = {**entry["smoothing"], "type": _inverse(SMOOTHINGS)[entry["smoothing"]["type"]]}
     return {
-        "cutoff": {"radius": expansion.cutoff, "smoothing": smoothing},
+        "cutoff": {"radius": entry["cutoff"], "smoothing": smoothing},
         "density": density,
-        "basis": _basis_to_featomic(expansion, {}),
+        "basis": _basis_to_featomic(entry, {}),
     }
 
 
-def _basis_to_featomic(expansion, radius):
+def _inverse(names):
+    return {ours: theirs for theirs, ours in names.items()}
+
+
+def _check_expressible(entry):
+    if entry["basis"]["type"] != "gto" or entry["mixing"]:
+        raise ValueError("featomic's JSON describes the GTO basis without mixing of species only")
+
+
+def _basis_to_featomic(entry, radius):
     return {
         "type": "TensorProduct",
-        "max_angular": expansion.l_max,
-        "radial": {"type": "Gto", "max_radial": expansion.n_max - 1, **radius},
+        "max_angular": entry["l_max"],
+        "radial": {"type": "Gto", "max_radial": entry["n_max"] - 1, **radius},
         "spline_accuracy": None,
     }
 
 
-def potential_from_featomic(hypers, name="V", **options):
-    """PotentialExpansion of a LodeSphericalExpansion of featomic; arguments as for `density_from_featomic`.
+def potential_from_featomic(hypers):
+    """The entry, without name, of the potential of a LodeSphericalExpansion; arguments as `density_from_featomic`.
 
     ``k_cutoff`` is not part of ours: V is the converged sum."""
     top = _read(hypers)
@@ -145,27 +145,26 @@ def potential_from_featomic(hypers, name="V", **options):
         raise ValueError("featomic hyperparameters: hypers.basis.radial.radius is missing")
     if density.get("scaling", None) is not None:
         raise ValueError("featomic hyperparameters: hypers.density.scaling has no meaning for a potential")
-    out = PotentialExpansion(
-        n_max=n_max, l_max=l_max, name=name, exponent=0 if gaussian else density.get("exponent"),
-        smearing=density.get("width" if gaussian else "smearing"), basis=Gto(radius),
-        center_atom_weight=density.get("center_atom_weight", 1.0), **options,
-    )  # fmt: skip
+    out = {
+        "type": "potential", "n_max": n_max, "l_max": l_max, "exponent": 0 if gaussian else density.get("exponent"),
+        "smearing": density.get("width" if gaussian else "smearing"), "basis": {"type": "gto", "radius": radius},
+        "center_atom_weight": density.get("center_atom_weight", 1.0),
+    }  # fmt: skip
     top.get("k_cutoff", None)
     density.done()
     top.done()
     return out
 
 
-def potential_to_featomic(expansion, k_cutoff):
+def potential_to_featomic(entry, k_cutoff):
     """The dictionary that featomic's LodeSphericalExpansion(**...) takes; k_cutoff in 1/Angstrom is its truncation."""
-    if not isinstance(expansion.basis, Gto) or expansion.mixing is not None:
-        raise ValueError("featomic's JSON describes the GTO basis without mixing of species only")
-    density = {"type": "SmearedPowerLaw", "smearing": expansion.smearing, "exponent": expansion.exponent}
-    if expansion.exponent == 0:
-        density = {"type": "Gaussian", "width": expansion.smearing}
-    density["center_atom_weight"] = expansion.center_atom_weight
+    _check_expressible(entry)
+    density = {"type": "SmearedPowerLaw", "smearing": entry["smearing"], "exponent": entry["exponent"]}
+    if entry["exponent"] == 0:
+        density = {"type": "Gaussian", "width": entry["smearing"]}
+    density["center_atom_weight"] = entry["center_atom_weight"]
     return {
         "k_cutoff": float(k_cutoff),
         "density": density,
-        "basis": _basis_to_featomic(expansion, {"radius": expansion.basis.radius}),
+        "basis": _basis_to_featomic(entry, {"radius": entry["basis"]["radius"]}),
     }

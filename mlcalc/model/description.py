@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlcalc import _engine
-from mlcalc.expansions import DensityExpansion, PotentialExpansion
+from .. import _engine
+from .expansions import DensityExpansion, PotentialExpansion
 
 FORMAT_VERSION = 2
 _DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}

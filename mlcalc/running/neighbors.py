@@ -16,7 +16,7 @@ import vesin
 from ase.geometry import complete_cell, minkowski_reduce
 from scipy.spatial import cKDTree
 
-from ._engine import PairVectors
+from .._engine import PairVectors
 
 FARTHEST = 1e8  # Angstrom; the distance of two atoms there is known to 1e-8 Angstrom
 SHORTEST = 0.1  # Angstrom, between an atom and its image

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlcalc.neighbors import full_neighbor_list
+from .neighbors import full_neighbor_list
 
 _FINER = 30.0  # the reference is that much more accurate, so that its own error does not matter
 

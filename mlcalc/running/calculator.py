@@ -13,7 +13,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from ._engine import Potential
+from .._engine import Potential
 from .neighbors import SkinNeighborList
 from .parallel import Ranks, digest_of
 
@@ -48,7 +48,7 @@ class MLCalculator(Calculator):
     Parameters
     ----------
     model
-        Path of a ``*.mlcalc`` file, its contents as ``bytes``, or a :class:`mlcalc.model.Model`.
+        Path of a ``*.mlcalc`` file, its contents as ``bytes``, or a :class:`mlcalc.Model`.
     skin
         The neighbor list reaches this far (Angstrom) beyond the cutoff and is kept until atoms have moved half of it.
         0 makes a new list at every call.

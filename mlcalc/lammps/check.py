@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import lammps
+from .. import lammps
 
 INPUT = """units metal
 region box block 0 1 0 1 0 1

@@ -4,9 +4,9 @@
 import numpy as np
 from ase.data import chemical_symbols
 
-from .model import Model
-from .neighbors import full_neighbor_list
-from .train.data import read_frames
+from ..model import Model
+from ..running.neighbors import full_neighbor_list
+from ..train.data import read_frames
 
 
 def write_features(model, data, index=":", terms=None, output="features.npz") -> dict[str, tuple[int, int]]:

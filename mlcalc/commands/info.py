@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from .model import Kernel, Model
-from .neighbors import full_neighbor_list
+from ..model import Kernel, Model
+from ..running.neighbors import full_neighbor_list
 
 
 def document(path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .option_checks import OptionError, build
+from ..train.option_checks import OptionError
 
 
 def add_train_arguments(parser):
@@ -19,7 +19,7 @@ def add_train_arguments(parser):
 def run_train(args) -> int:
     """Trains, or prints a template or an estimate. Errors are exceptions with one sentence."""
     if args.template:
-        from .template import template
+        from ..train.template import template
 
         text = template(args.template)
         if args.output:
@@ -33,11 +33,11 @@ def run_train(args) -> int:
     if not args.options:
         raise OptionError("name an options file, or make one with --template DATA")
     if args.dry_run:
-        from .estimate import dry_run
+        from ..train.estimate import dry_run
 
         print(dry_run(args.options)["text"])
         return 0
-    from .run import fit
+    from ..train.run import fit
 
     result = fit(args.options, progress=not args.quiet)
     print(result.report["text"])
@@ -59,6 +59,8 @@ def add_eval_arguments(parser):
 
 
 def run_eval(args) -> int:
+    from ..train.evaluate import evaluate
+
     keys = {}
     for name in ("energy", "forces", "stress", "virial", "config_type", "distance"):
         value = getattr(args, name)
@@ -68,46 +70,3 @@ def run_eval(args) -> int:
     print(report["text"])
     print(f"\nreport {report['folder']}/   predictions {report['predictions']}")
     return 0
-
-
-def evaluate(model, data, keys=None, *, report=None, predictions=None, threads=0, engine=None, progress=True) -> dict:
-    """Errors of a model on labelled structures: writes the report folder and the predictions as extxyz.
-
-    ``model`` path or Model; ``data`` paths or a list of ase.Atoms; ``keys`` names of labels as in ``data`` of the
-    options. Returns what is in report.json. Raises OptionError and DataError as training does."""
-    from mlcalc.model import Model
-
-    from .data import load_dataset
-    from .data_options import DataOptions
-    from .engine import n_threads
-    from .errors import predict
-    from .progress import Progress
-    from .report import write_predictions, write_report
-
-    loaded = model if isinstance(model, Model) else Model.load(model)
-    frames = None
-    paths = [data] if isinstance(data, (str, Path)) else list(data)
-    if paths and not isinstance(paths[0], (str, Path)):
-        frames, paths = paths, []
-    wanted = {"files": [str(p) for p in paths], **(keys or {}), "split": {"validation": 0.0}}
-    dataset = load_dataset(build(DataOptions, wanted, "data"), frames)
-    known = set(int(z) for z in loaded.species)
-    for s in dataset.structures:
-        s.split = "test"
-        unknown = sorted(set(s.atoms.get_chemical_symbols()) - {_symbol(z) for z in known})
-        if unknown:
-            raise OptionError(f"{s.source}, structure {s.index}: the model does not know {', '.join(unknown)}")
-    bars = Progress(progress)
-    results = predict(loaded, dataset.structures, n_threads(threads), engine, bars)
-    folder = Path(report or (f"{Path(paths[0]).stem}-report" if paths else "eval-report"))
-    scale = loaded.committee.scale if loaded.committee else None
-    out = write_report(folder, results, scale=scale, extra={"data": dataset.describe()}, notes=dataset.notes)
-    target = Path(predictions) if predictions else folder / "predictions.xyz"
-    write_predictions(target, results, scale or 1.0)
-    return out | {"folder": str(folder), "predictions": str(target)}
-
-
-def _symbol(z: int) -> str:
-    from ase.data import chemical_symbols
-
-    return chemical_symbols[z]

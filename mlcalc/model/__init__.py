@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The description of a model: its expansions with their radial tables, its terms, and its file."""
+
+from .description import FORMAT_VERSION, Committee, Invariant, Kernel, Linear, Model, Term, Zbl, _pack, _unpack
+from .expansions import (
+    Delta,
+    DensityExpansion,
+    Gaussian,
+    Gto,
+    LaplacianEigenstates,
+    MultiWidth,
+    PotentialExpansion,
+    ShiftedCosine,
+    Step,
+    Tabulated,
+    WillattScaling,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Committee",
+    "Delta",
+    "DensityExpansion",
+    "Gaussian",
+    "Gto",
+    "Invariant",
+    "Kernel",
+    "LaplacianEigenstates",
+    "Linear",
+    "Model",
+    "MultiWidth",
+    "PotentialExpansion",
+    "ShiftedCosine",
+    "Step",
+    "Tabulated",
+    "Term",
+    "WillattScaling",
+    "Zbl",
+    "_pack",
+    "_unpack",
+]
