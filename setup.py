@@ -19,10 +19,6 @@ PLUGIN = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin")
 
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-fno-math-errno"]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow"]
-INSTRUCTION_SETS = {
-    "_avx2": ["-mavx2", "-mfma"],
-    "_avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mprefer-vector-width=512"],
-}
 if os.environ.get("MLCALC_WERROR"):
     WARNINGS.append("-Werror")
 if os.environ.get("MLCALC_SANITIZE"):
@@ -32,7 +28,6 @@ BLAS_INCLUDE = scipy_openblas32.get_include_dir()
 BLAS_LIBRARY = scipy_openblas32.get_library()
 INCLUDE = [str(HERE / "mlcalc/core"), str(HERE / "mlcalc")]
 SYSTEM_INCLUDE = [str(Path(next(iter(nlohmann_json.__path__))) / "include"), BLAS_INCLUDE, numpy.get_include()]
-X86_64 = sysconfig.get_platform().endswith("x86_64")
 
 
 def blas_link_flags(levels_below_site_packages):
@@ -43,11 +38,6 @@ def blas_link_flags(levels_below_site_packages):
 
 def blas_at(site_packages):
     return f"-Wl,-rpath,{site_packages}/scipy_openblas32/lib"
-
-
-def instruction_set_flags(source):
-    suffix = next((s for s in INSTRUCTION_SETS if Path(source).stem.endswith(s)), None)
-    return INSTRUCTION_SETS[suffix] if suffix and X86_64 else []
 
 
 def package_directory(name):
@@ -88,7 +78,7 @@ class BuildEngineAndPlugin(build_ext):
         return [blas_at(sysconfig.get_path("platlib"))] if self.stays_in_checkout else []
 
     def compile(self, sources, flags, include, system_include):
-        """One compiler call per source, with the instruction-set flags that its name asks for."""
+        """One compiler call per source."""
         flags = FLAGS + flags + [f"-isystem{path}" for path in system_include]
 
         def one(source):
@@ -96,7 +86,7 @@ class BuildEngineAndPlugin(build_ext):
                 [source],
                 output_dir=self.build_temp,
                 include_dirs=include,
-                extra_postargs=flags + instruction_set_flags(source),
+                extra_postargs=flags,
             )
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

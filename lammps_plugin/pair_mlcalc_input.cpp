@@ -12,7 +12,7 @@
 #include "error.h"
 #include "force.h"
 #include "memory.h"
-#include "model/description.hpp"
+#include "model/reader.hpp"
 #include "pair_mlcalc.h"
 
 using namespace LAMMPS_NS;

@@ -69,6 +69,8 @@ cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
         vector[int] species
         vector[Term] terms
         int n_members
+
+cdef extern from "core/model/reader.hpp" namespace "mlcalc" nogil:
     shared_ptr[const Model] parse_model(const void* data, size_t size, const string& source) except +
 
 cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
@@ -102,8 +104,8 @@ cdef extern from "core/base/coefficients.hpp" namespace "mlcalc" nogil:
         int n_max
         int n_lm()
 
-cdef extern from "core/training/feature_tangents.hpp" namespace "mlcalc" nogil:
-    cppclass Structure:
+cdef extern from "core/base/system.hpp" namespace "mlcalc" nogil:
+    cppclass System:
         pass
 
 cdef extern from "core/training/descriptor.hpp" namespace "mlcalc" nogil:
@@ -113,20 +115,20 @@ cdef extern from "core/training/descriptor.hpp" namespace "mlcalc" nogil:
         CoefficientShape shape(int) except +
         size_t n_features(int) except +
         size_t n_basis(int) except +
-        void expansion(const Structure&, int, double*) except +
-        void features(const Structure&, int, double*) except +
-        void features_backward(const Structure&, int, const double*, Vec3*, Mat3&) except +
-        void feature_gradients(const Structure&, int, double*, double*) except +
-        void design(const Structure&, int, double*, double*, double*) except +
+        void expansion(const System&, int, double*) except +
+        void features(const System&, int, double*) except +
+        void features_backward(const System&, int, const double*, Vec3*, Mat3&) except +
+        void feature_gradients(const System&, int, double*, double*) except +
+        void design(const System&, int, double*, double*, double*) except +
 
 cdef extern from *:
     """
-    static inline mlcalc::Structure make_structure(const mlcalc::Atoms& atoms, const mlcalc::NeighborList& list,
+    static inline mlcalc::System make_system(const mlcalc::Atoms& atoms, const mlcalc::NeighborList& list,
                                                    mlcalc::Communicator& c, mlcalc::MeshBackendFactory& f) {
         return {atoms, list, c, f};
     }
     """
-    Structure make_structure(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&) nogil
+    System make_system(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&) nogil
 
 cdef extern from "core/model/safetensors.hpp" namespace "mlcalc" nogil:
     string model_checksum(const void* json, size_t json_size, const void* tensors, size_t tensors_size)

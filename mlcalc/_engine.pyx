@@ -348,7 +348,7 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                descriptor.expansion(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                descriptor.expansion(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                     self.mesh_factory.get()[0]), index, c)
         finally:
             self.leave()
@@ -367,7 +367,7 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                descriptor.features(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                descriptor.features(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                    self.mesh_factory.get()[0]), term, p)
         finally:
             self.leave()
@@ -388,7 +388,7 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                descriptor.features_backward(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                descriptor.features_backward(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                             self.mesh_factory.get()[0]), term, p, g, s[0])
         finally:
             self.leave()
@@ -408,7 +408,7 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                descriptor.feature_gradients(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                descriptor.feature_gradients(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                             self.mesh_factory.get()[0]), term, g, s)
         finally:
             self.leave()
@@ -433,7 +433,7 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                descriptor.design(make_structure(views.atoms, views.neighbors, self.communicator.get()[0],
+                descriptor.design(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                  self.mesh_factory.get()[0]), term, e, g, s)
         finally:
             self.leave()

@@ -2,156 +2,168 @@
 #include "coefficient_sets.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <stdexcept>
+
+#include "expansions/density.hpp"
+#include "expansions/field.hpp"
 
 namespace mlcalc {
-ExpansionSet::ExpansionSet(const Model& model, FarFieldOptions options)
-    : n_species_(static_cast<int>(model.species.size())), options_(options) {
+namespace {
+
+std::unique_ptr<Expansion> make_expansion(const ExpansionDescription& description, const FarFieldOptions& options) {
+    if (const auto* density = std::get_if<DensityDescription>(&description)) {
+        return std::make_unique<DensityExpansion>(*density);
+    }
+    return std::make_unique<FieldExpansion>(std::get<PotentialDescription>(description), options);
+}
+
+}  // namespace
+
+CoefficientSets::CoefficientSets(const Model& model, const FarFieldOptions& options,
+                                 const std::vector<double>& other_cutoffs)
+    : n_species_(static_cast<int>(model.species.size())), cutoffs_(other_cutoffs) {
     for (const ExpansionDescription& description : model.expansions) {
-        Item item;
-        if (const auto* density = std::get_if<DensityDescription>(&description)) {
-            item.density = std::make_unique<DensityExpansion>(*density);
-            shapes_.push_back(item.density->shape());
-        } else {
-            item.potential = &std::get<PotentialDescription>(description);
-            shapes_.push_back({item.potential->n_channels(), item.potential->n_max, item.potential->l_max});
-        }
-        items_.push_back(std::move(item));
+        expansions_.push_back(make_expansion(description, options));
+        shapes_.push_back(expansions_.back()->shape());
+        far_.push_back(expansions_.back()->far());
+        cutoffs_.push_back(expansions_.back()->cutoff());
     }
 }
 
-bool ExpansionSet::has_far() const {
-    return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.potential != nullptr; });
-}
-
-double ExpansionSet::cutoff() const {
-    double cutoff = 0.0;
-    for (const Item& item : items_) {
-        if (item.density != nullptr) cutoff = std::max(cutoff, item.density->description().cutoff);
+std::vector<int> CoefficientSets::expansions_behind(const std::function<bool(int)>& used) const {
+    std::vector<bool> behind(shapes_.size());
+    for (std::size_t set = shapes_.size(); set-- > 0;) {
+        behind[set] = behind[set] || used(static_cast<int>(set));
+        if (!behind[set] || set < expansions_.size()) continue;
+        for (const int input : layers_[set - expansions_.size()]->inputs())
+            behind[static_cast<std::size_t>(input)] = true;
     }
-    return cutoff;
+    std::vector<int> out;
+    for (int e = 0; e < n_expansions(); ++e) {
+        if (behind[static_cast<std::size_t>(e)]) out.push_back(e);
+    }
+    return out;
 }
 
-/// What grows with the cell, and what with the atoms: the evaluator's own, V and dE/dV.
-std::string ExpansionSet::memory(const Item& item) {
-    const FarField::Memory bytes = item.far->memory();
-    const std::size_t atoms = bytes.atoms + 8 * (item.v.capacity() + item.v_adj.capacity());
-    char text[80];
-    std::snprintf(text, sizeof text, "; grids %.1f MB, atoms %.1f MB", 1e-6 * static_cast<double>(bytes.mesh),
-                  1e-6 * static_cast<double>(atoms));
-    return text;
-}
-
-std::string ExpansionSet::summary() const {
+std::string CoefficientSets::summary() const {
     std::string text;
-    for (const Item& item : items_) {
-        if (item.density != nullptr) {
-            const DensityDescription& d = item.density->description();
-            text +=
-                d.name + ": density, n_max " + std::to_string(d.n_max) + ", l_max " + std::to_string(d.l_max) + "\n";
-        } else {
-            text += item.potential->name + ": " +
-                    (item.far == nullptr ? "potential, evaluator not chosen yet" : item.far->summary() + memory(item)) +
-                    "\n";
-        }
-    }
+    for (const auto& expansion : expansions_) text += expansion->summary() + "\n";
+    for (const auto& layer : layers_) text += layer->summary() + "\n";
     return text;
 }
 
-void ExpansionSet::reset() {
-    for (Item& item : items_) item.far.reset();
+void CoefficientSets::reset() {
+    for (const auto& expansion : expansions_) expansion->reset();
 }
 
-Mat3 ExpansionSet::reference_cell() const {
-    for (const Item& item : items_) {
-        if (item.far != nullptr) return item.far->reference_cell();
+Mat3 CoefficientSets::reference_cell() const {
+    for (const auto& expansion : expansions_) {
+        if (const auto* field = dynamic_cast<const FieldExpansion*>(expansion.get())) return field->reference_cell();
     }
     return {};
 }
 
-void ExpansionSet::check(const Atoms& atoms) const {
-    for (int i = 0; i < atoms.n_all; ++i) {
-        if (atoms.species[i] >= n_species_) {
-            throw std::invalid_argument("atom " + std::to_string(i) + " has species index " +
-                                        std::to_string(atoms.species[i]) + ", the model has " +
-                                        std::to_string(n_species_) + " species");
+void CoefficientSets::begin(const System& system, int n_passes) {
+    for (const auto& expansion : expansions_) expansion->begin(system, n_passes);
+}
+
+void CoefficientSets::end(const System& system, int pass, const Gradient& gradient) {
+    for (const auto& expansion : expansions_) expansion->end(system, pass, gradient);
+}
+
+void CoefficientSets::prepare(Workspace& work) const {
+    const std::size_t n_sets = shapes_.size();
+    work.pairs = std::make_unique<PairGeometry>(cutoffs_, n_species_);
+    work.c.resize(n_sets);
+    work.c_adj.resize(n_sets);
+    for (const auto& expansion : expansions_) work.scratch.push_back(expansion->scratch());
+    work.block.c.assign(n_sets, nullptr);
+    work.block.c_adj.assign(n_sets, nullptr);
+    for (const CoefficientShape& shape : shapes_) work.block.size.push_back(shape.size());
+}
+
+void CoefficientSets::compute(const System& system, Block block, bool gradient, Workspace& work) const {
+    if (work.pairs == nullptr) prepare(work);
+    work.pairs->fill(system, block);
+    CenterBlock& centers = work.block;
+    centers.n = block.size();
+    centers.species = system.atoms.species + block.begin;
+    centers.gradient = gradient;
+    for (std::size_t s = 0; s < shapes_.size(); ++s) {
+        work.c[s].resize(static_cast<std::size_t>(centers.n) * shapes_[s].size());
+        centers.c[s] = work.c[s].data();
+    }
+    for (std::size_t e = 0; e < expansions_.size(); ++e) {
+        expansions_[e]->compute(system, *work.pairs, block, work.c[e].data(), *work.scratch[e], gradient);
+    }
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        const std::size_t set = expansions_.size() + k;
+        for (int i = 0; i < centers.n; ++i) {
+            double* out = work.c[set].data() + static_cast<std::size_t>(i) * centers.size[set];
+            if (centers.species[i] < 0) {
+                std::fill_n(out, centers.size[set], 0.0);
+                continue;
+            }
+            work.in.clear();
+            for (const int input : layers_[k]->inputs()) {
+                const auto at = static_cast<std::size_t>(input);
+                work.in.push_back(centers.c[at] + static_cast<std::size_t>(i) * centers.size[at]);
+            }
+            layers_[k]->compute(centers.species[i], work.in.data(), out);
         }
     }
-    if (!has_far()) return;
-    for (int i = 0; i < atoms.n_local; ++i) {
-        const Vec3& r = atoms.positions[i];
-        if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2])) {
-            throw std::invalid_argument("the position of atom " + std::to_string(i) + " is not finite");
-        }
+    if (gradient) zero_adjoints(work);
+}
+
+void CoefficientSets::zero_adjoints(Workspace& work) const {
+    for (std::size_t s = 0; s < shapes_.size(); ++s) {
+        work.c_adj[s].assign(work.c[s].size(), 0.0);
+        work.block.c_adj[s] = work.c_adj[s].data();
     }
 }
 
-void ExpansionSet::compute_far(const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {
-    // an evaluator keeps references to the two
-    if (&communicator != communicator_ || &factory != factory_) reset();
-    communicator_ = &communicator;
-    factory_ = &factory;
-    for (Item& item : items_) {
-        if (item.potential == nullptr) continue;
-        item.v.resize(static_cast<std::size_t>(atoms.n_local) * item.potential->shape().size());
-        item.v_adj.resize(item.v.size());
-        if (item.far == nullptr) item.far = make_far_field(*item.potential, options_, atoms, communicator, factory);
-        item.far->compute(atoms, item.v.data());
-    }
-}
-
-void ExpansionSet::backward_far(const Atoms& atoms, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
-    for (Item& item : items_) {
-        if (item.potential != nullptr) item.far->backward(atoms, item.v_adj.data(), gradient, strain, atom_strain);
-    }
-}
-
-void ExpansionSet::compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient,
-                           Workspace& work) {
-    const std::size_t n_expansions = items_.size();
-    work.c.resize(n_expansions);
-    work.c_adj.resize(n_expansions);
-    work.density.resize(n_expansions);
-    CenterBlock& block = work.block;
-    block.n = end - begin;
-    block.species = atoms.species + begin;
-    block.gradient = gradient;
-    block.c.assign(n_expansions, nullptr);
-    block.c_adj.assign(n_expansions, nullptr);
-    block.size.resize(n_expansions);
-    for (std::size_t e = 0; e < n_expansions; ++e) {
-        Item& item = items_[e];
-        block.size[e] = shapes_[e].size();
-        const std::size_t n_centers = static_cast<std::size_t>(block.n), n = n_centers * block.size[e];
-        if (gradient) work.c_adj[e].assign(n, 0.0);
-        if (item.density != nullptr) {
-            work.c[e].resize(n);
-            item.density->compute(atoms, list, begin, end, work.c[e].data(), work.density[e], gradient);
-        } else {
-            const CoefficientShape shape = shapes_[e].compact();
-            work.c[e].assign(n, 0.0);
-            copy_coefficients(shape, item.v.data() + static_cast<std::size_t>(begin) * shape.size(), n_centers,
-                              shapes_[e], work.c[e].data());
+void CoefficientSets::backward_layers(int i, Workspace& work) const {
+    CenterBlock& centers = work.block;
+    if (centers.species[i] < 0) return;
+    for (std::size_t k = layers_.size(); k-- > 0;) {
+        const std::size_t set = expansions_.size() + k;
+        work.in.clear();
+        work.in_adj.clear();
+        for (const int input : layers_[k]->inputs()) {
+            const auto s = static_cast<std::size_t>(input), at = static_cast<std::size_t>(i) * centers.size[s];
+            work.in.push_back(centers.c[s] + at);
+            work.in_adj.push_back(centers.c_adj[s] + at);
         }
-        block.c[e] = work.c[e].data();
-        block.c_adj[e] = gradient ? work.c_adj[e].data() : nullptr;
+        layers_[k]->backward(centers.species[i], work.in.data(),
+                             centers.c_adj[set] + static_cast<std::size_t>(i) * centers.size[set], work.in_adj.data());
     }
 }
 
-void ExpansionSet::backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient,
-                            Mat3& strain, Mat3* atom_strain, Workspace& work) {
-    for (std::size_t e = 0; e < items_.size(); ++e) {
-        Item& item = items_[e];
-        if (item.density != nullptr) {
-            item.density->backward(atoms, list, begin, end, work.c_adj[e].data(), work.density[e], gradient, strain,
-                                   atom_strain);
-            continue;
+void CoefficientSets::backward(const System& system, Block block, int pass, const Gradient& gradient,
+                               Workspace& work) const {
+    for (int i = 0; i < work.block.n && !layers_.empty(); ++i) backward_layers(i, work);
+    for (std::size_t e = 0; e < expansions_.size(); ++e) {
+        expansions_[e]->backward(system, *work.pairs, block, pass, work.c_adj[e].data(), *work.scratch[e], gradient);
+    }
+}
+
+void CoefficientSets::layer_tangents(int e, const ColumnChange& change, Workspace& work,
+                                     std::vector<AlignedVector<double>>& changes) const {
+    changes.resize(shapes_.size());
+    for (AlignedVector<double>& c : changes) c.clear();
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        const std::size_t set = expansions_.size() + k;
+        work.in.clear();
+        for (const int input : layers_[k]->inputs()) work.in.push_back(work.block.c[static_cast<std::size_t>(input)]);
+        for (std::size_t input = 0; input < layers_[k]->inputs().size(); ++input) {
+            const auto from = static_cast<std::size_t>(layers_[k]->inputs()[input]);
+            const bool changed = from == static_cast<std::size_t>(e);
+            if (!changed && changes[from].empty()) continue;
+            changes[set].resize(shapes_[set].size(), 0.0);
+            const CoefficientShape& shape = shapes_[from];
+            const ColumnChange c =
+                changed ? change : ColumnChange{0, shape.n_q(), shape.stride(), changes[from].data()};
+            layers_[k]->tangent(work.block.species[0], work.in.data(), static_cast<int>(input), c, changes[set].data());
         }
-        const CoefficientShape shape = shapes_[e].compact();
-        copy_coefficients(shapes_[e], work.c_adj[e].data(), static_cast<std::size_t>(end - begin), shape,
-                          item.v_adj.data() + static_cast<std::size_t>(begin) * shape.size());
     }
 }
 

@@ -1,73 +1,73 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/aligned.hpp"
-#include "base/types.hpp"
-#include "expansions/density.hpp"
+#include "base/center_block.hpp"
+#include "expansions/expansion.hpp"
 #include "far_field/far_field.hpp"
+#include "layers/layer.hpp"
 #include "model/description.hpp"
-#include "readouts/readout.hpp"
+#include "pairs/pair_geometry.hpp"
 
 namespace mlcalc {
 
-/// All expansions of a model: densities are made block by block of centres, far fields for all centres at once.
-class ExpansionSet {
+/// The numbered coefficient sets of a model: expansions first, layers after them. Data go from the expansions through
+/// the layers to the caller in `compute`, adjoints the other way in `backward`.
+class CoefficientSets {
 public:
-    ExpansionSet(const Model& model, FarFieldOptions options);
+    /// `other_cutoffs` of those that share the geometry of pairs. The model must outlive the sets.
+    CoefficientSets(const Model& model, const FarFieldOptions& options, const std::vector<double>& other_cutoffs = {});
 
+    int n_expansions() const { return static_cast<int>(expansions_.size()); }
+    Expansion& expansion(int e) const { return *expansions_[static_cast<std::size_t>(e)]; }
     const std::vector<CoefficientShape>& shapes() const { return shapes_; }
-    bool is_far(int expansion) const { return items_[static_cast<std::size_t>(expansion)].density == nullptr; }
-    bool has_far() const;
-    const DensityExpansion& density(int expansion) const {
-        return *items_[static_cast<std::size_t>(expansion)].density;
-    }
-    const FarFieldOptions& options() const { return options_; }
-    double cutoff() const;        ///< largest of the densities
-    Mat3 reference_cell() const;  ///< of the first far field, see FarField
+    /// Does the set depend on all atoms?
+    bool far(int set) const { return far_[static_cast<std::size_t>(set)]; }
+    /// The expansions that sets with this property depend on, themselves or through layers.
+    std::vector<int> expansions_behind(const std::function<bool(int)>& used) const;
+    /// Of the first far field, see FarField.
+    Mat3 reference_cell() const;
     std::string summary() const;
     void reset();
 
-    /// Throws std::invalid_argument for species out of range and, with a far field, for positions that are not finite.
-    void check(const Atoms& atoms) const;
-
-    /// V of all local atoms. Collective.
-    void compute_far(const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory);
-    /// Adjoint of V, after `backward` of all blocks. Collective.
-    void backward_far(const Atoms& atoms, Vec3* gradient, Mat3& strain, Mat3* atom_strain);
-    /// The evaluator of a potential expansion; null before compute_far.
-    FarField* far_field(int expansion) { return items_[static_cast<std::size_t>(expansion)].far.get(); }
-
-    /// Coefficients of a block of centres, one per thread.
+    /// The coefficients of a block of centers and what the expansions keep of it, one per thread.
     struct Workspace {
         CenterBlock block;
+        std::unique_ptr<PairGeometry> pairs;
         std::vector<AlignedVector<double>> c, c_adj;
-        std::vector<DensityExpansion::Workspace> density;
+        std::vector<std::unique_ptr<Expansion::Scratch>> scratch;
+        std::vector<const double*> in;
+        std::vector<double*> in_adj;
     };
-    /// Fills work.block for the centres begin <= i < end; with `gradient` its adjoints are zero and ready to be added
-    /// to.
-    void compute(const Atoms& atoms, const NeighborList& list, int begin, int end, bool gradient, Workspace& work);
-    /// Adjoint of the densities of that block; dE/dV is kept for backward_far.
-    void backward(const Atoms& atoms, const NeighborList& list, int begin, int end, Vec3* gradient, Mat3& strain,
-                  Mat3* atom_strain, Workspace& work);
+    /// Before the blocks, for n_passes energies to be differentiated. Collective with a far field.
+    void begin(const System&, int n_passes);
+    /// Fills work.block; with `gradient` adjoints can be added to its c_adj, which are zero.
+    void compute(const System&, Block, bool gradient, Workspace& work) const;
+    void zero_adjoints(Workspace& work) const;
+    /// From the adjoints of the block to dE/dr.
+    void backward(const System&, Block, int pass, const Gradient&, Workspace& work) const;
+    /// The adjoints of the layers of center i of the block, down to the expansions.
+    void backward_layers(int i, Workspace& work) const;
+    /// After the blocks of a pass. Collective with a far field.
+    void end(const System&, int pass, const Gradient&);
+    /// The change of all layers when columns of expansion e around the only center of the block change: changes[set] of
+    /// those that depend on e, null for the others.
+    void layer_tangents(int e, const ColumnChange&, Workspace& work, std::vector<AlignedVector<double>>& changes) const;
 
 private:
-    struct Item {
-        std::unique_ptr<DensityExpansion> density;
-        const PotentialDescription* potential = nullptr;
-        std::unique_ptr<FarField> far;
-        AlignedVector<double> v, v_adj;  ///< (n_local, potential->shape().size())
-    };
-    static std::string memory(const Item&);
+    void prepare(Workspace& work) const;
+
     int n_species_;
-    FarFieldOptions options_;
-    std::vector<Item> items_;
+    std::vector<std::unique_ptr<Expansion>> expansions_;
+    std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<CoefficientShape> shapes_;
-    Communicator* communicator_ = nullptr;
-    MeshBackendFactory* factory_ = nullptr;
+    std::vector<bool> far_;
+    std::vector<double> cutoffs_;
 };
 
 }  // namespace mlcalc

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/types.hpp"
 #include "far_field/far_field.hpp"
@@ -31,6 +32,8 @@ struct Results {
 struct PotentialOptions {
     FarFieldOptions far_field;
     int n_threads = 1;
+    /// Species that may come, if the front-end knows; with those of the atoms so far they are what is computed.
+    std::vector<int> species;
 };
 
 /// E, forces, virial of a model. Both front-ends call this one.
@@ -51,7 +54,7 @@ public:
     std::string summary() const;
 
 private:
-    struct Impl;
+    class Impl;
     std::unique_ptr<Impl> impl_;
 };
 

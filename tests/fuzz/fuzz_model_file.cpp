@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "model/description.hpp"
+#include "model/reader.hpp"
 #include "model/safetensors.hpp"
 
 namespace {

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
-#include "base/types.hpp"
-#include "far_field/far_field.hpp"
+#include "base/coefficients.hpp"
 
 namespace mlcalc {
 
-/// Source weights u_Ja: what an atom of species a adds to the field of channel J. Mixing is linear, so pseudo-species
-/// are mixed before the field is computed.
+/// Mixing of species: u_Ja is what an atom of species a adds to channel J. It is linear, so what atoms of one species
+/// add is summed first.
 class Channels {
 public:
-    explicit Channels(const PotentialDescription& description)
-        : n_channels_(description.n_channels()), n_species_(description.n_species), weights_(description.mixing) {
+    /// `mixing` (n_channels, n_species) row-major; empty: one channel per species.
+    Channels(int n_species, std::vector<double> mixing) : n_species_(n_species), weights_(std::move(mixing)) {
+        const auto n = static_cast<std::size_t>(n_species);
+        n_channels_ = weights_.empty() ? n_species : static_cast<int>(weights_.size() / n);
         if (!weights_.empty()) return;
-        weights_.assign(static_cast<std::size_t>(n_channels_) * static_cast<std::size_t>(n_species_), 0.0);
-        for (int a = 0; a < n_species_; ++a) weights_[static_cast<std::size_t>(a * n_species_ + a)] = 1.0;
+        weights_.assign(n * n, 0.0);
+        for (std::size_t a = 0; a < n; ++a) weights_[a * n + a] = 1.0;
     }
     int size() const { return n_channels_; }
     int n_species() const { return n_species_; }
@@ -24,25 +26,31 @@ public:
         return weights_[static_cast<std::size_t>(channel * n_species_ + species)];
     }
 
-private:
-    int n_channels_, n_species_;
-    std::vector<double> weights_;
-};
-
-/// Takes the fraction 1 - center_atom_weight of each atom's own potential out of its coefficients; its periodic images
-/// stay. The correction depends neither on positions nor on the cell.
-inline void correct_centers(const PotentialDescription& d, const Channels& channels, const Atoms& atoms, double* v) {
-    const CoefficientShape shape = d.shape();
-    for (int i = 0; i < atoms.n_local; ++i) {
-        if (atoms.species[i] < 0) continue;
-        double* v_i = v + static_cast<std::size_t>(i) * shape.size();
-        for (int channel = 0; channel < channels.size(); ++channel) {
-            const double factor = (1.0 - d.center_atom_weight) * channels.weight(channel, atoms.species[i]);
-            for (int n = 0; n < d.n_max; ++n) {
-                v_i[channel * d.n_max + n] -= factor * d.center[static_cast<std::size_t>(n)];
+    /// c_J += factor u_Ja f of all channels J, f[lm * ld + n].
+    void add(int species, double factor, const CoefficientShape& shape, const double* f, int ld, double* c) const {
+        for (int channel = 0; channel < n_channels_; ++channel) {
+            const double u = factor * weight(channel, species);
+            double* to = c + channel * shape.n_max;
+            for (int lm = 0; lm < shape.n_lm() && u != 0.0; ++lm, to += shape.stride()) {
+                for (int n = 0; n < shape.n_max; ++n) to[n] += u * f[lm * ld + n];
             }
         }
     }
-}
+    /// f_adj = sum_J u_Ja c_adj_J
+    void adjoint(int species, const CoefficientShape& shape, const double* c_adj, double* f_adj, int ld) const {
+        std::fill_n(f_adj, shape.n_lm() * ld, 0.0);
+        for (int channel = 0; channel < n_channels_; ++channel) {
+            const double u = weight(channel, species);
+            const double* from = c_adj + channel * shape.n_max;
+            for (int lm = 0; lm < shape.n_lm() && u != 0.0; ++lm, from += shape.stride()) {
+                for (int n = 0; n < shape.n_max; ++n) f_adj[lm * ld + n] += u * from[n];
+            }
+        }
+    }
+
+private:
+    int n_species_, n_channels_ = 0;
+    std::vector<double> weights_;
+};
 
 }  // namespace mlcalc

@@ -22,6 +22,13 @@ struct CoefficientShape {
     std::size_t size() const { return static_cast<std::size_t>(stride()) * n_lm(); }
 };
 
+/// Columns first <= q < first + n of the coefficients around one center, change[lm * ld + q - first]; rows are padded
+/// to a multiple of 8 columns.
+struct ColumnChange {
+    int first, n, ld;
+    const double* change;
+};
+
 /// Copies the coefficients of n atoms to a shape with another stride.
 inline void copy_coefficients(const CoefficientShape& from, const double* c, std::size_t n, const CoefficientShape& to,
                               double* out) {

@@ -5,10 +5,11 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/limits.hpp"
+
 namespace mlcalc {
 namespace {
 
-constexpr int max_l = 20;
 constexpr double pi = 3.14159265358979323846;
 
 int triangular(int l, int m) {
@@ -30,8 +31,8 @@ void legendre(int l_max, double z, double r2, double* q) {
 }  // namespace
 
 Harmonics::Harmonics(int l_max) : l_max_(l_max) {
-    if (l_max < 0 || l_max > max_l)
-        throw std::invalid_argument("l_max must be from 0 to " + std::to_string(max_l) + ", got " +
+    if (l_max < 0 || l_max > largest_l)
+        throw std::invalid_argument("l_max must be from 0 to " + std::to_string(largest_l) + ", got " +
                                     std::to_string(l_max));
     for (int l = 0; l <= l_max; ++l) {
         double ratio = 1.0;  // (l - m)! / (l + m)!
@@ -44,7 +45,7 @@ Harmonics::Harmonics(int l_max) : l_max_(l_max) {
 
 void Harmonics::evaluate(const Vec3& r, double* y, double* gradient) const {
     const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-    double q[(max_l + 1) * (max_l + 2) / 2], c[max_l + 1], s[max_l + 1];  // c_m + i s_m = (x + i y)^m
+    double q[(largest_l + 1) * (largest_l + 2) / 2], c[largest_l + 1], s[largest_l + 1];  // c_m + i s_m = (x + i y)^m
     legendre(l_max_, r[2], r2, q);
     c[0] = 1.0;
     s[0] = 0.0;
@@ -98,7 +99,7 @@ std::vector<double> harmonics_recurrence(int l_max) {
 void Harmonics::product_gradient(const Vec3& unit, const double* radial, double inverse, const double* slope,
                                  std::size_t n_max, std::size_t step, double* gradient) const {
     const std::size_t n_lm = static_cast<std::size_t>(size());
-    double y[(max_l + 1) * (max_l + 1)], dy[3 * (max_l + 1) * (max_l + 1)];
+    double y[(largest_l + 1) * (largest_l + 1)], dy[3 * (largest_l + 1) * (largest_l + 1)];
     evaluate(unit, y, dy);
     for (std::size_t lm = 0, l = 0; lm < n_lm; ++lm) {
         if (lm == (l + 1) * (l + 1)) ++l;

@@ -8,10 +8,9 @@
 #include <array>
 #include <cstddef>
 
-namespace mlcalc {
+#include "base/vectors.hpp"
 
-using Vec3 = std::array<double, 3>;
-using Mat3 = std::array<Vec3, 3>;
+namespace mlcalc {
 
 /// Full neighbour list grouped by centre: the pairs of centre `i` are `first[i] .. first[i + 1]`.
 struct NeighborList {

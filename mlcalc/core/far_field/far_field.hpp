@@ -6,40 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "base/coefficients.hpp"
-#include "base/spline.hpp"
 #include "base/types.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
+#include "model/description.hpp"
 
 namespace mlcalc {
-
-/// What defines a potential (LODE) expansion of the smeared 1/r^p field of all atoms
-/// [Grisafi & Ceriotti, JCP 151, 204105 (2019)].
-struct PotentialDescription {
-    std::string name;
-    int exponent = 1;
-    double smearing = 0.0;
-    int n_max = 0;
-    int l_max = 0;
-    double center_atom_weight = 1.0;
-    int n_species = 0;
-    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty: one channel per species
-    SplineTable reciprocal;      ///< F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
-    std::vector<double> center;  ///< (n_max) V_n00 of an atom at its own centre: sqrt(4 pi) int r^2 R_n0(r) g_p(r) dr
-    SplineTable real;            ///< free boundaries: F_nl(r) / r^l on [0, r_max], function index l * n_max + n
-    int n_far = 0;               ///< free boundaries beyond r_max: F_nl(r) = sum_q far[q][l][n] / r^(p + l + 2q)
-    std::vector<double> far;     ///< (n_far, l_max + 1, n_max)
-    /// Basis sets whose k dependence hardly depends on l: F_nl(k) = sum_q filter_weights[l][n][q] filters_q(k). The
-    /// mesh then needs one inverse FFT per q. Empty: every (l, n) is its own filter.
-    SplineTable filters;
-    std::vector<double> filter_weights;  ///< (l_max + 1, n_max, filters.n_functions)
-
-    int n_channels() const {
-        return mixing.empty() ? n_species : static_cast<int>(mixing.size() / static_cast<std::size_t>(n_species));
-    }
-    /// Of V, which is kept for all atoms at once: without padding.
-    CoefficientShape shape() const { return CoefficientShape{n_channels(), n_max, l_max}.compact(); }
-};
 
 enum class FarFieldMethod { automatic, ksum, mesh, free };
 

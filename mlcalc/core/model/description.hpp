@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/// Everything in a model file as plain data: every length, index and number in it has been checked by the reader.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +9,76 @@
 #include <variant>
 #include <vector>
 
-#include "expansions/density.hpp"
-#include "far_field/far_field.hpp"
-#include "readouts/product.hpp"
+#include "base/aligned.hpp"
+#include "base/coefficients.hpp"
+#include "base/spline.hpp"
 
 namespace mlcalc {
+
+/// What both kinds of expansion have.
+struct ExpansionBase {
+    std::string name;
+    int n_max = 0;
+    int l_max = 0;
+    double center_atom_weight = 1.0;
+    int n_species = 0;
+    std::vector<double> mixing;  ///< (n_channels, n_species) row-major, or empty: one channel per species
+
+    int n_channels() const {
+        return mixing.empty() ? n_species : static_cast<int>(mixing.size() / static_cast<std::size_t>(n_species));
+    }
+    /// Of the coefficients around one center as layers and readouts get them.
+    CoefficientShape shape() const { return {n_channels(), n_max, l_max}; }
+};
+
+/// What defines a neighbor-density expansion. `radial` holds u(r) I_nl(r) on [0, cutoff], function index l * n_max +
+/// n. The cutoff function f_c is not in the table: its second derivative jumps at cutoff - width, where a spline on a
+/// uniform grid would lose its accuracy, so the core multiplies it in.
+struct DensityDescription : ExpansionBase {
+    double cutoff = 0.0;
+    double smoothing_width = 0.0;  ///< of the shifted cosine, 0 < width <= cutoff; 0: a step
+    SplineTable radial;
+};
+
+/// What defines an expansion of the smeared 1/r^p field of all atoms (LODE)
+/// [Grisafi & Ceriotti, JCP 151, 204105 (2019)].
+struct PotentialDescription : ExpansionBase {
+    int exponent = 1;
+    double smearing = 0.0;
+    SplineTable reciprocal;      ///< F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
+    std::vector<double> center;  ///< (n_max) V_n00 of an atom at its own center: sqrt(4 pi) int r^2 R_n0(r) g_p(r) dr
+    SplineTable real;            ///< free boundaries: F_nl(r) / r^l on [0, r_max], function index l * n_max + n
+    int n_far = 0;               ///< free boundaries beyond r_max: F_nl(r) = sum_q far[q][l][n] / r^(p + l + 2q)
+    std::vector<double> far;     ///< (n_far, l_max + 1, n_max)
+    /// Basis sets whose k dependence hardly depends on l: F_nl(k) = sum_q filter_weights[l][n][q] filters_q(k). The
+    /// mesh then needs one inverse FFT per q. Empty: every (l, n) is its own filter.
+    SplineTable filters;
+    std::vector<double> filter_weights;  ///< (l_max + 1, n_max, filters.n_functions)
+
+    /// Of V, which is kept for all atoms at once: without padding.
+    CoefficientShape shape() const { return ExpansionBase::shape().compact(); }
+};
+
+using ExpansionDescription = std::variant<DensityDescription, PotentialDescription>;
+
+const ExpansionBase& base_of(const ExpansionDescription& expansion);
+
+/// nu = 1: p_q = c_q,00.
+/// nu = 2: p_l,qq' = (-1)^l / sqrt(2l+1) sum_m a_q,lm b_q',lm, l up to the smaller l_max. If a and b are the same
+/// set only q <= q' is kept, times sqrt(2) for q < q': the dot products, and so every kernel, equal those of the
+/// full set. Feature order: nu=1 q; nu=2 [l][q][q'] [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
+struct Invariant {
+    int nu = 2;
+    int a = 0;                   ///< index of the coefficient set
+    int b = 0;                   ///< for nu = 2
+    double scale = 1.0;          ///< multiplies the features
+    std::vector<int> selection;  ///< indices of the features kept; empty: all
+};
+
+/// Number of features of an invariant before selection.
+std::size_t n_full_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
+/// And after it.
+std::size_t n_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
 
 /// Ziegler-Biersack-Littmark repulsion between all pairs, switched off smoothly from `inner` to `outer` as LAMMPS's
 /// pair_style zbl does.
@@ -24,18 +90,21 @@ struct ZblDescription {
 /// E_i = w[Z_i] . p_i
 struct LinearDescription {
     std::vector<double> weights;  ///< (n_members, n_species, n_features)
-    /// Per centre species L (n_rows, n_features) of the extrapolation measure |L p|^2; empty: the model has none.
+    /// Per center species L (n_rows, n_features) of the extrapolation measure |L p|^2; empty: the model has none.
     std::vector<std::vector<double>> leverage;
 };
 
-/// E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta, p_hat = p / sqrt(|p|^2 + epsilon^2) if normalised, else p.
+/// E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta, p_hat = p / sqrt(|p|^2 + epsilon^2) if normalized, else p.
 struct KernelDescription {
     int zeta = 1;
     bool normalize = true;
     double epsilon = 0.0;
     bool single_precision = false;
-    std::vector<std::vector<double>> points;   ///< per centre species (n_points, n_features)
-    std::vector<std::vector<double>> weights;  ///< per centre species (n_members, n_points)
+    std::vector<AlignedVector<double>> points;  ///< per center species p_hat_M (n_points, n_features)
+    std::vector<std::vector<double>> weights;   ///< per center species (n_members, n_points)
+    /// Per center species the points with all their features, where `points` has only those of some species
+    /// (restriction.hpp); otherwise null.
+    std::shared_ptr<const std::vector<const AlignedVector<double>*>> complete;
 };
 
 /// Invariants and the regressor on their concatenation. std::monostate: a descriptor, features only.
@@ -46,9 +115,7 @@ struct Term {
     std::variant<std::monostate, LinearDescription, KernelDescription> regressor;
 };
 
-using ExpansionDescription = std::variant<DensityDescription, PotentialDescription>;
-
-/// The checked contents of a model file: every length, index and number in it has been validated.
+/// The contents of a model file.
 struct Model {
     std::string source;  ///< file name, for messages
     std::string checksum;
@@ -63,10 +130,12 @@ struct Model {
     std::vector<std::string> boundaries;  ///< "periodic", "free": what the model was trained on
 
     bool has_far_field() const;
+    /// The largest of all expansions and pair potentials, Angstrom; 0 if there is none.
+    double cutoff() const;
+    /// Does one of the regressors hold what an extrapolation measure needs?
+    bool has_extrapolation() const;
+    /// Of all coefficient sets.
+    std::vector<CoefficientShape> shapes() const;
 };
-
-/// Reads a model from memory or from a file. Throws std::runtime_error with one sentence naming the file and the field.
-std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, const std::string& source);
-std::shared_ptr<const Model> load_model(const std::string& path);
 
 }  // namespace mlcalc

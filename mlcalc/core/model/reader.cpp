@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include "model/reader.hpp"
+
 #include <limits>
-#include <new>
 #include <nlohmann/json.hpp>
 
+#include "base/limits.hpp"
+#include "base/normalize.hpp"
 #include "model/checked_json.hpp"
-#include "model/description.hpp"
 #include "model/safetensors.hpp"
 
 namespace mlcalc {
@@ -16,7 +15,7 @@ namespace {
 
 constexpr int format_version = 2;
 // generous bounds for what any model needs; they keep every size far from overflow
-constexpr long long max_n = 64, max_l = 20, max_members = 1024, max_list = 64;
+constexpr long long max_n = 64, max_members = 1024, max_list = 64;
 constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
 constexpr double max_length = 1000.0;                       // Angstrom
 constexpr double max_number = 1e12;
@@ -50,31 +49,6 @@ private:
     Field document_;
     long long version_ = format_version;
 };
-
-CoefficientShape shape_of(const ExpansionDescription& expansion) {
-    return std::visit(
-        [](const auto& e) {
-            const std::size_t n_channels = e.mixing.empty() ? static_cast<std::size_t>(e.n_species)
-                                                            : e.mixing.size() / static_cast<std::size_t>(e.n_species);
-            return CoefficientShape{static_cast<int>(n_channels), e.n_max, e.l_max};
-        },
-        expansion);
-}
-
-const std::string& name_of(const ExpansionDescription& expansion) {
-    return std::visit([](const auto& e) -> const std::string& { return e.name; }, expansion);
-}
-
-/// Number of features of an invariant before selection, in the order of invariants.hpp.
-std::size_t full_size(const Invariant& invariant, const Model& model) {
-    const CoefficientShape a = shape_of(model.expansions[static_cast<std::size_t>(invariant.a)]);
-    const auto n_a = static_cast<std::size_t>(a.n_q());
-    if (invariant.nu == 1) return n_a;
-    const CoefficientShape b = shape_of(model.expansions[static_cast<std::size_t>(invariant.b)]);
-    const auto n_l = static_cast<std::size_t>(std::min(a.l_max, b.l_max)) + 1;
-    if (invariant.a == invariant.b) return n_l * (n_a * (n_a + 1) / 2);
-    return n_l * n_a * static_cast<std::size_t>(b.n_q());
-}
 
 void ModelReader::read(Model& model) {
     version_ = document_["format_version"].integer(1, std::numeric_limits<int>::max());
@@ -140,18 +114,16 @@ void ModelReader::read_boundaries(Model& model) const {
 ExpansionDescription ModelReader::read_expansion(const Field& field, const Model& model) {
     const std::string name = field["name"].name();
     for (const auto& other : model.expansions) {
-        if (name_of(other) == name) field["name"].refuse("'" + name + "' is there twice");
+        if (base_of(other).name == name) field["name"].refuse("'" + name + "' is there twice");
     }
     if (field["type"].one_of({"density", "potential"}) == "density") return read_density(field, model);
     return read_potential(field, model);
 }
 
-/// What both kinds of expansion have.
-template <class Description>
-void read_common(const Field& field, const Model& model, Description& out) {
+void read_common(const Field& field, const Model& model, ExpansionBase& out) {
     out.name = field["name"].name();
     out.n_max = static_cast<int>(field["n_max"].integer(1, max_n));
-    out.l_max = static_cast<int>(field["l_max"].integer(0, max_l));
+    out.l_max = static_cast<int>(field["l_max"].integer(0, largest_l));
     out.center_atom_weight = field["center_atom_weight"].number(-max_number, max_number);
     out.n_species = static_cast<int>(model.species.size());
     field["accuracy"].above(0, 1);
@@ -274,9 +246,10 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
     for (const Term& other : model.terms) {
         if (other.name == term.name) field["name"].refuse("'" + term.name + "' is there twice");
     }
+    const std::vector<CoefficientShape> shapes = model.shapes();
     for (const Field& entry : field["invariants"].array(1, max_list)) {
         Invariant invariant = read_invariant(entry, model);
-        std::size_t n_features = full_size(invariant, model);
+        std::size_t n_features = n_full_features(invariant, shapes);
         if (n_features > max_features) {
             entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
                          " are possible");
@@ -303,7 +276,7 @@ Invariant ModelReader::read_invariant(const Field& field, const Model& model) co
     const auto expansion = [&](const char* key) {
         const std::string name = field[key].name();
         for (std::size_t i = 0; i < model.expansions.size(); i++) {
-            if (name_of(model.expansions[i]) == name) return static_cast<int>(i);
+            if (base_of(model.expansions[i]).name == name) return static_cast<int>(i);
         }
         field[key].refuse("'" + name + "' is no expansion of this model");
     };
@@ -367,7 +340,11 @@ KernelDescription ModelReader::read_kernel(const Field& field, const Term& term,
         const std::string points = "terms." + term.name + ".points." + std::to_string(number);
         const std::string weights = "terms." + term.name + ".weights." + std::to_string(number);
         const std::size_t n = tensors_.shape(points, 2)[0];
-        kernel.points.push_back(tensors_.doubles(points, {n, term.n_features}));
+        const std::vector<double> p = tensors_.doubles(points, {n, term.n_features});
+        kernel.points.emplace_back(p.begin(), p.end());
+        for (std::size_t m = 0; m < n && kernel.normalize; ++m) {
+            normalize(&kernel.points.back()[m * term.n_features], term.n_features, kernel.epsilon);
+        }
         kernel.weights.push_back(tensors_.doubles(weights, {static_cast<std::size_t>(model.n_members), n}));
         n_points += n;
     }
@@ -388,11 +365,6 @@ void ModelReader::require_smooth_normalization(const Field& field, const Term& t
 
 }  // namespace
 
-bool Model::has_far_field() const {
-    return std::any_of(expansions.begin(), expansions.end(),
-                       [](const auto& e) { return std::holds_alternative<PotentialDescription>(e); });
-}
-
 std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, const std::string& source) {
     TensorFile tensors(bytes, size, source);
     const nlohmann::json json = parse_json(tensors.document().data(), tensors.document().size(), source, "description");
@@ -401,28 +373,6 @@ std::shared_ptr<const Model> parse_model(const void* bytes, std::size_t size, co
     model->checksum = tensors.checksum();
     ModelReader(tensors, Field(json, source, "description")).read(*model);
     return model;
-}
-
-std::shared_ptr<const Model> load_model(const std::string& path) {
-    std::error_code error;
-    const std::size_t size = std::filesystem::file_size(path, error);
-    if (error) refuse(path, "file", "cannot be read (" + error.message() + ")");
-    if (!std::filesystem::is_regular_file(path)) refuse(path, "file", "is not a regular file");
-    std::ifstream file(path, std::ios::binary);
-    // what is no model is not read to its end
-    char start[8] = {};
-    if (!file.read(start, std::min<std::streamsize>(8, static_cast<std::streamsize>(size)))) {
-        refuse(path, "file", "cannot be read");
-    }
-    header_length(start, size, path);
-    try {
-        std::vector<char> bytes(size);
-        file.seekg(0);
-        if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) refuse(path, "file", "cannot be read");
-        return parse_model(bytes.data(), bytes.size(), path);
-    } catch (const std::bad_alloc&) {
-        refuse(path, "file", "does not fit into the memory, it has " + std::to_string(size) + " bytes");
-    }
 }
 
 }  // namespace mlcalc

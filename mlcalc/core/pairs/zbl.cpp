@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pairs/zbl.hpp"
 
+#include <array>
 #include <cmath>
-
-#include "pairs/pair_geometry.hpp"
 
 namespace mlcalc {
 namespace {
@@ -45,43 +44,15 @@ Zbl::Zbl(const ZblDescription& description, const std::vector<int>& numbers)
     }
 }
 
-void Zbl::pair(int a, int b, double r, double& energy, double& derivative) const {
+void Zbl::pair(int a, int b, double r, double& energy, double& slope) const {
     const Pair& p = pairs_[static_cast<std::size_t>(a * n_species_ + b)];
     const auto value = screened(p.charge, p.inverse_a, r);
     energy = value[0] + p.c;
-    derivative = value[1];
+    slope = value[1];
     if (r > inner_) {
         const double t = r - inner_;
         energy += t * t * t * (p.a / 3.0 + p.b / 4.0 * t);
-        derivative += t * t * (p.a + p.b * t);
-    }
-}
-
-void Zbl::compute(const Atoms& atoms, const NeighborList& list, int begin, int end, double* energies, Vec3* gradient,
-                  Mat3& strain, Mat3* atom_strain) const {
-    for (int i = begin; i < end; ++i) {
-        if (atoms.species[i] < 0) continue;
-        for (int k = list.first[i]; k < list.first[i + 1]; ++k) {
-            const int j = list.j[k];
-            const Vec3& r = list.r_ij[k];
-            const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-            if (!(r2 > 0.0) || !std::isfinite(r2)) refuse_pair(i, j, r2);
-            if (atoms.species[j] < 0 || r2 >= outer_ * outer_) continue;
-            const double distance = std::sqrt(r2);
-            double energy = 0.0, derivative = 0.0;
-            pair(atoms.species[i], atoms.species[j], distance, energy, derivative);
-            energies[i - begin] += 0.5 * energy;
-            if (gradient == nullptr) continue;
-            for (std::size_t x = 0; x < 3; ++x) {
-                const double g = 0.5 * derivative * r[x] / distance;
-                gradient[j][x] += g;
-                gradient[i][x] -= g;
-                for (std::size_t y = 0; y < 3; ++y) {
-                    strain[x][y] += g * r[y];
-                    if (atom_strain != nullptr) atom_strain[i][x][y] += g * r[y];
-                }
-            }
-        }
+        slope += t * t * (p.a + p.b * t);
     }
 }
 

@@ -3,8 +3,7 @@
 
 #include <vector>
 
-#include "base/types.hpp"
-#include "model/description.hpp"
+#include "pairs/pair_potential.hpp"
 
 namespace mlcalc {
 
@@ -12,17 +11,11 @@ namespace mlcalc {
 /// LAMMPS's pair_style zbl [Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Matter (1985)]: E(r) = k_e
 /// Z_i Z_j phi(r / a) / r + S(r), a = 0.4685 / (Z_i^0.23 + Z_j^0.23); below `inner` S is a constant, above it a
 /// polynomial that makes E, E' and E'' vanish at `outer`.
-class Zbl {
+class Zbl : public PairPotential {
 public:
     Zbl(const ZblDescription& description, const std::vector<int>& numbers);
-    double cutoff() const { return outer_; }
-
-    /// Half of every pair energy goes to the centre: adds to energies[i - begin], begin <= i < end, and, where not
-    /// null, dE/dr to `gradient` with dE/d eps to `strain` and atom_strain[i].
-    void compute(const Atoms& atoms, const NeighborList& list, int begin, int end, double* energies, Vec3* gradient,
-                 Mat3& strain, Mat3* atom_strain) const;
-    /// Energy of a pair at distance r and its derivative.
-    void pair(int a, int b, double r, double& energy, double& derivative) const;
+    double cutoff() const override { return outer_; }
+    void pair(int a, int b, double r, double& energy, double& slope) const override;
 
 private:
     struct Pair {

@@ -3,153 +3,127 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 
 #include "base/blas.hpp"
 
 namespace mlcalc {
-namespace {
 
 using blas::Op;
 
-/// Larger matrices than this take too long to factor when a model is loaded.
-constexpr int largest_factored = 256;
-
-}  // namespace
-
-LinearRegressor::LinearRegressor(const LinearDescription& description, FeatureVector features, int n_species,
-                                 int n_members)
-    : Regressor(std::move(features)),
-      n_species_(n_species),
-      n_members_(n_members),
-      weights_(description.weights),
-      leverage_(description.leverage) {
+LinearReadout::LinearReadout(const LinearDescription& description, FeatureVector features, int n_species, int n_members)
+    : Readout(std::move(features)), description_(description), n_species_(n_species), n_members_(n_members) {
     const std::size_t n_set = static_cast<std::size_t>(n_species) * features_.size();
-    if (weights_.size() != static_cast<std::size_t>(n_members) * n_set) {
+    if (description.weights.size() != static_cast<std::size_t>(n_members) * n_set) {
         throw std::invalid_argument("a linear regressor needs " + std::to_string(n_members * n_set) + " weights, got " +
-                                    std::to_string(weights_.size()));
+                                    std::to_string(description.weights.size()));
     }
     mean_.assign(n_set, 0.0);
-    for (std::size_t k = 0; k < weights_.size(); ++k) mean_[k % n_set] += weights_[k] / n_members;
-    for (int species = 0; species < n_species; ++species) {
-        const double* w = weights(mean, species);
-        std::vector<Operator> operators;
-        for (const InvariantKernel& kernel : features_.kernels()) {
-            operators.push_back(make_operator(kernel, w));
-            w += kernel.n_features();
-        }
-        operators_.push_back(std::move(operators));
-    }
+    for (std::size_t k = 0; k < description.weights.size(); ++k) mean_[k % n_set] += description.weights[k] / n_members;
+    folded_ = fold(mean);
 }
 
-LinearRegressor::Operator LinearRegressor::make_operator(const InvariantKernel& kernel, const double* w) const {
-    Operator op;
-    if (kernel.invariant().nu == 1) {
-        op.w.assign(w, w + kernel.n_features());
-        return op;
+std::vector<LinearReadout::Folded> LinearReadout::fold(int member) {
+    std::vector<Folded> folded;
+    for (int species = 0; species < n_species_; ++species) {
+        folded.push_back(features_.fold(weights(member, species)));
+        for (const auto& product : folded.back()) scratch_size_ = std::max(scratch_size_, product->scratch_size());
     }
-    const std::size_t n_l = static_cast<std::size_t>(kernel.l_max()) + 1;
-    op.g.resize(n_l * kernel.matrix_size());
-    op.g_t.resize(n_l * kernel.transpose_size());
-    std::vector<double> scratch(features_.scratch_size());
-    kernel.fill_matrices(w, op.g.data(), op.g_t.data(), scratch.data());
-    // the matrices of a product of two expansions are not square, and one side is small where the other is large
-    const int n = kernel.shape().n_q();
-    for (std::size_t l = 0; l < n_l && kernel.same() && n <= largest_factored; ++l) {
-        op.factors.emplace_back(op.g.data() + l * kernel.matrix_size(), n, kernel.shape().stride());
-    }
-    return op;
+    return folded;
 }
 
-const double* LinearRegressor::weights(int member, int species) const {
+void LinearReadout::prepare_members() {
+    for (int k = static_cast<int>(of_members_.size()); k < n_members_; ++k) of_members_.push_back(fold(k));
+}
+
+const double* LinearReadout::weights(int member, int species) const {
     const std::size_t offset = static_cast<std::size_t>(species) * features_.size();
-    if (member == mean) return mean_.data() + offset;
-    return weights_.data() + static_cast<std::size_t>(member) * mean_.size() + offset;
+    return member == mean ? &mean_[offset]
+                          : &description_.weights[static_cast<std::size_t>(member) * mean_.size() + offset];
 }
 
-double LinearRegressor::energy_of(int species, const double* const* c, double* const* c_adj, double* scratch) const {
-    double energy = 0.0;
-    const std::vector<Operator>& operators = operators_[static_cast<std::size_t>(species)];
-    for (std::size_t k = 0; k < operators.size(); ++k) {
-        const InvariantKernel& kernel = features_.kernels()[k];
-        const Operator& op = operators[k];
-        if (kernel.invariant().nu == 1) {
-            energy += kernel.apply_weights(c, op.w.data(), c_adj);
-            continue;
-        }
-        const double* g = op.g.data();
-        const double* g_t = op.g_t.data();
-        for (int l = 0; l <= kernel.l_max(); ++l, g += kernel.matrix_size(), g_t += kernel.transpose_size()) {
-            const LowRank* factors = op.factors.empty() ? nullptr : &op.factors[static_cast<std::size_t>(l)];
-            if (factors != nullptr && factors->worthwhile()) {
-                const int e = kernel.invariant().a;
-                const int offset = l * l * kernel.shape().stride();
-                energy +=
-                    factors->apply(2 * l + 1, c[e] + offset, c_adj == nullptr ? nullptr : c_adj[e] + offset, scratch);
-            } else {
-                energy += kernel.apply_matrix(l, c, g, g_t, c_adj);
-            }
-        }
-    }
-    return energy;
-}
-
-void LinearRegressor::compute(const CenterBlock& block, int member, double* energies, double* member_energies,
-                              RegressorWorkspace& work) const {
-    work.scratch.resize(features_.scratch_size());
-    for (int i = 0; i < block.n && member == mean; ++i) {
+void LinearReadout::apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, bool gradient,
+                          Scratch& scratch) const {
+    scratch.scratch.resize(scratch_size_);
+    for (int i = 0; i < block.n; ++i) {
         if (block.species[i] < 0) continue;
-        block.center(i, work.c, work.c_adj);
-        energies[i] += energy_of(block.species[i], work.c.data(), block.gradient ? work.c_adj.data() : nullptr,
-                                 work.scratch.data());
-    }
-    const std::size_t n_features = features_.size();
-    const auto add_energies = [&](std::size_t n, int species, int first, std::size_t n_sets, double* to) {
-        work.members.resize(n * n_sets);
-        blas::gemm(Op::none, Op::transpose, n, n_sets, n_features, 1.0, work.features.data(), n_features,
-                   weights(first, species), mean_.size(), 0.0, work.members.data(), n_sets);
-        for (std::size_t i = 0; i < n; ++i) {
-            double* row = to + static_cast<std::size_t>(work.centers[i]) * n_sets;
-            for (std::size_t k = 0; k < n_sets; ++k) row[k] += work.members[i * n_sets + k];
+        block.center(i, scratch.c, scratch.c_adj);
+        double energy = 0.0;
+        for (const auto& product : folded[static_cast<std::size_t>(block.species[i])]) {
+            energy +=
+                product->apply(scratch.c.data(), gradient ? scratch.c_adj.data() : nullptr, scratch.scratch.data());
         }
-    };
-    for (int species = 0; species < n_species_ && (member != mean || member_energies != nullptr); ++species) {
-        const std::size_t n = gather(block, species, work);
+        if (energies != nullptr) energies[i] += energy;
+    }
+}
+
+void LinearReadout::add_members(const CenterBlock& block, double* members, Scratch& scratch) const {
+    const std::size_t n_features = features_.size(), n_members = static_cast<std::size_t>(n_members_);
+    for (int species = 0; species < n_species_; ++species) {
+        const SpeciesFeatures& of_species = gather(block, species, scratch);
+        const std::size_t n = of_species.centers.size();
         if (n == 0) continue;
-        if (member_energies != nullptr) {
-            add_energies(n, species, 0, static_cast<std::size_t>(n_members_), member_energies);
-        }
-        if (member != mean) add_energies(n, species, member, 1, energies);
-        for (std::size_t i = 0; i < n && member != mean && block.gradient; ++i) {
-            block.center(work.centers[i], work.c, work.c_adj);
-            features_.backward(work.c.data(), weights(member, species), work.c_adj.data(), work.scratch.data());
+        scratch.members.resize(n * n_members);
+        blas::gemm(Op::none, Op::transpose, n, n_members, n_features, 1.0, of_species.features.data(), n_features,
+                   weights(0, species), mean_.size(), 0.0, scratch.members.data(), n_members);
+        for (std::size_t i = 0; i < n; ++i) {
+            double* row = members + static_cast<std::size_t>(of_species.centers[i]) * n_members;
+            for (std::size_t k = 0; k < n_members; ++k) row[k] += scratch.members[i * n_members + k];
         }
     }
 }
 
-bool LinearRegressor::has_extrapolation() const {
-    return !leverage_.empty();
+void LinearReadout::compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const {
+    apply(folded_, block, energies, false, scratch);
+    if (members != nullptr) add_members(block, members, scratch);
 }
 
-void LinearRegressor::extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& work) const {
+void LinearReadout::compute_and_backward(const CenterBlock& block, double* energies, double* members, bool,
+                                         Scratch& scratch) const {
+    apply(folded_, block, energies, true, scratch);
+    if (members != nullptr) add_members(block, members, scratch);
+}
+
+void LinearReadout::backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const {
+    if (y_adj == nullptr) {
+        apply(member == mean ? folded_ : of_members_.at(static_cast<std::size_t>(member)), block, nullptr, true,
+              scratch);
+        return;
+    }
+    scratch.scratch.resize(features_.scratch_size());
+    scratch.rows.resize(features_.size());
+    for (int i = 0; i < block.n; ++i) {
+        if (block.species[i] < 0) continue;
+        const double* w = weights(member, block.species[i]);
+        for (std::size_t f = 0; f < features_.size(); ++f) scratch.rows[f] = y_adj[i] * w[f];
+        block.center(i, scratch.c, scratch.c_adj);
+        features_.backward(scratch.c.data(), scratch.rows.data(), scratch.c_adj.data(), scratch.scratch.data());
+    }
+}
+
+void LinearReadout::extrapolation(const CenterBlock& block, double* measure, Scratch& scratch) const {
     const std::size_t n_features = features_.size();
-    for (std::size_t species = 0; species < leverage_.size(); ++species) {
-        const std::vector<double>& l = leverage_[species];
-        const std::size_t n = gather(block, static_cast<int>(species), work);
+    for (std::size_t species = 0; species < description_.leverage.size(); ++species) {
+        const std::vector<double>& l = description_.leverage[species];
         const std::size_t n_rows = l.size() / n_features;
-        if (n == 0 || n_rows == 0) continue;
-        work.rows.resize(n * n_rows);
-        blas::gemm(Op::none, Op::transpose, n, n_rows, n_features, 1.0, work.features.data(), n_features, l.data(),
-                   n_features, 0.0, work.rows.data(), n_rows);
+        if (n_rows == 0) continue;
+        const SpeciesFeatures& of_species = gather(block, static_cast<int>(species), scratch);
+        const std::size_t n = of_species.centers.size();
+        if (n == 0) continue;
+        scratch.rows.resize(n * n_rows);
+        blas::gemm(Op::none, Op::transpose, n, n_rows, n_features, 1.0, of_species.features.data(), n_features,
+                   l.data(), n_features, 0.0, scratch.rows.data(), n_rows);
         for (std::size_t i = 0; i < n; ++i) {
+            const double* row = &scratch.rows[i * n_rows];
             double sum = 0.0;
-            for (std::size_t r = 0; r < n_rows; ++r) sum += work.rows[i * n_rows + r] * work.rows[i * n_rows + r];
-            double& to = measure[work.centers[i]];
+            for (std::size_t r = 0; r < n_rows; ++r) sum += row[r] * row[r];
+            double& to = measure[of_species.centers[i]];
             to = std::max(to, sum);
         }
     }
 }
 
-std::string LinearRegressor::summary() const {
+std::string LinearReadout::summary() const {
     return "linear in " + std::to_string(features_.size()) + " features";
 }
 

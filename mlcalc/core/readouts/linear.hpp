@@ -3,40 +3,41 @@
 
 #include <vector>
 
-#include "readouts/low_rank.hpp"
 #include "readouts/readout.hpp"
 
 namespace mlcalc {
 
-/// E_i = w[Z_i] . p_i. For one weight set the invariants are never formed: E = sum_l tr(C_l^T W_l D_l), with W_l made
-/// once from the weights.
-class LinearRegressor : public Regressor {
+/// E_i = w[Z_i] . p_i. For one weight set the invariants are never formed: the products fold the weights in.
+class LinearReadout : public Readout {
 public:
-    LinearRegressor(const LinearDescription& description, FeatureVector features, int n_species, int n_members);
+    /// The description must outlive the readout.
+    LinearReadout(const LinearDescription& description, FeatureVector features, int n_species, int n_members);
 
-    void compute(const CenterBlock& block, int member, double* energies, double* member_energies,
-                 RegressorWorkspace& workspace) const override;
-    bool has_extrapolation() const override;
-    void extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& workspace) const override;
+    void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const override;
+    void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const override;
+    void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool keep,
+                              Scratch& scratch) const override;
+    void prepare_members() override;
+    bool has_extrapolation() const override { return !description_.leverage.empty(); }
+    void extrapolation(const CenterBlock& block, double* measure, Scratch& scratch) const override;
     std::string summary() const override;
 
 private:
-    /// The mean weights of one centre species for one invariant.
-    struct Operator {
-        std::vector<double> w;         ///< nu = 1, selected features only
-        AlignedVector<double> g, g_t;  ///< nu = 2: see InvariantKernel::fill_matrices
-        std::vector<LowRank> factors;  ///< per l, for a product of an expansion with itself
-    };
-    Operator make_operator(const InvariantKernel& kernel, const double* w) const;
+    using Folded = std::vector<std::unique_ptr<FoldedProduct>>;
+    /// The weights of one member or the mean, folded, per species.
+    std::vector<Folded> fold(int member);
     const double* weights(int member, int species) const;
-    double energy_of(int species, const double* const* c, double* const* c_adj, double* scratch) const;
+    void apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, bool gradient,
+               Scratch& scratch) const;
+    void add_members(const CenterBlock& block, double* members, Scratch& scratch) const;
 
+    const LinearDescription& description_;
     int n_species_;
     int n_members_;
-    std::vector<double> weights_;
     std::vector<double> mean_;
-    std::vector<std::vector<double>> leverage_;
-    std::vector<std::vector<Operator>> operators_;  ///< [species][invariant]
+    std::vector<Folded> folded_;                   ///< of the mean
+    std::vector<std::vector<Folded>> of_members_;  ///< made when first needed
+    std::size_t scratch_size_ = 0;
 };
 
 }  // namespace mlcalc

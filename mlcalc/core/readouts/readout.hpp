@@ -7,70 +7,72 @@
 #include <vector>
 
 #include "base/aligned.hpp"
+#include "base/center_block.hpp"
 #include "model/description.hpp"
 #include "readouts/product.hpp"
 
 namespace mlcalc {
 
-/// A block of centres as a regressor sees it. Coefficients of expansion e around centre i are c[e] + i * size[e].
-struct CenterBlock {
-    int n = 0;
-    const int* species = nullptr;   ///< (n) species of the centres; -1 is skipped
-    std::vector<const double*> c;   ///< per expansion
-    std::vector<double*> c_adj;     ///< dE/dc, added to
-    std::vector<std::size_t> size;  ///< doubles per centre
-    bool gradient = false;          ///< is dE/dc wanted
-
-    void center(int i, std::vector<const double*>& ci, std::vector<double*>& ci_adj) const {
-        ci.resize(c.size());
-        ci_adj.resize(c.size());
-        for (std::size_t e = 0; e < c.size(); ++e) {
-            ci[e] = c[e] == nullptr ? nullptr : c[e] + static_cast<std::size_t>(i) * size[e];
-            ci_adj[e] = !gradient || c_adj[e] == nullptr ? nullptr : c_adj[e] + static_cast<std::size_t>(i) * size[e];
-        }
-    }
+/// The features of the centers of one species in a block, and what a readout keeps of them from `compute` to
+/// `backward`.
+struct SpeciesFeatures {
+    std::vector<int> centers;              ///< indices in the block
+    AlignedVector<double> features, rows;  ///< (n, n_features); products with the sparse points (n, n_points)
+    std::vector<double> norms;             ///< (n)
 };
 
-/// Scratch of a regressor, one per thread; grows to the largest block and is then reused.
-struct RegressorWorkspace {
-    AlignedVector<double> features, features_adj, rows, rows_adj, members, scratch;
-    AlignedVector<float> features_single, features_adj_single, rows_single;
-    std::vector<double> norms;
-    std::vector<int> centers;
-    std::vector<const double*> c;
-    std::vector<double*> c_adj;
-};
-
-/// Energy of atoms from their invariants, and its adjoint.
-class Regressor {
+/// Energy of atoms from their invariants, and its adjoint. The derivatives of several energies, those of the members of
+/// a committee, are several `backward` after one `compute`.
+class Readout {
 public:
     static constexpr int mean = -1;
-    virtual ~Regressor() = default;
+    /// One per thread and readout; grows to the largest block and is then reused.
+    struct Scratch {
+        std::vector<SpeciesFeatures> species;
+        AlignedVector<double> features_adj, rows, rows_adj, members, scratch;
+        AlignedVector<float> features_single, features_adj_single, rows_single;
+        std::vector<const double*> c;
+        std::vector<double*> c_adj;
+    };
+    virtual ~Readout() = default;
 
-    /// energies[i] += E_i and, if the block wants gradients, c_adj += dE/dc, for one weight set of the committee or
-    /// their mean. `member_energies` (n, n_members), if not null, gets all weight sets added.
-    virtual void compute(const CenterBlock& block, int member, double* energies, double* member_energies,
-                         RegressorWorkspace& workspace) const = 0;
-    /// Can this regressor say how far an environment is from what it was trained on?
+    /// energies[i] += E_i of the mean weights. `members` (n, n_members), if not null, gets all weight sets added.
+    virtual void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const = 0;
+    /// c_adj += dE/dc for one member of the committee or the mean; E is the sum of the energies, times y_adj[i] if it
+    /// is not null. Must follow `compute` for the same block with gradients.
+    virtual void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const = 0;
+    /// Both for the mean; with `keep` more `backward` may follow.
+    virtual void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool /*keep*/,
+                                      Scratch& scratch) const {
+        compute(block, energies, members, scratch);
+        backward(block, mean, nullptr, scratch);
+    }
+    /// Before `backward` of members, from one thread.
+    virtual void prepare_members() {}
+    /// Centers of a block that suit the caches.
+    virtual int block_size() const { return 16; }
+
+    /// Can this readout say how far an environment is from what it was trained on?
     virtual bool has_extrapolation() const = 0;
-    /// measure[i] = max(measure[i], extrapolation of centre i). Linear: the leverage |L p|^2 with the stored L. Kernel:
+    /// measure[i] = max(measure[i], extrapolation of center i). Linear: the leverage |L p|^2 with the stored L. Kernel:
     /// the predictive variance of the Gaussian process relative to its prior, 1 - k(x,M) k(M,M)^-1 k(M,x) / k(x,x),
     /// 0 at a sparse point and 1 far from all.
-    virtual void extrapolation(const CenterBlock& block, double* measure, RegressorWorkspace& workspace) const = 0;
+    virtual void extrapolation(const CenterBlock& block, double* measure, Scratch& scratch) const = 0;
     /// One line for the log.
     virtual std::string summary() const = 0;
 
     const FeatureVector& features() const { return features_; }
 
 protected:
-    explicit Regressor(FeatureVector features) : features_(std::move(features)) {}
-    /// Features of the centres of one species: work.centers and work.features (n, n_features). Returns n.
-    std::size_t gather(const CenterBlock& block, int species, RegressorWorkspace& work) const;
+    explicit Readout(FeatureVector features) : features_(std::move(features)) {}
+    /// Features of the centers of one species, in scratch.species.
+    SpeciesFeatures& gather(const CenterBlock& block, int species, Scratch& scratch) const;
     FeatureVector features_;
 };
 
-/// Makes the regressor of a term. `shapes` of all expansions. Throws std::invalid_argument.
-std::unique_ptr<Regressor> make_regressor(const Term& term, const std::vector<CoefficientShape>& shapes, int n_species,
-                                          int n_members);
+/// Makes the readout of a term with a regressor; null for one without. `shapes` of all coefficient sets. The term must
+/// outlive it. Throws std::invalid_argument.
+std::unique_ptr<Readout> make_readout(const Term& term, const std::vector<CoefficientShape>& shapes, int n_species,
+                                      int n_members);
 
 }  // namespace mlcalc

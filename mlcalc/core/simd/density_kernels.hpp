@@ -44,10 +44,7 @@ struct DensityKernels {
                      double* total);
 };
 
-extern const DensityKernels density_kernels_baseline;
-#if defined(__x86_64__)
-extern const DensityKernels density_kernels_avx2;
-extern const DensityKernels density_kernels_avx512;
-#endif
+/// Those of the selected instruction set.
+const DensityKernels& density_kernels();
 
 }  // namespace mlcalc

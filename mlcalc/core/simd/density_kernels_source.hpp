@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Source of the density kernels, included by one file per instruction set; see vector_lanes.hpp for its restrictions.
-#include "simd/density_kernels.hpp"
-#include "simd/harmonics_lanes.hpp"
-#include "simd/spline_lanes.hpp"
-#include "simd/vector_lanes.hpp"
-
-namespace mlcalc {
-namespace {
+/// Source of the density kernels, see each_set.hpp.
 
 constexpr double pi = 3.14159265358979323846;
 
 /// Shifted cosine of the pairs of a chunk, times their weights, and its derivative. With x = (r - cutoff +
 /// width)/width: cos^2(pi x / 2), from Taylor series about the middle of the quarter wave that converge to rounding.
 inline void cutoff_function(const DensityPlan& plan, const double* geometry, Lanes& value, Lanes& slope) {
-    const Lanes r = load(geometry + 3 * lanes), weight = load(geometry + 4 * lanes);
+    const Lanes r = load(geometry + 3 * lanes);
+    const Lanes weight = r < plan.cutoff ? load(geometry + 4 * lanes) : Lanes{};  // chunks may have farther pairs
     value = weight;
     slope = Lanes{};
     if (plan.smoothing_width == 0.0) return;
@@ -151,9 +145,4 @@ void backward(const DensityPlan& plan, const DensityGroup& group, const double* 
     for (int k = 0; k < 12; ++k) total[k] += sum_of_lanes(sums[k]);
 }
 
-}  // namespace
-
-extern const DensityKernels MLCALC_DENSITY_KERNELS;
-const DensityKernels MLCALC_DENSITY_KERNELS = {lanes, forward, backward};
-
-}  // namespace mlcalc
+const DensityKernels kernels = {lanes, forward, backward};

@@ -48,12 +48,6 @@ struct FreeKernels {
     void (*evaluate)(const FreePlan&, const double* chunk, const double* center, const FreeScratch&, double* geometry);
 };
 
-extern const FreeKernels free_kernels_baseline;
-#if defined(__x86_64__)
-extern const FreeKernels free_kernels_avx2;
-extern const FreeKernels free_kernels_avx512;
-#endif
-
 /// Those of the selected instruction set.
 const FreeKernels& free_kernels();
 

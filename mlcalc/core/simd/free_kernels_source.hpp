@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Source of the kernels for free boundaries, included by one file per instruction set; see vector_lanes.hpp for its
-/// restrictions.
-#include "simd/free_kernels.hpp"
-#include "simd/harmonics_lanes.hpp"
-#include "simd/spline_lanes.hpp"
-#include "simd/vector_lanes.hpp"
-
-namespace mlcalc {
-namespace {
+/// Source of the kernels for free boundaries, see each_set.hpp.
 
 /// Unit vectors, distances and 1 / distance of the sources of a chunk, geometry[5][lane]. A source at the center has a
 /// unit vector of zeros: its harmonics of l > 0 are multiplied by r^l or, in gradients, are those of l = 1.
@@ -185,9 +177,4 @@ void evaluate(const FreePlan& plan, const double* chunk, const double* center, c
     radial_functions<true>(plan, geometry, load(chunk + 3 * lanes), scratch, scratch.radial, scratch.slope);
 }
 
-}  // namespace
-
-extern const FreeKernels MLCALC_FREE_KERNELS;
-const FreeKernels MLCALC_FREE_KERNELS = {lanes, forward, backward, evaluate};
-
-}  // namespace mlcalc
+const FreeKernels kernels = {lanes, forward, backward, evaluate};

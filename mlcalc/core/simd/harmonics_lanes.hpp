@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Spherical harmonics of `lanes` unit vectors at once and sums over them, for the kernels of all expansions; see
-/// vector_lanes.hpp for the restrictions of what is included here.
-#pragma once
-
-#include "simd/vector_lanes.hpp"
-
-namespace mlcalc {
-namespace {
-
-constexpr int largest_l = 20;
+/// Spherical harmonics of `lanes` unit vectors at once and sums over them, for the kernels of all expansions; included
+/// by each_set.hpp only.
 
 constexpr int triangular(int l, int m) {
     return l * (l + 1) / 2 + m;
@@ -130,6 +122,3 @@ inline Lanes differentiate(int l_max, const double* recurrence, const double* le
     gradient[2] = dz;
     return along;
 }
-
-}  // namespace
-}  // namespace mlcalc

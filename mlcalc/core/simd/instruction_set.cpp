@@ -50,6 +50,10 @@ InstructionSet selected_instruction_set() {
     return set;
 }
 
+int simd_lanes() {
+    return 2 << static_cast<int>(selected_instruction_set());
+}
+
 const char* instruction_set() {
     return names[static_cast<int>(selected_instruction_set())];
 }

@@ -41,12 +41,6 @@ struct MeshKernels {
                    const double* coefficients, long stride, long imaginary);
 };
 
-extern const MeshKernels mesh_kernels_baseline;
-#if defined(__x86_64__)
-extern const MeshKernels mesh_kernels_avx2;
-extern const MeshKernels mesh_kernels_avx512;
-#endif
-
 /// Those of the selected instruction set.
 const MeshKernels& mesh_kernels();
 

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Source of the mesh kernels, included by one file per instruction set; see vector_lanes.hpp for its restrictions.
-#include "simd/mesh_kernels.hpp"
-#include "simd/vector_lanes.hpp"
-
-namespace mlcalc {
-namespace {
+/// Source of the mesh kernels, see each_set.hpp.
 
 constexpr int max_points = 12, max_derivatives = max_mesh_degree + 1;
 
@@ -222,8 +217,4 @@ void spread_of_degree(const MeshStencil& s, const MeshGrid& g, MeshPlanes planes
     }
 }
 
-}  // namespace
-
-const MeshKernels MLCALC_MESH_KERNELS{gather_of_degree<max_mesh_degree>, spread_of_degree<max_mesh_degree - 1>};
-
-}  // namespace mlcalc
+const MeshKernels kernels = {gather_of_degree<max_mesh_degree>, spread_of_degree<max_mesh_degree - 1>};

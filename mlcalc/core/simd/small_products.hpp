@@ -19,12 +19,6 @@ struct SmallProducts {
     double (*kernel_row)(int zeta, int n, const double* w, double* k, double* powers);
 };
 
-extern const SmallProducts small_products_baseline;
-#if defined(__x86_64__)
-extern const SmallProducts small_products_avx2;
-extern const SmallProducts small_products_avx512;
-#endif
-
 /// Those of the selected instruction set.
 const SmallProducts& small_products();
 

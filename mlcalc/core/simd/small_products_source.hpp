@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Source of the small products, included by one file per instruction set; see vector_lanes.hpp for its restrictions.
-#include "simd/small_products.hpp"
-#include "simd/vector_lanes.hpp"
+/// Source of the small products, see each_set.hpp.
 
-namespace mlcalc {
-namespace {
-
+#undef MLCALC_INLINE
 #define MLCALC_INLINE __attribute__((always_inline)) inline
 
 /// Vectors of columns per tile: two where there are registers for them.
@@ -153,8 +149,4 @@ double kernel_row(int zeta, int n, const double* w, double* k, double* powers) {
     }
 }
 
-}  // namespace
-
-const SmallProducts MLCALC_SMALL_PRODUCTS = {gram, multiply, kernel_row};
-
-}  // namespace mlcalc
+const SmallProducts kernels = {gram, multiply, kernel_row};

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// The quintic Hermite interpolant of SplineTable for `lanes` distances at once, for the kernels of all expansions; see
-/// vector_lanes.hpp for the restrictions of what is included here. Tables are [knot][order 0..2][row], rows padded.
-#pragma once
-
-#include "simd/vector_lanes.hpp"
-
-namespace mlcalc {
-namespace {
+/// The quintic Hermite interpolant of SplineTable for `lanes` distances at once, for the kernels of all expansions;
+/// included by each_set.hpp only. Tables are [knot][order 0..2][row], rows padded.
 
 /// The knots below the distances and the weights of the rows f, f', f'' of the two knots around each: value 0..5 for
 /// the function, slope 0..5 for its derivative.
@@ -64,6 +58,3 @@ inline void transpose_functions(const double* from, int row, int n, double* to) 
         for (int p = 0; p < lanes; ++p) store(to + (f + p) * lanes, block[p]);
     }
 }
-
-}  // namespace
-}  // namespace mlcalc

@@ -1,14 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// SIMD vectors of MLCALC_LANES doubles, for sources that are compiled once per instruction set. Everything has
-/// internal linkage and nothing of the standard library is included: an inline function compiled here for AVX-512 must
-/// never be the one that the linker picks for an old CPU.
-#pragma once
-
-#ifndef MLCALC_LANES
-#error "define MLCALC_LANES as 2, 4 or 8 before including vector_lanes.hpp"
-#endif
-
-namespace {
+/// SIMD vectors of MLCALC_LANES doubles; included by each_set.hpp only, in the namespace of an instruction set.
 
 constexpr int lanes = MLCALC_LANES;
 typedef double Lanes __attribute__((vector_size(8 * MLCALC_LANES), may_alias));
@@ -194,5 +185,3 @@ inline void load_transposed(const double* p, long row, Lanes* columns) {
     }
 #endif
 }
-
-}  // namespace

@@ -5,7 +5,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/agreement.hpp"
 #include "base/blas.hpp"
+#include "model/check_atoms.hpp"
 
 namespace mlcalc {
 namespace {
@@ -19,31 +21,32 @@ std::size_t size(int n) {
 }  // namespace
 
 Descriptor::Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions& options)
-    : model_(std::move(model)), expansions_(*model_, options) {
+    : model_(std::move(model)), sets_(*model_, options) {
     blas::use_one_thread();
     for (const Term& term : model_->terms) {
         TermData data;
-        data.features = FeatureVector(term.invariants, expansions_.shapes());
-        for (int e = 0; e < static_cast<int>(expansions_.shapes().size()); ++e) {
-            const bool used = std::any_of(term.invariants.begin(), term.invariants.end(),
-                                          [&](const Invariant& v) { return v.a == e || (v.nu == 2 && v.b == e); });
-            if (!used) continue;
-            data.expansions.push_back(e);
-            data.far = data.far || expansions_.is_far(e);
+        data.features = FeatureVector(term.invariants, sets_.shapes());
+        for (const int e : sets_.expansions_behind([&](int set) { return data.features.uses(set); })) {
+            (sets_.far(e) ? data.far : data.near).push_back(e);
         }
         if (const auto* kernel = std::get_if<KernelDescription>(&term.regressor)) {
-            data.kernel = std::make_unique<KernelRegressor>(
-                *kernel, data.features, static_cast<int>(model_->species.size()), model_->n_members);
+            data.kernel = std::make_unique<KernelReadout>(*kernel, data.features,
+                                                          static_cast<int>(model_->species.size()), model_->n_members);
         }
         terms_.push_back(std::move(data));
     }
 }
 
+std::vector<int> Descriptor::TermData::expansions() const {
+    std::vector<int> all = near;
+    all.insert(all.end(), far.begin(), far.end());
+    return all;
+}
+
 int Descriptor::find(const std::string& expansion) const {
     std::string known;
     for (std::size_t e = 0; e < model_->expansions.size(); ++e) {
-        const std::string& name =
-            std::visit([](const auto& d) -> const std::string& { return d.name; }, model_->expansions[e]);
+        const std::string& name = base_of(model_->expansions[e]).name;
         if (name == expansion) return static_cast<int>(e);
         known += (e == 0 ? "'" : ", '") + name + "'";
     }
@@ -51,11 +54,11 @@ int Descriptor::find(const std::string& expansion) const {
 }
 
 CoefficientShape Descriptor::shape(int expansion) const {
-    if (expansion < 0 || size(expansion) >= expansions_.shapes().size()) {
-        throw std::invalid_argument("the model has " + std::to_string(expansions_.shapes().size()) +
+    if (expansion < 0 || size(expansion) >= sets_.shapes().size()) {
+        throw std::invalid_argument("the model has " + std::to_string(sets_.shapes().size()) +
                                     " expansions, got index " + std::to_string(expansion));
     }
-    return expansions_.shapes()[size(expansion)];
+    return sets_.shapes()[size(expansion)];
 }
 
 const Descriptor::TermData& Descriptor::term(int index) const {
@@ -80,26 +83,28 @@ std::size_t Descriptor::n_basis(int index) const {
 }
 
 /// The far fields, after the checks; collective.
-void Descriptor::start(const Structure& s) {
+void Descriptor::start(const System& s) {
     std::exception_ptr failure;
     try {
-        expansions_.check(s.atoms);
+        check_atoms(*model_, s.atoms);
     } catch (...) {
         failure = std::current_exception();
     }
-    const bool talk = model_->has_far_field() && s.communicator.size() > 1;
-    const double failed = talk ? s.communicator.max(failure ? 1.0 : 0.0) : 0.0;
-    if (failure) std::rethrow_exception(failure);
-    if (failed > 0.0) throw std::runtime_error("another rank could not describe its atoms; its message says why");
-    expansions_.compute_far(s.atoms, s.communicator, s.factory);
+    agree(s.ranks, model_->has_far_field(), failure);
+    sets_.begin(s, 1);
 }
 
-void Descriptor::center(const Structure& s, int i, bool gradient) {
-    expansions_.compute(s.atoms, s.list, i, i + 1, gradient, work_);
+void Descriptor::start_tangents(const System& s, const TermData& data) {
+    if (s.ranks.size() > 1) throw std::invalid_argument("derivatives of features are stored in one process only");
+    for (const int e : data.expansions()) sets_.expansion(e).begin_tangents(s);
+}
+
+void Descriptor::center(const System& s, int i, bool gradient) {
+    sets_.compute(s, {i, i + 1}, gradient, work_);
     work_.block.center(0, c_, c_adj_);
 }
 
-void Descriptor::expansion(const Structure& s, int index, double* out) {
+void Descriptor::expansion(const System& s, int index, double* out) {
     const CoefficientShape shape = this->shape(index);
     start(s);
     const std::size_t n_lm = size(shape.n_lm());
@@ -112,7 +117,7 @@ void Descriptor::expansion(const Structure& s, int index, double* out) {
     }
 }
 
-void Descriptor::features(const Structure& s, int index, double* p) {
+void Descriptor::features(const System& s, int index, double* p) {
     const TermData& data = term(index);
     start(s);
     const std::size_t n_features = data.features.size();
@@ -120,7 +125,7 @@ void Descriptor::features(const Structure& s, int index, double* p) {
     std::fill(p, p + size(s.atoms.n_local) * n_features, 0.0);
     for (int begin = 0; begin < s.atoms.n_local; begin += block_size) {
         const int end = std::min(begin + block_size, s.atoms.n_local);
-        expansions_.compute(s.atoms, s.list, begin, end, false, work_);
+        sets_.compute(s, {begin, end}, false, work_);
         for (int i = begin; i < end; ++i) {
             if (s.atoms.species[i] < 0) continue;
             work_.block.center(i - begin, c_, c_adj_);
@@ -129,35 +134,35 @@ void Descriptor::features(const Structure& s, int index, double* p) {
     }
 }
 
-void Descriptor::features_backward(const Structure& s, int index, const double* p_adj, Vec3* gradient, Mat3& strain) {
+void Descriptor::features_backward(const System& s, int index, const double* p_adj, Vec3* gradient, Mat3& strain) {
     const TermData& data = term(index);
     start(s);
     scratch_.resize(data.features.scratch_size());
     for (int begin = 0; begin < s.atoms.n_local; begin += block_size) {
         const int end = std::min(begin + block_size, s.atoms.n_local);
-        expansions_.compute(s.atoms, s.list, begin, end, true, work_);
+        sets_.compute(s, {begin, end}, true, work_);
         for (int i = begin; i < end; ++i) {
             if (s.atoms.species[i] < 0) continue;
             work_.block.center(i - begin, c_, c_adj_);
             data.features.backward(c_.data(), p_adj + size(i) * data.features.size(), c_adj_.data(), scratch_.data());
         }
-        expansions_.backward(s.atoms, s.list, begin, end, gradient, strain, nullptr, work_);
+        sets_.backward(s, {begin, end}, 0, {gradient, &strain, nullptr}, work_);
     }
-    expansions_.backward_far(s.atoms, gradient, strain, nullptr);
+    sets_.end(s, 0, {gradient, &strain, nullptr});
 }
 
-void Descriptor::feature_gradients(const Structure& s, int index, double* dp, double* strain) {
+void Descriptor::feature_gradients(const System& s, int index, double* dp, double* strain) {
     const TermData& data = term(index);
     start(s);
-    tangents_.start(s, expansions_, data.expansions);
+    start_tangents(s, data);
     const std::size_t n_features = data.features.size();
     const std::size_t n_all = size(s.atoms.n_all);
     std::fill(dp, dp + size(s.atoms.n_local) * n_features * n_all * 3, 0.0);
     std::fill(strain, strain + size(s.atoms.n_local) * n_features * 9, 0.0);
     for (int i = 0; i < s.atoms.n_local; ++i) {
         if (s.atoms.species[i] < 0) continue;
-        center(s, i, false);
-        tangents_.compute(s, expansions_, data.expansions, data.features, i, c_.data(), true);
+        center(s, i, true);
+        tangents_.compute(s, sets_, data.expansions(), data.features, i, work_);
         const std::size_t n_rows = tangents_.n_rows();
         for (std::size_t r = 0; r < n_rows; ++r) {
             const double* from = tangents_.row(r);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/types.hpp"
+#include "base/system.hpp"
 #include "coefficient_sets.hpp"
 #include "model/description.hpp"
 #include "readouts/kernel.hpp"
@@ -31,23 +31,23 @@ public:
     std::size_t n_basis(int term) const;
 
     /// c (n_local, n_channels, n_max, (l_max + 1)^2)
-    void expansion(const Structure&, int expansion, double* c);
+    void expansion(const System&, int expansion, double* c);
     /// p (n_local, n_features), after scale and selection, before the normalisation of a kernel
-    void features(const Structure&, int term, double* p);
+    void features(const System&, int term, double* p);
     /// For p_adj = dE/dp: dE/dr added to `gradient` (n_all) and dE/d eps to `strain`.
-    void features_backward(const Structure&, int term, const double* p_adj, Vec3* gradient, Mat3& strain);
+    void features_backward(const System&, int term, const double* p_adj, Vec3* gradient, Mat3& strain);
     /// dp (n_local, n_features, n_all, 3) and its strain derivative (n_local, n_features, 3, 3).
-    void feature_gradients(const Structure&, int term, double* dp, double* strain);
+    void feature_gradients(const System&, int term, double* dp, double* strain);
     /// The derivatives of E, dE/dr and dE/d eps with respect to each weight of the regressor, species-major: energy
     /// (n_basis), gradient (n_all, 3, n_basis), strain (3, 3, n_basis).
-    void design(const Structure&, int term, double* energy, double* gradient, double* strain);
+    void design(const System&, int term, double* energy, double* gradient, double* strain);
 
 private:
     struct TermData {
         FeatureVector features;
-        std::vector<int> expansions;              ///< that the term uses
-        std::unique_ptr<KernelRegressor> kernel;  ///< null for a linear term or none
-        bool far = false;
+        std::vector<int> near, far;             ///< expansions that the term depends on, also through layers
+        std::unique_ptr<KernelReadout> kernel;  ///< null for a linear term or none
+        std::vector<int> expansions() const;
     };
     /// Where the rows of one term go.
     struct Design {
@@ -55,25 +55,27 @@ private:
         double* gradient;
         double* strain;
         std::size_t n_basis;
-        std::size_t column;  ///< of the centre's species
+        std::size_t column;  ///< of the center's species
         double* row(const FeatureTangents& tangents, std::size_t r, std::size_t n_rows) const;
     };
     const TermData& term(int index) const;
-    void start(const Structure& structure);
-    /// Coefficients of one centre in c_; c_adj_ is null or zeroed.
-    void center(const Structure& structure, int i, bool gradient);
-    void design_linear(const Structure&, const TermData&, int i, const Design&);
-    void design_kernel(const Structure&, const TermData&, int i, const Design&);
-    void design_far(const Structure&, const TermData&, int i, const Design&);
+    void start(const System&);
+    void start_tangents(const System&, const TermData&);
+    /// Coefficients of one center in the workspace; with gradients also adjoints, which are zero.
+    void center(const System&, int i, bool gradient);
+    void design_linear(const System&, const TermData&, int i, const Design&);
+    void design_kernel(const System&, const TermData&, int i, const Design&);
+    void design_far(const System&, const TermData&, int i, const Design&);
 
     std::shared_ptr<const Model> model_;
-    ExpansionSet expansions_;
+    CoefficientSets sets_;
     std::vector<TermData> terms_;
-    ExpansionSet::Workspace work_;
+    CoefficientSets::Workspace work_;
     std::vector<const double*> c_;
     std::vector<double*> c_adj_;
     FeatureTangents tangents_;
-    AlignedVector<double> p_, scratch_, overlap_, powers_, slopes_, products_, adjoints_, padded_;
+    AlignedVector<double> p_, scratch_, overlap_, powers_, slopes_, products_;
+    std::vector<AlignedVector<double>> adjoints_;  ///< dk/dV per far expansion
     std::vector<double> ones_;
 };
 

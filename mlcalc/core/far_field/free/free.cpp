@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include "base/threads.hpp"
-#include "simd/instruction_set.hpp"
 
 namespace mlcalc {
 namespace {
@@ -40,23 +39,9 @@ std::vector<std::vector<std::size_t>> sources_by_species(const std::vector<doubl
 
 }  // namespace
 
-const FreeKernels& free_kernels() {
-#if defined(__x86_64__)
-    switch (selected_instruction_set()) {
-        case InstructionSet::avx512:
-            return free_kernels_avx512;
-        case InstructionSet::avx2:
-            return free_kernels_avx2;
-        case InstructionSet::baseline:
-            break;
-    }
-#endif
-    return free_kernels_baseline;
-}
-
 FreeSum::FreeSum(const PotentialDescription& description, int n_threads, Communicator& communicator)
     : description_(description),
-      channels_(description),
+      channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       harmonics_(description.l_max),
       n_threads_(n_threads),
@@ -156,7 +141,6 @@ void FreeSum::compute(const Atoms& atoms, double* v) {
             if (atoms.species[i] >= 0) field_at(atoms.positions[i], v + i * shape_.size(), work(share));
         }
     });
-    correct_centers(description_, channels_, atoms, v);
 }
 
 void FreeSum::field_at(const Vec3& center, double* v_i, Work& mine) const {
@@ -167,29 +151,6 @@ void FreeSum::field_at(const Vec3& center, double* v_i, Work& mine) const {
     }
 }
 
-void FreeSum::mix(int species, double factor, const double* field, double* v_i) const {
-    for (int channel = 0; channel < channels_.size(); ++channel) {
-        const double weight = factor * channels_.weight(channel, species);
-        if (weight == 0.0) continue;
-        double* v = v_i + static_cast<std::size_t>(channel) * n_max_;
-        for (std::size_t lm = 0; lm < n_lm_; ++lm, v += shape_.stride()) {
-            for (std::size_t n = 0; n < n_max_; ++n) v[n] += weight * field[lm * n_max_ + n];
-        }
-    }
-}
-
-void FreeSum::mix_adjoint(int species, const double* v_adj_i, double* field_adj) const {
-    std::fill_n(field_adj, n_lm_ * n_max_, 0.0);
-    for (int channel = 0; channel < channels_.size(); ++channel) {
-        const double weight = channels_.weight(channel, species);
-        if (weight == 0.0) continue;
-        const double* v_adj = v_adj_i + static_cast<std::size_t>(channel) * n_max_;
-        for (std::size_t lm = 0; lm < n_lm_; ++lm, v_adj += shape_.stride()) {
-            for (std::size_t n = 0; n < n_max_; ++n) field_adj[lm * n_max_ + n] += weight * v_adj[n];
-        }
-    }
-}
-
 /// Adds dE/dr and the strain derivative of what all sources do to the atom in this slot.
 void FreeSum::backward_at(const Vec3& center, std::size_t slot, const double* v_adj_i, Work& mine, Mat3& strain) const {
     double total[12] = {};
@@ -197,7 +158,7 @@ void FreeSum::backward_at(const Vec3& center, std::size_t slot, const double* v_
         const Group& group = groups_[static_cast<std::size_t>(species)];
         const std::size_t begin = group.chunk * lanes_, end = begin + static_cast<std::size_t>(group.n_chunks) * lanes_;
         const int self = slot >= begin && slot < end ? static_cast<int>(slot - begin) : -1;
-        mix_adjoint(species, v_adj_i, mine.field.data());
+        channels_.adjoint(species, shape_, v_adj_i, mine.field.data(), static_cast<int>(n_max_));
         kernels_->backward(plan(), sources(group), center.data(), self, mine.field.data(), mine.scratch(),
                            mine.gradient.data() + 3 * begin, total);
     }

@@ -49,9 +49,9 @@ private:
     void gather(const Atoms&);
     void sort_sources(const std::vector<double>& all, std::size_t first_local, std::size_t n_local);
     void field_at(const Vec3& center, double* v_i, Work&) const;
-    /// The channels get weight * factor times field[lm][n] of a species, and the adjoint of that.
-    void mix(int species, double factor, const double* field, double* v_i) const;
-    void mix_adjoint(int species, const double* v_adj_i, double* field_adj) const;
+    void mix(int species, double factor, const double* field, double* v_i) const {
+        channels_.add(species, factor, shape_, field, static_cast<int>(n_max_), v_i);
+    }
     void backward_at(const Vec3& center, std::size_t slot, const double* v_adj_i, Work&, Mat3& strain) const;
     void jacobian_at(const Atoms&, std::size_t i, double* jacobian, double* strain, Work&) const;
     void jacobian_of_chunk(const Vec3& center, std::size_t i, int species, std::size_t chunk, double* jacobian,

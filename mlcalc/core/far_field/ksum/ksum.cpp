@@ -18,7 +18,7 @@ constexpr double pi = 3.14159265358979323846;
 KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3& cell, int n_threads,
            Communicator& communicator)
     : description_(description),
-      channels_(description),
+      channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       power_(description.exponent, description.smearing),
       solid_(description.l_max),
@@ -223,7 +223,6 @@ void KSum::compute(const Atoms& atoms, double* v) {
         if (atoms.species[i] < 0) std::fill_n(v + static_cast<std::size_t>(i) * n_columns_, n_columns_, 0.0);
     }
     add_zero_wave_vector(atoms, v);
-    correct_centers(description_, channels_, atoms, v);
 }
 
 /// The k = 0 term of l = 0; it survives for p = 0 and p > 3.

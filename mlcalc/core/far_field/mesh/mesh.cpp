@@ -4,29 +4,13 @@
 #include <algorithm>
 
 #include "far_field/mesh/mesh_reach.hpp"
-#include "simd/instruction_set.hpp"
 
 namespace mlcalc {
-
-const MeshKernels& mesh_kernels() {
-#if defined(__x86_64__)
-    switch (selected_instruction_set()) {
-        case InstructionSet::avx512:
-            return mesh_kernels_avx512;
-        case InstructionSet::avx2:
-            return mesh_kernels_avx2;
-        default:
-            return mesh_kernels_baseline;
-    }
-#else
-    return mesh_kernels_baseline;
-#endif
-}
 
 Mesh::Mesh(const PotentialDescription& description, const FilterBank& bank, const Settings& settings, int n_threads,
            Communicator& communicator, MeshBackendFactory& factory)
     : settings_(settings),
-      channels_(description),
+      channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       n_threads_(n_threads),
       communicator_(&communicator),

@@ -10,11 +10,7 @@ namespace mlcalc {
 
 MeshSet::MeshSet(const PotentialDescription& description, const Settings& settings, Communicator& communicator,
                  MeshBackendFactory& factory)
-    : description_(description),
-      bank_(description_),
-      settings_(settings),
-      channels_(description),
-      communicator_(&communicator) {
+    : description_(description), bank_(description_), settings_(settings), communicator_(&communicator) {
     for (const Mesh::Settings& mesh : settings.meshes) {
         meshes_.push_back(std::make_unique<Mesh>(description_, bank_, mesh, settings.n_threads, communicator, factory));
     }
@@ -23,7 +19,6 @@ MeshSet::MeshSet(const PotentialDescription& description, const Settings& settin
 void MeshSet::compute(const Atoms& atoms, double* v) {
     std::fill_n(v, static_cast<std::size_t>(atoms.n_local) * description_.shape().size(), 0.0);
     for (const auto& mesh : meshes_) mesh->compute(atoms, v);
-    correct_centers(description_, channels_, atoms, v);
 }
 
 void MeshSet::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {

@@ -32,7 +32,6 @@ private:
     PotentialDescription description_;
     FilterBank bank_;
     Settings settings_;
-    Channels channels_;
     Communicator* communicator_;
     std::vector<std::unique_ptr<Mesh>> meshes_;
     std::unique_ptr<KSum> ksum_;

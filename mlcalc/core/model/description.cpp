@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "model/description.hpp"
+
+#include <algorithm>
+
+namespace mlcalc {
+
+const ExpansionBase& base_of(const ExpansionDescription& expansion) {
+    return std::visit([](const auto& e) -> const ExpansionBase& { return e; }, expansion);
+}
+
+std::size_t n_full_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes) {
+    const CoefficientShape& a = shapes.at(static_cast<std::size_t>(invariant.a));
+    const auto n_a = static_cast<std::size_t>(a.n_q());
+    if (invariant.nu == 1) return n_a;
+    const CoefficientShape& b = shapes.at(static_cast<std::size_t>(invariant.b));
+    const auto n_l = static_cast<std::size_t>(std::min(a.l_max, b.l_max)) + 1;
+    if (invariant.a == invariant.b) return n_l * (n_a * (n_a + 1) / 2);
+    return n_l * n_a * static_cast<std::size_t>(b.n_q());
+}
+
+std::size_t n_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes) {
+    return invariant.selection.empty() ? n_full_features(invariant, shapes) : invariant.selection.size();
+}
+
+bool Model::has_far_field() const {
+    return std::any_of(expansions.begin(), expansions.end(),
+                       [](const auto& e) { return std::holds_alternative<PotentialDescription>(e); });
+}
+
+double Model::cutoff() const {
+    double cutoff = zbl ? zbl->outer : 0.0;
+    for (const ExpansionDescription& expansion : expansions) {
+        if (const auto* density = std::get_if<DensityDescription>(&expansion))
+            cutoff = std::max(cutoff, density->cutoff);
+    }
+    return cutoff;
+}
+
+bool Model::has_extrapolation() const {
+    return std::any_of(terms.begin(), terms.end(), [](const Term& term) {
+        const auto* linear = std::get_if<LinearDescription>(&term.regressor);
+        return std::holds_alternative<KernelDescription>(term.regressor) || (linear && !linear->leverage.empty());
+    });
+}
+
+std::vector<CoefficientShape> Model::shapes() const {
+    std::vector<CoefficientShape> shapes;
+    for (const ExpansionDescription& expansion : expansions) shapes.push_back(base_of(expansion).shape());
+    return shapes;
+}
+
+}  // namespace mlcalc

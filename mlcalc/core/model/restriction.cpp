@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "model/restriction.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace mlcalc {
+namespace {
+
+using Indices = std::vector<std::size_t>;
+
+/// The columns of a row-major matrix with `width` columns.
+template <class Vector>
+Vector columns(const Vector& matrix, std::size_t width, const Indices& kept) {
+    Vector out;
+    for (std::size_t row = 0; row < (width == 0 ? 0 : matrix.size() / width); ++row) {
+        for (const std::size_t k : kept) out.push_back(matrix[row * width + k]);
+    }
+    return out;
+}
+
+template <class Vector>
+Vector elements(const Vector& values, const std::vector<int>& kept) {
+    Vector out;
+    for (const int s : kept) out.push_back(values[static_cast<std::size_t>(s)]);
+    return out;
+}
+
+/// The columns q of an expansion whose channels stay.
+Indices kept_columns(const ExpansionBase& expansion, const std::vector<int>& kept) {
+    Indices out;
+    for (int channel = 0; channel < expansion.n_channels(); ++channel) {
+        if (expansion.mixing.empty() && !std::binary_search(kept.begin(), kept.end(), channel)) continue;
+        for (int n = 0; n < expansion.n_max; ++n)
+            out.push_back(static_cast<std::size_t>(channel * expansion.n_max + n));
+    }
+    return out;
+}
+
+/// The features before selection, in the order of Invariant, whose columns stay.
+Indices kept_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes,
+                      const std::vector<Indices>& kept) {
+    const auto a = static_cast<std::size_t>(invariant.a), b = static_cast<std::size_t>(invariant.b);
+    if (invariant.nu == 1) return kept[a];
+    Indices out;
+    const auto n_a = static_cast<std::size_t>(shapes[a].n_q()), n_b = static_cast<std::size_t>(shapes[b].n_q());
+    const auto n_l = static_cast<std::size_t>(std::min(shapes[a].l_max, shapes[b].l_max)) + 1;
+    for (std::size_t l = 0; l < n_l; ++l) {
+        for (const std::size_t q : kept[a]) {
+            for (const std::size_t k : kept[b]) {
+                if (a != b) out.push_back((l * n_a + q) * n_b + k);
+                if (a == b && k >= q) out.push_back(l * (n_a * (n_a + 1) / 2) + q * n_a - q * (q + 1) / 2 + k);
+            }
+        }
+    }
+    return out;
+}
+
+class Restriction {
+public:
+    Restriction(const std::shared_ptr<const Model>& model, const std::vector<int>& kept)
+        : model_(*model), kept_(kept), shapes_(model->shapes()) {
+        for (const ExpansionDescription& expansion : model_.expansions) {
+            columns_.push_back(kept_columns(base_of(expansion), kept_));
+        }
+    }
+
+    Model make() const {
+        Model out;
+        out.source = model_.source;
+        out.checksum = model_.checksum;
+        out.species = elements(model_.species, kept_);
+        out.reference_energies = elements(model_.reference_energies, kept_);
+        out.zbl = model_.zbl;
+        out.n_members = model_.n_members;
+        out.has_committee = model_.has_committee;
+        out.committee_scale = model_.committee_scale;
+        out.boundaries = model_.boundaries;
+        for (const ExpansionDescription& expansion : model_.expansions) {
+            out.expansions.push_back(
+                std::visit([&](auto e) { return ExpansionDescription(mixed(std::move(e))); }, expansion));
+        }
+        for (const Term& term : model_.terms) add_term(term, out);
+        return out;
+    }
+
+private:
+    template <class Description>
+    Description mixed(Description expansion) const {
+        if (!expansion.mixing.empty()) {
+            const Indices species(kept_.begin(), kept_.end());
+            expansion.mixing = columns(expansion.mixing, model_.species.size(), species);
+        }
+        expansion.n_species = static_cast<int>(kept_.size());
+        return expansion;
+    }
+
+    void add_term(const Term& term, Model& out) const {
+        Term result;
+        result.name = term.name;
+        Indices kept;  // features of the term
+        std::size_t offset = 0;
+        for (const Invariant& invariant : term.invariants) {
+            Invariant narrowed = invariant;
+            const Indices all = kept_features(invariant, shapes_, columns_);
+            narrowed.selection.clear();
+            for (std::size_t k = 0; k < all.size(); ++k) {
+                const auto& selection = invariant.selection;
+                const auto found = std::lower_bound(selection.begin(), selection.end(), static_cast<int>(all[k]));
+                if (selection.empty()) {
+                    kept.push_back(offset + all[k]);
+                } else if (found != selection.end() && *found == static_cast<int>(all[k])) {
+                    narrowed.selection.push_back(static_cast<int>(k));
+                    kept.push_back(offset + static_cast<std::size_t>(found - selection.begin()));
+                }
+            }
+            offset += n_features(invariant, shapes_);
+            const bool none = invariant.selection.empty() ? all.empty() : narrowed.selection.empty();
+            if (!none) result.invariants.push_back(std::move(narrowed));
+        }
+        if (kept.empty()) return;  // every feature is zero
+        result.n_features = kept.size();
+        if (const auto* linear = std::get_if<LinearDescription>(&term.regressor)) {
+            result.regressor = narrow(*linear, term, kept);
+        } else if (const auto* kernel = std::get_if<KernelDescription>(&term.regressor)) {
+            result.regressor = narrow(*kernel, term, kept);
+        }
+        out.terms.push_back(std::move(result));
+    }
+
+    LinearDescription narrow(const LinearDescription& linear, const Term& term, const Indices& kept) const {
+        LinearDescription out;
+        Indices weights;  // columns (species, feature)
+        for (const int s : kept_) {
+            for (const std::size_t f : kept) weights.push_back(static_cast<std::size_t>(s) * term.n_features + f);
+        }
+        out.weights = columns(linear.weights, model_.species.size() * term.n_features, weights);
+        if (linear.leverage.empty()) return out;
+        for (const auto& l : elements(linear.leverage, kept_)) {
+            out.leverage.push_back(columns(l, term.n_features, kept));
+        }
+        return out;
+    }
+
+    KernelDescription narrow(const KernelDescription& kernel, const Term& term, const Indices& kept) const {
+        KernelDescription out;
+        out.zeta = kernel.zeta;
+        out.normalize = kernel.normalize;
+        out.epsilon = kernel.epsilon;
+        out.single_precision = kernel.single_precision;
+        auto complete = std::make_shared<std::vector<const AlignedVector<double>*>>();
+        for (const int s : kept_) {
+            const AlignedVector<double>& points = kernel.points[static_cast<std::size_t>(s)];
+            out.points.push_back(columns(points, term.n_features, kept));
+            complete->push_back(&points);
+        }
+        out.complete = std::move(complete);
+        out.weights = elements(kernel.weights, kept_);
+        return out;
+    }
+
+    const Model& model_;
+    std::vector<int> kept_;
+    std::vector<CoefficientShape> shapes_;
+    std::vector<Indices> columns_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Model> restricted(const std::shared_ptr<const Model>& model, const std::vector<int>& kept) {
+    // the restricted kernels point into the original
+    struct Both {
+        std::shared_ptr<const Model> original;
+        Model narrowed;
+    };
+    auto both = std::make_shared<Both>(Both{model, Restriction(model, kept).make()});
+    return {both, &both->narrowed};
+}
+
+}  // namespace mlcalc

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "readouts/product.hpp"
+
+namespace mlcalc {
+
+/// nu = 1: p_q = scale c_q,00.
+class CoefficientProduct : public Product {
+public:
+    CoefficientProduct(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
+    bool uses(int set) const override { return set == set_; }
+
+protected:
+    std::size_t full_scratch_size() const override { return 0; }
+    void compute_all(const double* const* c, double* p, double* scratch) const override;
+    void backward_all(const double* const* c, const double* p_adj, double* const* c_adj,
+                      double* scratch) const override;
+    void tangent_all(const double* const* c, int set, const ColumnChange& change, double* dp,
+                     double* scratch) const override;
+    std::unique_ptr<FoldedProduct> fold_all(const double* w) const override;
+
+private:
+    int set_, n_;
+    double scale_;
+};
+
+}  // namespace mlcalc
