@@ -80,12 +80,20 @@ Gradient Evaluator::gradient_of(Buffers& buffers, const Results& results, std::s
     return {buffers.gradient[pass].data(), &buffers.strain[pass], per_atom ? atom_strain_.data() : nullptr};
 }
 
+bool Evaluator::with_member_passes() const {
+    return !passes_.empty() && passes_.back() != Readout::mean;
+}
+
+double* Evaluator::members_of(const Results& results, Block block) const {
+    return results.member_energies == nullptr ? nullptr : results.member_energies + block.begin * model_->n_members;
+}
+
 /// Energies of the terms, and the adjoints of the coefficients of the mean where only its derivatives are wanted.
 void Evaluator::readouts(const Results& results, Block block, Buffers& buffers) {
     CenterBlock& centers = buffers.work.block;
     double* energies = energies_.data() + block.begin;
-    double* members =
-        results.member_energies == nullptr ? nullptr : results.member_energies + block.begin * model_->n_members;
+    // the passes of the members give their energies, too
+    double* members = with_member_passes() ? nullptr : members_of(results, block);
     const auto sum = [&] {
         double total = 0.0;
         for (int i = 0; i < centers.n; ++i) total += energies[i];
@@ -139,11 +147,14 @@ void Evaluator::block(const System& system, const Results& results, Block block,
         std::fill(results.extrapolation + block.begin, results.extrapolation + block.end, 0.0);
     }
     readouts(results, block, buffers);
+    double* members = members_of(results, block);
     for (std::size_t pass = 0; pass < passes_.size(); ++pass) {
         if (passes_[pass] != Readout::mean) {
             if (pass > 0) sets_.zero_adjoints(work);
             for (std::size_t t = 0; t < terms_.size(); ++t) {
-                terms_[t].readout->backward(work.block, passes_[pass], nullptr, buffers.readouts[t]);
+                terms_[t].readout->backward(work.block, passes_[pass], nullptr,
+                                            members == nullptr ? nullptr : members + passes_[pass], model_->n_members,
+                                            buffers.readouts[t]);
             }
         }
         sets_.backward(system, block, static_cast<int>(pass), gradient_of(buffers, results, pass), work);

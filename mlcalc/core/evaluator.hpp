@@ -73,6 +73,8 @@ private:
     void block(const System&, const Results&, Block, Buffers&);
     void readouts(const Results&, Block, Buffers&);
     void baseline(const System&, const Results&, Block, Buffers&);
+    bool with_member_passes() const;
+    double* members_of(const Results&, Block) const;
     Gradient gradient_of(Buffers&, const Results&, std::size_t pass);
     void collect(const System&, std::size_t n_threads, Results&);
     int block_size(int n_local) const;

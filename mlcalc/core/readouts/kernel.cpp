@@ -201,7 +201,8 @@ void KernelReadout::compute_and_backward(const CenterBlock& block, double* energ
     sweep(block, energies, members, true, keep, scratch);
 }
 
-void KernelReadout::backward(const CenterBlock& block, int member, const double* y_adj, Scratch& work) const {
+void KernelReadout::backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                             Scratch& work) const {
     for (std::size_t s = 0; s < sets_.size(); ++s) {
         const SparseSet& set = evaluated(s);
         if (set.n == 0 || work.species[s].centers.empty()) continue;
@@ -212,7 +213,9 @@ void KernelReadout::backward(const CenterBlock& block, int member, const double*
         work.rows.assign(p.rows.begin(), p.rows.end());
         for (std::size_t i = 0; i < n_rows; ++i) {
             double* row = &work.rows[i * set.n];
-            small_products().kernel_row(description_.zeta, static_cast<int>(set.n), w, row, nullptr);
+            const double energy =
+                small_products().kernel_row(description_.zeta, static_cast<int>(set.n), w, row, nullptr);
+            if (energies != nullptr) energies[p.centers[i] * stride] += energy;
             for (std::size_t m = 0; m < set.n && y_adj != nullptr; ++m) row[m] *= y_adj[p.centers[i]];
         }
         for (std::size_t first = 0; first < set.n; first += chunk_size) {

@@ -19,7 +19,8 @@ public:
     KernelReadout(const KernelDescription& description, FeatureVector features, int n_species, int n_members);
 
     void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const override;
-    void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const override;
+    void backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                  Scratch& scratch) const override;
     void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool keep,
                               Scratch& scratch) const override;
     int block_size() const override { return 64; }  // matrix products like more atoms at a time than the caches

@@ -42,8 +42,8 @@ const double* LinearReadout::weights(int member, int species) const {
                           : &description_.weights[static_cast<std::size_t>(member) * mean_.size() + offset];
 }
 
-void LinearReadout::apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, bool gradient,
-                          Scratch& scratch) const {
+void LinearReadout::apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, int stride,
+                          bool gradient, Scratch& scratch) const {
     scratch.scratch.resize(scratch_size_);
     for (int i = 0; i < block.n; ++i) {
         if (block.species[i] < 0) continue;
@@ -53,7 +53,7 @@ void LinearReadout::apply(const std::vector<Folded>& folded, const CenterBlock& 
             energy +=
                 product->apply(scratch.c.data(), gradient ? scratch.c_adj.data() : nullptr, scratch.scratch.data());
         }
-        if (energies != nullptr) energies[i] += energy;
+        if (energies != nullptr) energies[i * stride] += energy;
     }
 }
 
@@ -74,22 +74,21 @@ void LinearReadout::add_members(const CenterBlock& block, double* members, Scrat
 }
 
 void LinearReadout::compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const {
-    apply(folded_, block, energies, false, scratch);
+    apply(folded_, block, energies, 1, false, scratch);
     if (members != nullptr) add_members(block, members, scratch);
 }
 
 void LinearReadout::compute_and_backward(const CenterBlock& block, double* energies, double* members, bool,
                                          Scratch& scratch) const {
-    apply(folded_, block, energies, true, scratch);
+    apply(folded_, block, energies, 1, true, scratch);
     if (members != nullptr) add_members(block, members, scratch);
 }
 
-void LinearReadout::backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const {
-    if (y_adj == nullptr) {
-        apply(member == mean ? folded_ : of_members_.at(static_cast<std::size_t>(member)), block, nullptr, true,
-              scratch);
-        return;
-    }
+void LinearReadout::backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                             Scratch& scratch) const {
+    const auto& folded = member == mean ? folded_ : of_members_.at(static_cast<std::size_t>(member));
+    if (y_adj == nullptr) return apply(folded, block, energies, stride, true, scratch);
+    if (energies != nullptr) apply(folded, block, energies, stride, false, scratch);
     scratch.scratch.resize(features_.scratch_size());
     scratch.rows.resize(features_.size());
     for (int i = 0; i < block.n; ++i) {

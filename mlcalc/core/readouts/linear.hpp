@@ -14,7 +14,8 @@ public:
     LinearReadout(const LinearDescription& description, FeatureVector features, int n_species, int n_members);
 
     void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const override;
-    void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const override;
+    void backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                  Scratch& scratch) const override;
     void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool keep,
                               Scratch& scratch) const override;
     void prepare_members() override;
@@ -27,7 +28,7 @@ private:
     /// The weights of one member or the mean, folded, per species.
     std::vector<Folded> fold(int member);
     const double* weights(int member, int species) const;
-    void apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, bool gradient,
+    void apply(const std::vector<Folded>& folded, const CenterBlock& block, double* energies, int stride, bool gradient,
                Scratch& scratch) const;
     void add_members(const CenterBlock& block, double* members, Scratch& scratch) const;
 

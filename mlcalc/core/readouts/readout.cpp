@@ -25,8 +25,9 @@ public:
     void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const override {
         linear_->compute(block, energies, members, scratch);
     }
-    void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const override {
-        linear_->backward(block, member, y_adj, scratch);
+    void backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                  Scratch& scratch) const override {
+        linear_->backward(block, member, y_adj, energies, stride, scratch);
     }
     void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool keep,
                               Scratch& scratch) const override {

@@ -39,13 +39,15 @@ public:
     /// energies[i] += E_i of the mean weights. `members` (n, n_members), if not null, gets all weight sets added.
     virtual void compute(const CenterBlock& block, double* energies, double* members, Scratch& scratch) const = 0;
     /// c_adj += dE/dc for one member of the committee or the mean; E is the sum of the energies, times y_adj[i] if it
-    /// is not null. Must follow `compute` for the same block with gradients.
-    virtual void backward(const CenterBlock& block, int member, const double* y_adj, Scratch& scratch) const = 0;
+    /// is not null. Must follow `compute` for the same block with gradients. energies[i * stride], if not null, get the
+    /// E_i added.
+    virtual void backward(const CenterBlock& block, int member, const double* y_adj, double* energies, int stride,
+                          Scratch& scratch) const = 0;
     /// Both for the mean; with `keep` more `backward` may follow.
     virtual void compute_and_backward(const CenterBlock& block, double* energies, double* members, bool /*keep*/,
                                       Scratch& scratch) const {
         compute(block, energies, members, scratch);
-        backward(block, mean, nullptr, scratch);
+        backward(block, mean, nullptr, nullptr, 0, scratch);
     }
     /// Before `backward` of members, from one thread.
     virtual void prepare_members() {}
