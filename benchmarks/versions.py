@@ -19,7 +19,7 @@ WORKER = """
 import json, sys, time
 import numpy as np
 from mlcalc import full_neighbor_list, _engine
-folder, turns = sys.argv[1], int(sys.argv[2])
+folder = sys.argv[1]
 for line in sys.stdin:
     case = json.loads(line)
     data = np.load(f"{folder}/{case['atoms']}.npz")
@@ -92,12 +92,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other_python")
     parser.add_argument("--atoms", type=int, default=512)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=7, help="the smallest cost of this many is taken")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_inputs(folder, args.atoms)
-        workers = [subprocess.Popen([python, "-c", WORKER, name, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        workers = [subprocess.Popen([python, "-c", WORKER, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                     text=True, cwd=name) for python in (sys.executable, args.other_python)]  # fmt: skip
         print(f"{'us/atom':40s} {'this':>8s} {'other':>8s} {'ratio':>7s}")
         for case, (atoms, model, options) in CASES.items():

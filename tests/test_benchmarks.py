@@ -18,6 +18,7 @@ RUNS = {
     "features.py": (["--atoms", "64"], r"mlcalc, neighbor list given +(\S+) us/atom"),
     "linear.py": (["--atoms", "64"], r"mlcalc, energy \+ forces \+ virial +(\S+) us/atom"),
     "systems.py": (["--salt", "2"], r"(\d+)"),
+    "versions.py": ([sys.executable, "--atoms", "64", "--turns", "1"], r"linear Si +(\S+)"),
     "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),
     "calculator.py": (["--quick"], r"linear calculator +(\S+)"),
     "far_field.py": (["--cells"], r"mesh +([\d.]+)"),
@@ -38,6 +39,7 @@ LONG = {
     "lammps_mesh.py",
     "systems.py",
     "training_scale.py",
+    "versions.py",
 }
 NEED_DATA = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py"}
 
