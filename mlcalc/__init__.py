@@ -12,12 +12,14 @@ if importlib.util.find_spec("mlcalc._engine") is None:
     )
 
 _HOME = {
+    "ChannelProduct": "model",
     "DensityExpansion": "model",
     "Descriptor": "running.features",
     "Invariant": "model",
     "Kernel": "model",
     "Linear": "model",
     "MLCalculator": "running.calculator",
+    "Mixing": "model",
     "Model": "model",
     "PotentialExpansion": "model",
     "Term": "model",

@@ -73,6 +73,14 @@ cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
 cdef extern from "core/model/reader.hpp" namespace "mlcalc" nogil:
     shared_ptr[const Model] parse_model(const void* data, size_t size, const string& source) except +
 
+cdef extern from "core/base/clebsch_gordan.hpp" namespace "mlcalc" nogil:
+    struct CouplingTerm:
+        int m1
+        int m2
+        int m
+        double value
+    vector[CouplingTerm] c_real_clebsch_gordan "mlcalc::real_clebsch_gordan"(int l1, int l2, int l) except +
+
 cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
     cppclass Results:
         Results()

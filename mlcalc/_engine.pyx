@@ -529,6 +529,11 @@ def smeared_power_transform(int exponent, double smearing, k):
     return out.reshape((2, *np.shape(k)))
 
 
+def real_clebsch_gordan(int l1, int l2, int l):
+    """The non-zero real Clebsch-Gordan coefficients as a list of (m1, m2, m, value); see core/base/clebsch_gordan.hpp."""
+    return [(term.m1, term.m2, term.m, term.value) for term in c_real_clebsch_gordan(l1, l2, l)]
+
+
 def instruction_set():
     """The instruction set of the kernels: ``baseline``, ``avx2`` or ``avx512``.
 

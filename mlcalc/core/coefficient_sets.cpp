@@ -5,6 +5,7 @@
 
 #include "expansions/density.hpp"
 #include "expansions/field.hpp"
+#include "layers/mixing.hpp"
 
 namespace mlcalc {
 namespace {
@@ -26,6 +27,12 @@ CoefficientSets::CoefficientSets(const Model& model, const FarFieldOptions& opti
         shapes_.push_back(expansions_.back()->shape());
         far_.push_back(expansions_.back()->far());
         cutoffs_.push_back(expansions_.back()->cutoff());
+    }
+    for (const MixingDescription& description : model.layers) {
+        layers_.push_back(std::make_unique<Mixing>(description, shapes_));
+        shapes_.push_back(layers_.back()->shape());
+        const std::vector<int>& inputs = layers_.back()->inputs();
+        far_.push_back(std::any_of(inputs.begin(), inputs.end(), [&](int input) { return far(input); }));
     }
 }
 

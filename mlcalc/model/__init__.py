@@ -15,9 +15,12 @@ from .expansions import (
     Tabulated,
     WillattScaling,
 )
+from .layers import Mixing
+from .products import ChannelProduct
 
 __all__ = [
     "FORMAT_VERSION",
+    "ChannelProduct",
     "Committee",
     "Delta",
     "DensityExpansion",
@@ -27,6 +30,7 @@ __all__ = [
     "Kernel",
     "LaplacianEigenstates",
     "Linear",
+    "Mixing",
     "Model",
     "MultiWidth",
     "PotentialExpansion",

@@ -13,8 +13,11 @@ import numpy as np
 
 from .. import _engine
 from .expansions import DensityExpansion, PotentialExpansion
+from .layers import Mixing
+from .products import ChannelProduct
 
-FORMAT_VERSION = 2
+#: the newest that is written; a model without layers is written as version 2, which version 0.1.0 reads
+FORMAT_VERSION = 3
 _DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
 _EXPANSIONS = {"density": DensityExpansion, "potential": PotentialExpansion}
 
@@ -68,7 +71,7 @@ class Term:
     """A sum of energies over centres: a regressor on the concatenation of invariants. Without one: features only."""
 
     name: str
-    invariants: list[Invariant]
+    invariants: list[Invariant | ChannelProduct]
     regressor: Linear | Kernel | None = None
 
 
@@ -90,7 +93,8 @@ class Committee(NamedTuple):
 class Model:
     """Reference energies (eV, per species) + optional ZBL repulsion + a sum of terms.
 
-    ``species`` are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
+    ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species`` are
+    atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
     ``provenance`` any JSON object: data, split, versions, errors.
     """
 
@@ -102,10 +106,20 @@ class Model:
     committee: Committee | None = None
     boundaries: tuple[str, ...] = ("periodic",)
     provenance: dict = field(default_factory=dict)
+    layers: list[Mixing] = field(default_factory=list)
 
     def expansion(self, name):
         """The expansion of this name."""
         return next(e for e in self.expansions if e.name == name)
+
+    def shape(self, name):
+        """(number of columns q, l_max) of the expansion or layer of this name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer.n_channels, layer.l_max
+        expansion = self.expansion(name)
+        n_channels = len(self.species) if expansion.mixing is None else len(expansion.mixing)
+        return n_channels * expansion.n_max, expansion.l_max
 
     @property
     def cutoff(self):
@@ -124,17 +138,14 @@ class Model:
 
     def full_size(self, invariant):
         """Number of features of an invariant before selection."""
-
-        def n_q(expansion):
-            n_channels = len(self.species) if expansion.mixing is None else len(expansion.mixing)
-            return n_channels * expansion.n_max
-
-        a = self.expansion(invariant.a)
+        n_a, l_a = self.shape(invariant.a)
+        if isinstance(invariant, ChannelProduct):
+            return n_a * len(invariant.paths)
         if invariant.nu == 1:
-            return n_q(a)
-        b = self.expansion(invariant.b)
-        n_l = min(a.l_max, b.l_max) + 1
-        return n_l * (n_q(a) * (n_q(a) + 1) // 2 if a is b else n_q(a) * n_q(b))
+            return n_a
+        n_b, l_b = self.shape(invariant.b)
+        n_l = min(l_a, l_b) + 1
+        return n_l * (n_a * (n_a + 1) // 2 if invariant.a == invariant.b else n_a * n_b)
 
     def potential(self, **options):
         """The engine for this model, an ``mlcalc._engine.Potential``; ``options`` are its keyword arguments."""
@@ -158,13 +169,15 @@ class Model:
         return contents
 
     def _document(self):
+        layers = {"layers": [layer.to_json() for layer in self.layers]} if self.layers else {}
         return {
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if self.layers else 2,
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
             "reference_energies": [float(e) for e in self._reference_energies()],
             "zbl": Zbl(*map(float, self.zbl))._asdict() if self.zbl is not None else None,
             "expansions": [expansion.to_json() for expansion in self.expansions],
+            **layers,
             "terms": [_term_to_json(term) for term in self.terms],
             "committee": _committee_to_json(self.committee),
             "boundaries": list(self.boundaries),
@@ -179,9 +192,15 @@ class Model:
         for expansion in self.expansions:
             for name, table in expansion.tables(self.species).items():
                 tensors[f"expansions.{expansion.name}.{name}"] = table
+        for layer in self.layers:
+            tensors[f"layers.{layer.name}.mixing"] = layer.matrices
         n_members = 1 if self.committee is None else self.committee[0]
         for term in self.terms:
             for k, invariant in enumerate(term.invariants):
+                if isinstance(invariant, ChannelProduct):
+                    prefix = f"terms.{term.name}.table.{k}."
+                    tensors[prefix + "nodes"] = np.asarray(invariant.nodes, dtype=np.int32).ravel()
+                    tensors[prefix + "paths"] = np.asarray(invariant.paths, dtype=np.int32).ravel()
                 if invariant.selection is not None:
                     tensors[f"terms.{term.name}.selection.{k}"] = np.asarray(invariant.selection, dtype=np.int32)
             n_features = self.n_features(term)
@@ -215,6 +234,8 @@ class Model:
             boundaries=tuple(document["boundaries"]),
             provenance=document["provenance"],
         )
+        for entry in document.get("layers", []):
+            model.layers.append(Mixing.from_json(entry, tensors[f"layers.{entry['name']}.mixing"]))
         for entry in document["expansions"]:
             prefix = f"expansions.{entry['name']}."
             tables = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
@@ -250,8 +271,10 @@ def _term_to_json(term):
 
 
 def _invariant_to_json(invariant):
-    names = {"a": invariant.a} if invariant.nu == 1 else {"a": invariant.a, "b": invariant.b}
     scale, selection = float(invariant.scale), invariant.selection is not None
+    if isinstance(invariant, ChannelProduct):
+        return {"within_channels": True, "a": invariant.a, "scale": scale, "selection": selection}
+    names = {"a": invariant.a} if invariant.nu == 1 else {"a": invariant.a, "b": invariant.b}
     return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
 
 
@@ -260,7 +283,12 @@ def _term_from_json(entry, species, tensors):
     invariants = []
     for k, invariant in enumerate(entry["invariants"]):
         selection = tensors[f"{prefix}selection.{k}"] if invariant["selection"] else None
-        invariants.append(Invariant(**{**invariant, "selection": selection}))
+        if invariant.pop("within_channels", False):
+            table = {key: tensors[f"{prefix}table.{k}.{key}"] for key in ("nodes", "paths")}
+            table = {"nodes": table["nodes"].reshape(-1, 3), "paths": table["paths"].reshape(-1, 2)}
+            invariants.append(ChannelProduct(**{**invariant, **table, "selection": selection}))
+        else:
+            invariants.append(Invariant(**{**invariant, "selection": selection}))
     regressor = entry["regressor"]
     if regressor is not None:
 

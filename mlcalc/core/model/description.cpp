@@ -12,6 +12,7 @@ const ExpansionBase& base_of(const ExpansionDescription& expansion) {
 std::size_t n_full_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes) {
     const CoefficientShape& a = shapes.at(static_cast<std::size_t>(invariant.a));
     const auto n_a = static_cast<std::size_t>(a.n_q());
+    if (invariant.table != nullptr) return invariant.table->paths.size() * n_a;
     if (invariant.nu == 1) return n_a;
     const CoefficientShape& b = shapes.at(static_cast<std::size_t>(invariant.b));
     const auto n_l = static_cast<std::size_t>(std::min(a.l_max, b.l_max)) + 1;
@@ -47,6 +48,7 @@ bool Model::has_extrapolation() const {
 std::vector<CoefficientShape> Model::shapes() const {
     std::vector<CoefficientShape> shapes;
     for (const ExpansionDescription& expansion : expansions) shapes.push_back(base_of(expansion).shape());
+    for (const MixingDescription& layer : layers) shapes.push_back(layer.shape());
     return shapes;
 }
 

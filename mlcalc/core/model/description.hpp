@@ -63,16 +63,53 @@ using ExpansionDescription = std::variant<DensityDescription, PotentialDescripti
 
 const ExpansionBase& base_of(const ExpansionDescription& expansion);
 
+/// A_k,lm = sum_q u^a_l,kq c_q,lm, q over the columns of all inputs one after another, a the species of the center:
+/// what products within channels multiply [Darby et al., PRL 131, 028001 (2023)].
+struct MixingDescription {
+    std::string name;
+    std::vector<int> inputs;  ///< coefficient sets
+    int n_channels = 0;
+    int l_max = 0;
+    int n_centers = 1;             ///< one matrix for all centers, or one per species
+    std::vector<double> matrices;  ///< (n_centers, l_max + 1, n_channels, columns of the inputs)
+
+    CoefficientShape shape() const { return {n_channels, 1, l_max}; }
+};
+
+/// The products within channels of an invariant. Nodes 0 .. l_max are the coefficients of angular momentum l; every
+/// other one couples two before it, x and y, to its l. A path is the scalar product of two nodes of equal l, or node 0
+/// itself (y = -1).
+struct ChannelTable {
+    struct Node {
+        int l, x, y;
+    };
+    struct Path {
+        int x, y;
+    };
+    std::vector<Node> nodes;  ///< without the first l_max + 1
+    std::vector<Path> paths;
+};
+
+/// The highest body order of a table, from the checks of all that it couples: nodes come before their use, angular
+/// momenta fulfill the triangle rule, no product vanishes or changes its sign with inversion, at most 6 factors. Throws
+/// std::invalid_argument with what does not fit.
+int body_order(const ChannelTable& table, int l_max);
+
 /// nu = 1: p_q = c_q,00.
 /// nu = 2: p_l,qq' = (-1)^l / sqrt(2l+1) sum_m a_q,lm b_q',lm, l up to the smaller l_max. If a and b are the same
 /// set only q <= q' is kept, times sqrt(2) for q < q': the dot products, and so every kernel, equal those of the
 /// full set. Feature order: nu=1 q; nu=2 [l][q][q'] [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
+/// With a table: (-1)^l / sqrt(2l+1) sum_m X_k,lm Y_k,lm of its paths, in the order [path][k].
 struct Invariant {
-    int nu = 2;
+    int nu = 2;                  ///< the highest body order of a table
     int a = 0;                   ///< index of the coefficient set
     int b = 0;                   ///< for nu = 2
     double scale = 1.0;          ///< multiplies the features
     std::vector<int> selection;  ///< indices of the features kept; empty: all
+    std::shared_ptr<const ChannelTable> table;
+
+    /// The coefficient sets that it multiplies.
+    std::vector<int> sets() const { return nu == 2 && table == nullptr ? std::vector<int>{a, b} : std::vector<int>{a}; }
 };
 
 /// Number of features of an invariant before selection.
@@ -122,7 +159,8 @@ struct Model {
     std::vector<int> species;                ///< atomic numbers, ascending
     std::vector<double> reference_energies;  ///< eV per species
     std::optional<ZblDescription> zbl;
-    std::vector<ExpansionDescription> expansions;  ///< Invariant::a and b index these
+    std::vector<ExpansionDescription> expansions;  ///< coefficient sets: the expansions ..
+    std::vector<MixingDescription> layers;         ///< .. and after them the layers
     std::vector<Term> terms;
     int n_members = 1;
     bool has_committee = false;

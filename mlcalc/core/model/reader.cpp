@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "model/reader.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "base/limits.hpp"
 #include "base/normalize.hpp"
@@ -13,9 +15,9 @@ namespace mlcalc {
 
 namespace {
 
-constexpr int format_version = 2;
+constexpr int format_version = 3;
 // generous bounds for what any model needs; they keep every size far from overflow
-constexpr long long max_n = 64, max_members = 1024, max_list = 64;
+constexpr long long max_n = 64, max_channels = 512, max_members = 1024, max_list = 64;
 constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
 constexpr double max_length = 1000.0;                       // Angstrom
 constexpr double max_number = 1e12;
@@ -38,8 +40,11 @@ private:
     void read_filters(const std::string& prefix, PotentialDescription& out);
     SplineTable read_table(const std::string& name, double x_max, int n_max, int l_max);
     std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
+    MixingDescription read_layer(const Field& field, const Model& model);
     Term read_term(const Field& field, const Model& model);
-    Invariant read_invariant(const Field& field, const Model& model) const;
+    Invariant read_invariant(const Field& field, const Model& model, const std::string& prefix);
+    int read_set(const Field& field, const Model& model) const;
+    std::shared_ptr<const ChannelTable> read_table(const Field& field, const std::string& prefix, int l_max, int& nu);
     std::vector<int> read_selection(const std::string& name, std::size_t n_features);
     LinearDescription read_linear(const Field& field, const Term& term, const Model& model);
     KernelDescription read_kernel(const Field& field, const Term& term, const Model& model);
@@ -56,8 +61,13 @@ void ModelReader::read(Model& model) {
         document_["format_version"].refuse("is " + std::to_string(version_) + ", this mlcalc reads up to " +
                                            std::to_string(format_version) + "; a newer mlcalc is needed");
     }
-    document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
-                    "committee", "boundaries", "provenance"});
+    if (version_ >= 3) {
+        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "layers",
+                        "terms", "committee", "boundaries", "provenance"});
+    } else {
+        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
+                        "committee", "boundaries", "provenance"});
+    }
     document_["provenance"].keys();
     document_["units"].only({"energy", "length"});
     document_["units"]["energy"].one_of({"eV"});
@@ -68,6 +78,11 @@ void ModelReader::read(Model& model) {
     read_boundaries(model);
     for (const Field& field : document_["expansions"].array(0, max_list)) {
         model.expansions.push_back(read_expansion(field, model));
+    }
+    if (version_ >= 3) {
+        for (const Field& field : document_["layers"].array(0, max_list)) {
+            model.layers.push_back(read_layer(field, model));
+        }
     }
     for (const Field& field : document_["terms"].array(0, max_list)) {
         model.terms.push_back(read_term(field, model));
@@ -248,14 +263,14 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
     }
     const std::vector<CoefficientShape> shapes = model.shapes();
     for (const Field& entry : field["invariants"].array(1, max_list)) {
-        Invariant invariant = read_invariant(entry, model);
+        const std::string index = std::to_string(term.invariants.size());
+        Invariant invariant = read_invariant(entry, model, "terms." + term.name + ".table." + index);
         std::size_t n_features = n_full_features(invariant, shapes);
         if (n_features > max_features) {
             entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
                          " are possible");
         }
         if (entry["selection"].boolean()) {
-            const std::string index = std::to_string(term.invariants.size());
             invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
             n_features = invariant.selection.size();
         }
@@ -272,26 +287,96 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
     return term;
 }
 
-Invariant ModelReader::read_invariant(const Field& field, const Model& model) const {
-    const auto expansion = [&](const char* key) {
-        const std::string name = field[key].name();
-        for (std::size_t i = 0; i < model.expansions.size(); i++) {
-            if (base_of(model.expansions[i]).name == name) return static_cast<int>(i);
-        }
-        field[key].refuse("'" + name + "' is no expansion of this model");
-    };
+/// The index of the coefficient set that a field names.
+int ModelReader::read_set(const Field& field, const Model& model) const {
+    const std::string name = field.name();
+    for (std::size_t e = 0; e < model.expansions.size(); ++e) {
+        if (base_of(model.expansions[e]).name == name) return static_cast<int>(e);
+    }
+    for (std::size_t k = 0; k < model.layers.size(); ++k) {
+        if (model.layers[k].name == name) return static_cast<int>(model.expansions.size() + k);
+    }
+    field.refuse("'" + name + "' is no expansion of this model");
+}
+
+Invariant ModelReader::read_invariant(const Field& field, const Model& model, const std::string& prefix) {
     Invariant invariant;
-    invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
-    invariant.a = expansion("a");
-    if (invariant.nu == 1) {
-        field.only({"nu", "a", "scale", "selection"});
+    const bool channels = version_ >= 3 && field.has("within_channels") && field["within_channels"].boolean();
+    if (channels) {
+        field.only({"within_channels", "a", "scale", "selection"});
+        invariant.a = read_set(field["a"], model);
+        if (static_cast<std::size_t>(invariant.a) < model.expansions.size()) {
+            field["a"].refuse("must be a layer: products within channels need mixed channels");
+        }
+        const int l_max = model.shapes()[static_cast<std::size_t>(invariant.a)].l_max;
+        invariant.table = read_table(field, prefix, l_max, invariant.nu);
         invariant.b = invariant.a;
     } else {
-        field.only({"nu", "a", "b", "scale", "selection"});
-        invariant.b = expansion("b");
+        invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
+        invariant.a = read_set(field["a"], model);
+        if (invariant.nu == 1) {
+            field.only({"nu", "a", "scale", "selection"});
+            invariant.b = invariant.a;
+        } else {
+            field.only({"nu", "a", "b", "scale", "selection"});
+            invariant.b = read_set(field["b"], model);
+        }
     }
     invariant.scale = field["scale"].above(0, max_number);
     return invariant;
+}
+
+/// The integers of a table of products within channels; its couplings are checked by making them.
+std::shared_ptr<const ChannelTable> ModelReader::read_table(const Field& field, const std::string& prefix, int l_max,
+                                                            int& nu) {
+    constexpr std::size_t max_nodes = 4096;
+    const std::vector<int> nodes = tensors_.integers(prefix + ".nodes"), paths = tensors_.integers(prefix + ".paths");
+    if (nodes.size() % 3 != 0 || nodes.size() / 3 > max_nodes) {
+        refuse(tensors_.source(), "tensor '" + prefix + ".nodes'", "must hold (l, x, y) of at most 4096 nodes");
+    }
+    if (paths.empty() || paths.size() % 2 != 0 || paths.size() / 2 > max_nodes) {
+        refuse(tensors_.source(), "tensor '" + prefix + ".paths'", "must hold (x, y) of 1 to 4096 paths");
+    }
+    auto table = std::make_shared<ChannelTable>();
+    for (std::size_t k = 0; k < nodes.size(); k += 3) table->nodes.push_back({nodes[k], nodes[k + 1], nodes[k + 2]});
+    for (std::size_t k = 0; k < paths.size(); k += 2) table->paths.push_back({paths[k], paths[k + 1]});
+    try {
+        nu = body_order(*table, l_max);
+    } catch (const std::invalid_argument& error) {
+        field.refuse(error.what());
+    }
+    return table;
+}
+
+MixingDescription ModelReader::read_layer(const Field& field, const Model& model) {
+    field.only({"name", "type", "inputs", "n_channels", "l_max", "per_center"});
+    MixingDescription out;
+    out.name = field["name"].name();
+    for (const auto& expansion : model.expansions) {
+        if (base_of(expansion).name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+    }
+    for (const MixingDescription& layer : model.layers) {
+        if (layer.name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+    }
+    field["type"].one_of({"mixing"});
+    out.n_channels = static_cast<int>(field["n_channels"].integer(1, max_channels));
+    out.l_max = static_cast<int>(field["l_max"].integer(0, largest_l));
+    out.n_centers = field["per_center"].boolean() ? static_cast<int>(model.species.size()) : 1;
+    const std::vector<CoefficientShape> shapes = model.shapes();
+    std::size_t n_columns = 0;
+    int l_max = 0;
+    for (const Field& input : field["inputs"].array(1, max_list)) {
+        const int set = read_set(input, model);
+        if (std::find(out.inputs.begin(), out.inputs.end(), set) != out.inputs.end()) input.refuse("is there twice");
+        out.inputs.push_back(set);
+        n_columns += static_cast<std::size_t>(shapes[static_cast<std::size_t>(set)].n_q());
+        l_max = std::max(l_max, shapes[static_cast<std::size_t>(set)].l_max);
+    }
+    if (out.l_max > l_max) field["l_max"].refuse("must be at most " + std::to_string(l_max) + ", that of the inputs");
+    out.matrices = tensors_.doubles("layers." + out.name + ".mixing",
+                                    {static_cast<std::size_t>(out.n_centers), static_cast<std::size_t>(out.l_max) + 1,
+                                     static_cast<std::size_t>(out.n_channels), n_columns});
+    return out;
 }
 
 std::vector<int> ModelReader::read_selection(const std::string& name, std::size_t n_features) {

@@ -2,6 +2,7 @@
 #include "model/restriction.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 namespace mlcalc {
@@ -37,10 +38,17 @@ Indices kept_columns(const ExpansionBase& expansion, const std::vector<int>& kep
     return out;
 }
 
+Indices all(int n) {
+    Indices out(static_cast<std::size_t>(n));
+    std::iota(out.begin(), out.end(), std::size_t{0});
+    return out;
+}
+
 /// The features before selection, in the order of Invariant, whose columns stay.
 Indices kept_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes,
                       const std::vector<Indices>& kept) {
     const auto a = static_cast<std::size_t>(invariant.a), b = static_cast<std::size_t>(invariant.b);
+    if (invariant.table != nullptr) return all(static_cast<int>(n_full_features(invariant, shapes)));
     if (invariant.nu == 1) return kept[a];
     Indices out;
     const auto n_a = static_cast<std::size_t>(shapes[a].n_q()), n_b = static_cast<std::size_t>(shapes[b].n_q());
@@ -63,6 +71,7 @@ public:
         for (const ExpansionDescription& expansion : model_.expansions) {
             columns_.push_back(kept_columns(base_of(expansion), kept_));
         }
+        for (const MixingDescription& layer : model_.layers) columns_.push_back(all(layer.shape().n_q()));
     }
 
     Model make() const {
@@ -80,6 +89,7 @@ public:
             out.expansions.push_back(
                 std::visit([&](auto e) { return ExpansionDescription(mixed(std::move(e))); }, expansion));
         }
+        for (const MixingDescription& layer : model_.layers) out.layers.push_back(narrow(layer));
         for (const Term& term : model_.terms) add_term(term, out);
         return out;
     }
@@ -93,6 +103,28 @@ private:
         }
         expansion.n_species = static_cast<int>(kept_.size());
         return expansion;
+    }
+
+    MixingDescription narrow(const MixingDescription& layer) const {
+        MixingDescription out = layer;
+        Indices kept;
+        std::size_t offset = 0;
+        for (const int input : layer.inputs) {
+            const auto set = static_cast<std::size_t>(input);
+            for (const std::size_t q : columns_[set]) kept.push_back(offset + q);
+            offset += static_cast<std::size_t>(shapes_[set].n_q());
+        }
+        out.matrices = columns(layer.matrices, offset, kept);
+        if (layer.n_centers == 1) return out;
+        out.n_centers = static_cast<int>(kept_.size());
+        const std::size_t rows = out.matrices.size() / static_cast<std::size_t>(layer.n_centers);
+        std::vector<double> of_kept;
+        for (const int s : kept_) {
+            const auto first = out.matrices.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(s) * rows);
+            of_kept.insert(of_kept.end(), first, first + static_cast<std::ptrdiff_t>(rows));
+        }
+        out.matrices = std::move(of_kept);
+        return out;
     }
 
     void add_term(const Term& term, Model& out) const {

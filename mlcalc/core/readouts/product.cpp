@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "readouts/channel_product.hpp"
 #include "readouts/coefficient_product.hpp"
 #include "readouts/pair_product.hpp"
 
@@ -49,12 +50,13 @@ std::unique_ptr<FoldedProduct> Product::fold(const double* w) const {
 }
 
 std::unique_ptr<Product> make_product(const Invariant& invariant, const std::vector<CoefficientShape>& shapes) {
-    for (const int set : {invariant.a, invariant.nu == 2 ? invariant.b : invariant.a}) {
+    for (const int set : invariant.sets()) {
         if (set < 0 || static_cast<std::size_t>(set) >= shapes.size()) {
-            throw std::invalid_argument("an invariant refers to expansion " + std::to_string(set) + ", there are " +
-                                        std::to_string(shapes.size()));
+            throw std::invalid_argument("an invariant refers to coefficient set " + std::to_string(set) +
+                                        ", there are " + std::to_string(shapes.size()));
         }
     }
+    if (invariant.table != nullptr) return std::make_unique<ChannelProduct>(invariant, shapes);
     switch (invariant.nu) {
         case 1:
             return std::make_unique<CoefficientProduct>(invariant, shapes);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <vector>
+
+#include "model/description.hpp"
+#include "simd/channel_products.hpp"
+
+namespace mlcalc {
+
+/// The entries of channel_products.hpp for a table of couplings.
+class ChannelCouplings {
+public:
+    /// Throws std::invalid_argument for nodes and paths that do not fit each other.
+    ChannelCouplings(const ChannelTable& table, int l_max);
+    ChannelProgram program() const;
+
+private:
+    struct Rows {
+        std::vector<int> first;
+        std::vector<ChannelEntry> entries;
+        explicit Rows(const std::vector<std::vector<ChannelEntry>>& rows);
+        ChannelRows view() const { return {first.data(), entries.data()}; }
+    };
+    int n_inputs_, n_rows_, n_paths_, linear_;
+    std::vector<Rows> rows_;  ///< nodes, features, direct, chain
+};
+
+}  // namespace mlcalc

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Products of any number of factors within the channels of a layer: which couplings there are, and their table."""
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _engine
+
+MOST_FACTORS = 6
+
+
+@dataclass
+class ChannelProduct:
+    """Invariants of products within the channels of a layer ``a``.
+
+    ``nodes`` (n, 3) are (l, x, y): after the nodes 0 .. l_max, which are the coefficients of one l, each couples two
+    before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone. Features
+    [path][channel], times ``scale``, of which ``selection`` are kept (None: all). ``ChannelProduct.up_to`` makes the
+    table from the largest l of each body order.
+    """
+
+    a: str
+    nodes: np.ndarray
+    paths: np.ndarray
+    scale: float = 1.0
+    selection: np.ndarray | None = None
+
+    @classmethod
+    def up_to(cls, a, l_max, scale=1.0, layer_l_max=None):
+        """All independent invariants of nu = 1, 2, .. factors with angular momenta up to ``l_max[nu - 1]``.
+
+        ``layer_l_max`` is the l_max of the layer, that of nu = 1 if None. Raises ValueError for more than 6 body orders
+        or an l_max that grows with nu.
+        """
+        l_max = tuple(int(l) for l in l_max)
+        if not 1 <= len(l_max) <= MOST_FACTORS:
+            raise ValueError(f"products have 1 to {MOST_FACTORS} factors, got {len(l_max)} values of l_max")
+        if min(l_max) < 0 or any(b > a for a, b in itertools.pairwise(l_max)):
+            raise ValueError(f"l_max must not be negative or grow with the body order, got {list(l_max)}")
+        nodes, paths = coupling_table(l_max, l_max[0] if layer_l_max is None else layer_l_max)
+        return cls(a, nodes, paths, scale)
+
+    @property
+    def nu(self):
+        """The number of factors of each path, (n_paths,)."""
+        n_inputs = 1 + max(-1, self.paths.max(initial=0), self.nodes[:, 1:].max(initial=0)) - len(self.nodes)
+        factors = [1] * int(max(n_inputs, 1))
+        for _, x, y in self.nodes:
+            factors.append(factors[x] + factors[y])
+        return np.array([factors[x] + (factors[y] if y >= 0 else 0) for x, y in self.paths])
+
+
+def n_invariants(ls):
+    """Number of linearly independent invariants, even under inversion, of a product of one spherical tensor with these
+    angular momenta, those of equal l being the same tensor.
+
+    The multiplicity of l = 0 in the product of the symmetric powers, from characters: 1/pi int (1 - cos t) prod h dt with
+    k h_k = sum_i chi_l(i t) h_(k-i).
+    """
+    if sum(ls) % 2:
+        return 0
+    n = 4 * sum(ls) + 16
+    t = (np.arange(n) + 0.5) * np.pi / n
+    total = 1.0 - np.cos(t)
+    for l in set(ls):
+        k_max = ls.count(l)
+        chi = [np.sin((2 * l + 1) * i * t / 2) / np.sin(i * t / 2) for i in range(1, k_max + 1)]
+        h = [np.ones(n)]
+        for k in range(1, k_max + 1):
+            h.append(sum(chi[i - 1] * h[k - i] for i in range(1, k + 1)) / k)
+        total = total * h[k_max]
+    return round(float(total.mean()))
+
+
+# A node is its l for a factor itself, or (l, x, y) with two nodes.
+def _l(node):
+    return node if isinstance(node, int) else node[0]
+
+
+def _parity(node):
+    return node % 2 if isinstance(node, int) else (_parity(node[1]) + _parity(node[2])) % 2
+
+
+def _key(node):
+    return (0, node) if isinstance(node, int) else (1, node[0], _key(node[1]), _key(node[2]))
+
+
+def _coupled(x, y):
+    """All nodes of two nodes; those that vanish by symmetry are left out."""
+    x, y = sorted((x, y), key=_key)
+    low, high = abs(_l(x) - _l(y)), _l(x) + _l(y)
+    return [(l, x, y) for l in range(low, high + 1) if not (x == y and l % 2)]
+
+
+def _trees(ls):
+    """All nodes of two or three factors, in every order of coupling."""
+    if len(ls) == 1:
+        return [ls[0]]
+    found = {}
+    for k in range(len(ls)):
+        rest = ls[:k] + ls[k + 1 :]
+        for tree in _trees(rest):
+            for node in _coupled(ls[k], tree):
+                found[node] = None
+    return list(found)
+
+
+def _candidates(ls):
+    """Scalar products of two nodes that together have these factors; what is cheap and shared comes first."""
+    n, found = len(ls), {}
+    sizes = {2: 1, 3: 1, 4: 2, 5: 2, 6: 3}[n]
+    for chosen in itertools.combinations(range(n), sizes):
+        first = [ls[k] for k in chosen]
+        second = [ls[k] for k in range(n) if k not in chosen]
+        for x, y in itertools.product(_trees(first), _trees(second)):
+            if _l(x) == _l(y) and _parity(x) == _parity(y):
+                found[tuple(sorted((x, y), key=_key))] = None
+    natural = lambda pair: (_parity(pair[0]) + _l(pair[0])) % 2  # noqa: E731
+    return sorted(found, key=lambda pair: (natural(pair), _l(pair[0]), _key(pair[0]), _key(pair[1])))
+
+
+@functools.cache
+def _coefficients(l1, l2, l):
+    """C[m1, m2, m] of the real coupling."""
+    c = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l + 1))
+    for m1, m2, m, value in _engine.real_clebsch_gordan(l1, l2, l):
+        c[l1 + m1, l2 + m2, l + m] = value
+    return c
+
+
+def _evaluate(node, a, cache):
+    """Values (n_samples, 2 l + 1) of a node for random factors a[l]."""
+    if isinstance(node, int):
+        return a[node]
+    if node not in cache:
+        l, x, y = node
+        coefficients = _coefficients(_l(x), _l(y), l)
+        cache[node] = np.einsum("abc,sa,sb->sc", coefficients, _evaluate(x, a, cache), _evaluate(y, a, cache))
+    return cache[node]
+
+
+def _independent(ls, seed=0):
+    """Scalar products that span all invariants of these factors, as many as there are."""
+    n = n_invariants(ls)
+    if n == 0:
+        return []
+    candidates = _candidates(ls)
+    rng = np.random.default_rng(seed)
+    a = {l: rng.normal(size=(3 * len(candidates) + 20, 2 * l + 1)) for l in set(ls)}
+    kept, basis, cache = [], [], {}
+    for x, y in candidates:
+        value = np.einsum("sm,sm->s", _evaluate(x, a, cache), _evaluate(y, a, cache))
+        size = np.linalg.norm(value)
+        for _ in range(2):
+            for b in basis:
+                value = value - (b @ value) * b
+        if np.linalg.norm(value) > 1e-8 * size:
+            kept.append((x, y))
+            basis.append(value / np.linalg.norm(value))
+        if len(kept) == n:
+            return kept
+    raise AssertionError(f"{len(kept)} of {n} invariants of l = {ls} were found")
+
+
+@functools.lru_cache(maxsize=32)
+def coupling_table(l_max, layer_l_max):
+    """(nodes, paths) of ChannelProduct.up_to; nodes that several invariants use are made once."""
+    nodes, paths, index = [], [[0, -1]], {l: l for l in range(layer_l_max + 1)}
+
+    def place(node):
+        if node not in index:
+            x, y = place(node[1]), place(node[2])
+            nodes.append([node[0], x, y])
+            index[node] = layer_l_max + len(nodes)
+        return index[node]
+
+    for nu, top in enumerate(l_max[1:], start=2):
+        for ls in itertools.combinations_with_replacement(range(top + 1), nu):
+            for x, y in _independent(list(ls)):
+                paths.append([place(x), place(y)])
+    return np.array(nodes, dtype=np.int32).reshape(-1, 3), np.array(paths, dtype=np.int32)
