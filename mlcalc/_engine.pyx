@@ -335,7 +335,7 @@ cdef class Potential:
 
     def expansion(self, species, positions, cell, pbc, first, j, r_ij, *, str name, n_local=None,
                   origin=(0.0, 0.0, 0.0)):
-        """Coefficients c[i, a, n, lm] of an expansion, (n_local, n_channels, n_max, (l_max + 1)**2), lm = l*l + l + m.
+        """Coefficients c[i, a, n, lm] of an expansion or a layer (a its channels, one n), (n_local, n_channels, n_max, (l_max + 1)**2), lm = l*l + l + m.
 
         Arguments as for ``compute``. Raises ValueError for a name that is no expansion of this model.
         """

@@ -13,7 +13,10 @@ import numpy as np
 from mlcalc import _engine
 
 ROOT = Path(__file__).parent.parent
-READER = [ROOT / f"mlcalc/core/model/{name}.cpp" for name in ("checked_json", "description", "channel_table", "safetensors", "reader")]
+READER = [
+    ROOT / f"mlcalc/core/model/{name}.cpp"
+    for name in ("checked_json", "description", "channel_table", "safetensors", "reader")
+]
 SOURCES = [*READER, ROOT / "tests/fuzz/fuzz_model_file.cpp"]
 COMPILER = os.environ.get("CXX", "c++").split()
 

@@ -16,7 +16,7 @@ from mlcalc.expansions import (
     Tabulated,
     WillattScaling,
 )
-from mlcalc.model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
+from mlcalc.model import ChannelProduct, Committee, Invariant, Kernel, Linear, Mixing, Model, Term, Zbl
 from mlcalc.neighbors import full_neighbor_list
 
 SALT = [11, 17]
@@ -51,6 +51,24 @@ FIELD = [Invariant(1, "V", scale=0.5)]
 FIELD_POWER = [Invariant(2, "V", "V", scale=0.2)]
 
 
+def mixing(expansions, n_channels, l_max, seed, per_center=True, name="A"):
+    """A layer with random coefficients."""
+    n_columns = sum((2 if e.mixing is None else len(e.mixing)) * e.n_max for e in expansions)
+    shape = (2 if per_center else 1, l_max + 1, n_channels, n_columns)
+    matrices = np.random.default_rng(seed).normal(size=shape) / n_columns**0.5
+    first = 0
+    for e in expansions:
+        n = (2 if e.mixing is None else len(e.mixing)) * e.n_max
+        if isinstance(e, PotentialExpansion):  # fields are larger than densities
+            matrices[..., first : first + n] *= 0.15
+        first += n
+    return Mixing(name, [e.name for e in expansions], matrices)
+
+
+CHANNELS = [ChannelProduct.up_to("A", (3, 3, 2, 1))]
+FIVE_FACTORS = [ChannelProduct.up_to("A", (2, 2, 2, 2, 1))]
+
+
 def linear_model(expansions, invariants, seed, *, scale=0.3, n_members=None, leverage=False, **options):
     """Linear terms with random weights, one per list of invariants."""
     model = _without_regressors(expansions, invariants, n_members, options)
@@ -68,7 +86,7 @@ def kernel_model(
     expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, without=(), **settings
 ):
     """Kernel terms with random sparse points and weights, one per list of invariants."""
-    options = {key: settings.pop(key) for key in ("zbl", "boundaries", "species") if key in settings}
+    options = {key: settings.pop(key) for key in ("zbl", "boundaries", "species", "layers") if key in settings}
     model = _without_regressors(expansions, invariants, n_members, options)
     rng = np.random.default_rng(seed)
     for term in model.terms:
@@ -123,6 +141,18 @@ SHORT_RANGED = {
     "linear leverage": lambda: linear_model([RHO], [RADIAL], 9, leverage=True),
     "linear committee": lambda: linear_model([RHO], [POWER], 9, n_members=4),
     "linear zbl": lambda: linear_model([RHO], [POWER], 10, zbl=Zbl(2.0, 3.5)),
+    "linear channels": lambda: linear_model([RHO], [CHANNELS], 61, layers=[mixing([RHO], 5, 3, 1)]),
+    "linear channels of two cutoffs": lambda: linear_model(
+        [RHO, SHORT], [POWER, CHANNELS], 62, layers=[mixing([RHO, SHORT], 9, 3, 2, per_center=False)]
+    ),
+    "linear five factors": lambda: linear_model([MIXED], [FIVE_FACTORS], 63, layers=[mixing([MIXED], 4, 2, 3)]),
+    "linear layer of two": lambda: linear_model(
+        [RHO], [[Invariant(2, "A", "rho"), Invariant(2, "A", "A")]], 64, layers=[mixing([RHO], 3, 2, 4)]
+    ),
+    "linear channels committee": lambda: linear_model(
+        [RHO], [CHANNELS], 65, layers=[mixing([RHO], 8, 3, 5)], n_members=3, leverage=True
+    ),
+    "kernel channels": lambda: kernel_model([RHO], [CHANNELS], 66, zeta=2, layers=[mixing([RHO], 5, 3, 6)]),
     "kernel zeta 1": lambda: kernel_model([RHO], [POWER], 11, zeta=1),
     "kernel zeta 2": lambda: kernel_model([RHO], [POWER], 12, zeta=2),
     "kernel zeta 3": lambda: kernel_model([RHO], [RADIAL + POWER], 13, zeta=3),
@@ -150,6 +180,12 @@ FAR_FIELDS = {
     "linear mixed fields": lambda: linear_model([RHO, V_MIXED], [MULTI_SCALE], 37),
     "linear far committee": lambda: linear_model([RHO, V], [POWER + MULTI_SCALE], 38, n_members=3),
     "linear far selected": lambda: linear_model([RHO, V], [selected(MULTI_SCALE, [RHO, V], 39)], 39),
+    "linear channels with V": lambda: linear_model(
+        [RHO, V], [CHANNELS], 67, layers=[mixing([RHO, V], 5, 3, 7)], scale=0.05
+    ),
+    "kernel channels with V": lambda: kernel_model(
+        [RHO, V], [CHANNELS + POWER], 68, zeta=2, layers=[mixing([V, RHO], 4, 3, 8)]
+    ),
     "kernel V": lambda: kernel_model([V], [FIELD], 41, zeta=2),
     "kernel rho x V": lambda: kernel_model([RHO, V], [MULTI_SCALE], 42, zeta=2),
     "kernel V x V": lambda: kernel_model([V], [FIELD_POWER], 43, zeta=2),

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from channel_reference import reference_features
 from models import (
     EVERY_KIND_OF_MODEL,
     MULTI_SCALE,
@@ -20,7 +21,7 @@ from models import (
     linear_model,
 )
 
-from mlcalc.model import Kernel, Linear
+from mlcalc.model import ChannelProduct, Kernel, Linear
 
 pytestmark = pytest.mark.sanitize
 
@@ -31,10 +32,14 @@ KERNELS = [kind for kind in EVERY_KIND_OF_MODEL if kind.startswith("kernel")]
 def invariants_of(potential, atoms, model, invariant):
     """Features of one invariant, formed from the coefficients of the expansions; before scale and selection."""
     a = _coefficients(potential, atoms, invariant.a)
+    if isinstance(invariant, ChannelProduct):
+        l_max = model.shape(invariant.a)[1]
+        of_l = {l: a[:, :, l * l : (l + 1) ** 2].transpose(0, 2, 1) for l in range(l_max + 1)}
+        return reference_features(invariant, l_max, of_l).reshape(len(atoms), -1)
     if invariant.nu == 1:
         return a[:, :, 0]
     b = _coefficients(potential, atoms, invariant.b)
-    l_max = min(model.expansion(name).l_max for name in (invariant.a, invariant.b))
+    l_max = min(model.shape(name)[1] for name in (invariant.a, invariant.b))
     blocks = []
     for degree in range(l_max + 1):
         lm = slice(degree**2, (degree + 1) ** 2)

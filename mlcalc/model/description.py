@@ -93,8 +93,8 @@ class Committee(NamedTuple):
 class Model:
     """Reference energies (eV, per species) + optional ZBL repulsion + a sum of terms.
 
-    ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species`` are
-    atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
+    ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species``
+    are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
     ``provenance`` any JSON object: data, split, versions, errors.
     """
 

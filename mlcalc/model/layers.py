@@ -25,8 +25,8 @@ class Mixing:
         self.matrices = np.asarray(self.matrices, dtype=float)
         if self.matrices.ndim != 4:
             raise ValueError(
-                f"layer {self.name!r}: matrices must have the shape (1 or n_species, l_max + 1, n_channels, n_columns), "
-                f"got {self.matrices.shape}"
+                f"layer {self.name!r}: matrices must have the shape (1 or n_species, l_max + 1, n_channels, "
+                f"n_columns), got {self.matrices.shape}"
             )
 
     @property

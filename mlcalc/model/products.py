@@ -17,9 +17,9 @@ class ChannelProduct:
     """Invariants of products within the channels of a layer ``a``.
 
     ``nodes`` (n, 3) are (l, x, y): after the nodes 0 .. l_max, which are the coefficients of one l, each couples two
-    before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone. Features
-    [path][channel], times ``scale``, of which ``selection`` are kept (None: all). ``ChannelProduct.up_to`` makes the
-    table from the largest l of each body order.
+    before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone.
+    Features [path][channel], times ``scale``, of which ``selection`` are kept (None: all). ``ChannelProduct.up_to``
+    makes the table from the largest l of each body order.
     """
 
     a: str
@@ -57,8 +57,8 @@ def n_invariants(ls):
     """Number of linearly independent invariants, even under inversion, of a product of one spherical tensor with these
     angular momenta, those of equal l being the same tensor.
 
-    The multiplicity of l = 0 in the product of the symmetric powers, from characters: 1/pi int (1 - cos t) prod h dt with
-    k h_k = sum_i chi_l(i t) h_(k-i).
+    The multiplicity of l = 0 in the product of the symmetric powers, from characters: 1/pi int (1 - cos t) prod h dt
+    with k h_k = sum_i chi_l(i t) h_(k-i).
     """
     if sum(ls) % 2:
         return 0

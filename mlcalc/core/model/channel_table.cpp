@@ -17,19 +17,19 @@ struct Coupled {
     int l, parity, nu;  ///< parity of the sum of the angular momenta of its nu factors
 };
 
-[[noreturn]] void refuse(const std::string& what) {
+[[noreturn]] void does_not_fit(const std::string& what) {
     throw std::invalid_argument("has a table of products that does not fit: " + what);
 }
 
-Coupled find(const std::vector<Coupled>& nodes, int index) {
+Coupled coupled_at(const std::vector<Coupled>& nodes, int index) {
     if (index < 0 || static_cast<std::size_t>(index) >= nodes.size()) {
-        refuse("node " + std::to_string(index) + " does not come before its use");
+        does_not_fit("node " + std::to_string(index) + " does not come before its use");
     }
     return nodes[static_cast<std::size_t>(index)];
 }
 
 int factors(int nu) {
-    if (nu > most_factors) refuse("products have at most 6 factors, got " + std::to_string(nu));
+    if (nu > most_factors) does_not_fit("products have at most 6 factors, got " + std::to_string(nu));
     return nu;
 }
 
@@ -39,26 +39,26 @@ int body_order(const ChannelTable& table, int l_max) {
     std::vector<Coupled> nodes;
     for (int l = 0; l <= l_max; ++l) nodes.push_back({l, l % 2, 1});
     for (const ChannelTable::Node& node : table.nodes) {
-        const Coupled x = find(nodes, node.x), y = find(nodes, node.y);
+        const Coupled x = coupled_at(nodes, node.x), y = coupled_at(nodes, node.y);
         if (node.l < std::abs(x.l - y.l) || node.l > x.l + y.l || node.l > largest_l) {
-            refuse("l " + std::to_string(x.l) + " and " + std::to_string(y.l) + " do not couple to " +
-                   std::to_string(node.l));
+            does_not_fit("l " + std::to_string(x.l) + " and " + std::to_string(y.l) + " do not couple to " +
+                         std::to_string(node.l));
         }
-        if (node.x == node.y && node.l % 2 == 1) refuse("a node coupled with itself to odd l vanishes");
+        if (node.x == node.y && node.l % 2 == 1) does_not_fit("a node coupled with itself to odd l vanishes");
         nodes.push_back({node.l, (x.parity + y.parity) % 2, factors(x.nu + y.nu)});
     }
     int nu = 0;
     bool linear = false;
     for (const ChannelTable::Path& path : table.paths) {
         if (path.y < 0) {
-            if (path.x != 0 || linear) refuse("only one path may be one node alone, and that is node 0");
+            if (path.x != 0 || linear) does_not_fit("only one path may be one node alone, and that is node 0");
             linear = true;
             nu = std::max(nu, 1);
             continue;
         }
-        const Coupled x = find(nodes, path.x), y = find(nodes, path.y);
-        if (x.l != y.l) refuse("a scalar product needs two nodes of equal l");
-        if (x.parity != y.parity) refuse("a scalar product changes its sign with inversion");
+        const Coupled x = coupled_at(nodes, path.x), y = coupled_at(nodes, path.y);
+        if (x.l != y.l) does_not_fit("a scalar product needs two nodes of equal l");
+        if (x.parity != y.parity) does_not_fit("a scalar product changes its sign with inversion");
         nu = std::max(nu, factors(x.nu + y.nu));
     }
     return nu;

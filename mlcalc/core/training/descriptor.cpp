@@ -43,22 +43,24 @@ std::vector<int> Descriptor::TermData::expansions() const {
     return all;
 }
 
-int Descriptor::find(const std::string& expansion) const {
+int Descriptor::find(const std::string& set) const {
+    std::vector<std::string> names;
+    for (const ExpansionDescription& expansion : model_->expansions) names.push_back(base_of(expansion).name);
+    for (const MixingDescription& layer : model_->layers) names.push_back(layer.name);
     std::string known;
-    for (std::size_t e = 0; e < model_->expansions.size(); ++e) {
-        const std::string& name = base_of(model_->expansions[e]).name;
-        if (name == expansion) return static_cast<int>(e);
-        known += (e == 0 ? "'" : ", '") + name + "'";
+    for (std::size_t e = 0; e < names.size(); ++e) {
+        if (names[e] == set) return static_cast<int>(e);
+        known += (e == 0 ? "'" : ", '") + names[e] + "'";
     }
-    throw std::invalid_argument("there is no expansion '" + expansion + "' in this model, only " + known);
+    throw std::invalid_argument("there is no expansion '" + set + "' in this model, only " + known);
 }
 
-CoefficientShape Descriptor::shape(int expansion) const {
-    if (expansion < 0 || size(expansion) >= sets_.shapes().size()) {
+CoefficientShape Descriptor::shape(int set) const {
+    if (set < 0 || size(set) >= sets_.shapes().size()) {
         throw std::invalid_argument("the model has " + std::to_string(sets_.shapes().size()) +
-                                    " expansions, got index " + std::to_string(expansion));
+                                    " expansions, got index " + std::to_string(set));
     }
-    return sets_.shapes()[size(expansion)];
+    return sets_.shapes()[size(set)];
 }
 
 const Descriptor::TermData& Descriptor::term(int index) const {

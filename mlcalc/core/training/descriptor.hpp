@@ -23,15 +23,15 @@ public:
     Descriptor(std::shared_ptr<const Model> model, const FarFieldOptions& options);
 
     const Model& model() const { return *model_; }
-    /// Index of an expansion. Throws std::invalid_argument for an unknown name.
-    int find(const std::string& expansion) const;
-    CoefficientShape shape(int expansion) const;
+    /// Index of an expansion or a layer. Throws std::invalid_argument for an unknown name.
+    int find(const std::string& set) const;
+    CoefficientShape shape(int set) const;
     std::size_t n_features(int term) const;
     /// Columns of `design`: the sum over centre species of n_features (linear) or of the sparse points (kernel).
     std::size_t n_basis(int term) const;
 
     /// c (n_local, n_channels, n_max, (l_max + 1)^2)
-    void expansion(const System&, int expansion, double* c);
+    void expansion(const System&, int set, double* c);
     /// p (n_local, n_features), after scale and selection, before the normalisation of a kernel
     void features(const System&, int term, double* p);
     /// For p_adj = dE/dp: dE/dr added to `gradient` (n_all) and dE/d eps to `strain`.
