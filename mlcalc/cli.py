@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return COMMANDS[args.command].run(args) or 0
     except KeyboardInterrupt:
-        print("mlcalc: interrupted", file=sys.stderr)
+        print(f"mlcalc: interrupted{COMMANDS[args.command].after_interrupt}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of a pipe (head) has left
@@ -47,11 +47,12 @@ def sentence(error: BaseException) -> str:
 
 
 class Command(NamedTuple):
-    """A command: its help, what adds its arguments to a parser, what runs it."""
+    """A command: its help, what adds its arguments to a parser, what runs it, what to do after Ctrl-C."""
 
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int | None]
+    after_interrupt: str = ""
 
 
 def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
@@ -109,13 +110,15 @@ def run_lammps(args) -> int:
 
 def add_info(sub) -> None:
     sub.add_argument("model", help="a model file, *.mlcalc")
+    sub.add_argument("--provenance", action="store_true", help="all that is known of its training, as JSON")
     sub.add_argument("--json", action="store_true", help="the complete description, as stored in the file")
 
 
 def run_info(args) -> None:
-    from .commands.info import describe, document
+    from .commands.info import describe, document, provenance
 
-    print(document(args.model) if args.json else describe(args.model))
+    show = document if args.json else provenance if args.provenance else describe
+    print(show(args.model))
 
 
 def add_md(sub) -> None:
@@ -140,8 +143,8 @@ processes use LAMMPS with pair_style mlcalc."""
     sub.add_argument(
         "--max-uncertainty",
         type=float,
-        metavar="EV",
-        help="stop if the energy of an atom is more uncertain (committees)",
+        metavar="EV/A",
+        help="stop if the force on an atom is more uncertain, norm over x, y, z (committees)",
     )
 
 
@@ -186,7 +189,7 @@ def add_train(sub) -> None:
     from .commands.train import add_train_arguments
 
     sub.epilog = """Begin with: mlcalc train --template DATA.xyz -o options.yaml
-Every option is explained in the template and in the documentation (training)."""
+Every option: mlcalc train --options"""
     add_train_arguments(sub)
 
 
@@ -206,6 +209,29 @@ def run_eval(args) -> int:
     from .commands.train import run_eval
 
     return run_eval(args)
+
+
+def add_predict(sub) -> None:
+    sub.epilog = """OUTPUT is extxyz: energy, forces, stress where there is a cell, of a committee also
+energy_uncertainty and forces_uncertainty, and extrapolation where the model has the measure. What the structures
+carry otherwise is kept."""
+    sub.add_argument("model", help="a model file, *.mlcalc")
+    sub.add_argument("data", nargs="+", help="files with structures, any format that ASE reads; labels are not needed")
+    sub.add_argument("--index", default=":", help="which structures, e.g. 0 or -10: or ::5; default: all")
+    sub.add_argument("--output", "-o", default="predictions.xyz", help="default: predictions.xyz")
+    sub.add_argument("--threads", type=int, default=1, help="default: 1")
+    sub.add_argument(
+        "--lode", choices=["auto", "ksum", "mesh", "free"], default="auto", help="evaluator of the far field"
+    )
+    sub.add_argument("--accuracy", type=float, default=1e-5, help="of far-field forces, relative; default: 1e-5")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run_predict(args) -> None:
+    from .commands.predict import predict_files
+
+    options = {"threads": args.threads, "lode": args.lode, "accuracy": args.accuracy}
+    print(predict_files(args.model, args.data, args.index, args.output, progress=not args.quiet, **options))
 
 
 def add_features(sub) -> None:
@@ -246,9 +272,15 @@ def run_demo(args) -> None:
 
 COMMANDS = {
     "demo": Command("Data, training, dynamics in LAMMPS and ASE, from nothing in a few minutes.", add_demo, run_demo),
-    "train": Command("From a data set to a model, with a report of its errors.", add_train, run_train),
-    "eval": Command(
-        "The errors of a model on labelled structures, as a report and as predictions.", add_eval, run_eval
+    "train": Command(
+        "From a data set to a model, with a report of its errors.",
+        add_train,
+        run_train,
+        "; the same command continues where it was",
+    ),
+    "eval": Command("The errors of a model on labeled structures, as a report and as predictions.", add_eval, run_eval),
+    "predict": Command(
+        "Energies, forces, stresses and uncertainties of structures, with or without labels.", add_predict, run_predict
     ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import functools
 import os
+import subprocess
 from pathlib import Path
 
 import ase.build
@@ -9,6 +11,23 @@ import pytest
 from ase import Atoms
 
 import mlcalc
+
+# on a crowded machine MLCALC_TEST_PATIENCE=5 makes every time-out of a program that a test starts five times as long
+PATIENCE = float(os.environ.get("MLCALC_TEST_PATIENCE", 1))
+
+
+def patient(method):
+    """A method of Popen whose time-out is PATIENCE times what is asked."""
+
+    @functools.wraps(method)
+    def call(self, *args, timeout=None, **options):
+        return method(self, *args, timeout=None if timeout is None else timeout * PATIENCE, **options)
+
+    return call
+
+
+subprocess.Popen.wait = patient(subprocess.Popen.wait)
+subprocess.Popen.communicate = patient(subprocess.Popen.communicate)
 
 # subprocesses import the mlcalc under test, whatever folder they start in
 os.environ["PYTHONSAFEPATH"] = "1"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell, molecule
-from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.calculator import PropertyNotImplementedError, all_properties
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import UnitCellFilter
 from ase.optimize import BFGS
 from models import EVERY_KIND_OF_MODEL
@@ -227,18 +228,55 @@ def test_a_model_without_committee_has_no_uncertainty(calc):
 
 def test_uncertainty_above_the_limit_warns_once_with_the_atoms():
     atoms = salt()
-    spread = MLCalculator(linear_model(4)).get_property("energies_uncertainty", atoms)
-    limit = np.sort(spread)[-2:].mean()
-    worst = int(np.argmax(spread))
-    calc = MLCalculator(linear_model(4), uncertainty=limit)
-    with pytest.warns(UncertaintyWarning, match=rf"atoms {worst}: up to {spread[worst]:.3g}"):
-        calc.get_potential_energy(atoms)
-    assert "energies_uncertainty" in calc.results
+    for name in (None, "forces_uncertainty", "energies_uncertainty"):  # None: a number is a limit on forces
+        spread = MLCalculator(linear_model(4)).get_property(name or "forces_uncertainty", atoms)
+        spread = spread if spread.ndim == 1 else np.linalg.norm(spread, axis=1)
+        limit = np.sort(spread)[-2:].mean()
+        worst = int(np.argmax(spread))
+        calc = MLCalculator(linear_model(4), uncertainty={name: limit} if name else limit)
+        with pytest.warns(UncertaintyWarning, match=rf"atoms {worst}: up to {spread[worst]:.3g}"):
+            calc.get_potential_energy(atoms)
+        assert (name or "forces_uncertainty") in calc.results
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            moved = atoms.copy()
+            moved.rattle(1e-3)
+            calc.get_potential_energy(moved)
+            above = 2 * spread.max()
+            MLCalculator(linear_model(4), uncertainty={name: above} if name else above).get_potential_energy(atoms)
+
+
+def test_results_can_be_passed_on_to_other_programs():
+    """What ASE does not know stays with the calculator, where [] and in find it."""
+    atoms = salt()
+    atoms.calc = MLCalculator(linear_model(4), uncertainty=1e6)
+    energy, spread = atoms.get_potential_energy(), atoms.calc.get_property("forces_uncertainty", atoms)
+    passed = SinglePointCalculator(atoms, **atoms.calc.results)
+    assert passed.get_potential_energy(atoms) == energy
+    results = atoms.calc.results
+    assert set(results) <= set(all_properties) and "forces_uncertainty" in results.extra
+    assert np.array_equal(results["forces_uncertainty"], spread) and results.get("nothing") is None
+
+
+def test_a_change_of_the_cell_alone_is_a_new_calculation():
+    atoms = salt()
+    atoms.calc = MLCalculator(linear_model())
+    before = atoms.get_potential_energy()
+    atoms.set_cell(1.05 * atoms.cell.array, scale_atoms=False)
+    assert atoms.get_potential_energy() != before
+    again = atoms.copy()
+    again.calc = MLCalculator(linear_model())
+    assert atoms.get_potential_energy() == pytest.approx(again.get_potential_energy(), abs=1e-9)
+
+
+def test_a_mesh_set_by_hand_that_is_too_coarse_is_obeyed_and_said():
+    atoms = salt()
+    with pytest.warns(UserWarning, match="estimated relative force error of .* above the accuracy 1.0e-05"):
+        MLCalculator(models.build("linear V"), mesh=(2, 2, 2), lode="mesh").get_potential_energy(atoms)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        atoms.rattle(1e-3)
-        calc.get_potential_energy(atoms)
-        MLCalculator(linear_model(4), uncertainty=2 * spread.max()).get_potential_energy(atoms)
+        MLCalculator(models.build("linear V"), lode="mesh").get_potential_energy(atoms)
+        MLCalculator(models.build("linear V"), lode="mesh", mesh=(24, 24, 24)).get_potential_energy(atoms)
 
 
 def test_uncertainty_above_the_limit_raises_if_asked():
@@ -359,7 +397,7 @@ def test_boundaries_that_the_model_was_not_trained_with_warn_once(small_salt, sa
 def test_a_pickled_calculator_is_the_same_one(tmp_path, copied):
     path = tmp_path / "model.mlcalc"
     linear_model(3).save(path)
-    calc = MLCalculator(path, skin=0.3, uncertainty=1e6)
+    calc = MLCalculator(path, skin=0.3, uncertainty={"energies_uncertainty": 1e6})
     energy = calc.get_potential_energy(salt())
     path.unlink()
     again = copied(calc)

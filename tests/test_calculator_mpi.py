@@ -197,7 +197,7 @@ def test_a_failure_on_one_rank_is_an_exception_on_all(tmp_path):
     on_every_rank("no model on one rank", "ParallelError: rank 1", "FileNotFoundError", "ParallelError: rank 1")
     on_every_rank("no model on one rank", missing)
     on_every_rank("another model on one rank", "ParallelError: the model or the options on rank 1 of 3 differ")
-    on_every_rank("uncertain", "UncertaintyError: energies_uncertainty is above 0 for atoms 0, 1")
+    on_every_rank("uncertain", "UncertaintyError: forces_uncertainty is above 0 for atoms 0, 1")
     on_every_rank("pickle", "TypeError: a calculator with an MPI communicator cannot be pickled")
     on_every_rank("waiting", "ok")
     assert "rank 1 of 3 has waited" in done.stderr and "rank 2 of 3 has waited" in done.stderr

@@ -42,6 +42,7 @@ INLINE = {
     "mlcalc train": ("docs/training.md", "mlcalc train options.yaml"),
     "mlcalc eval": ("docs/cli.md", "mlcalc eval model.mlcalc"),
     "mlcalc info": ("docs/cli.md", "mlcalc info model.mlcalc"),
+    "mlcalc predict": ("docs/cli.md", "mlcalc predict model.mlcalc"),
     "mlcalc features": ("docs/cli.md", "mlcalc features model.mlcalc"),
     "mlcalc md": ("tests/test_cli.py", '"--max-uncertainty"'),
     "mlcalc lammps check": ("docs/install.md", "mlcalc lammps check"),
@@ -79,7 +80,7 @@ def with_blocks(*languages):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with what the pages assume: labelled structures, a committee and a LAMMPS data file."""
+    """A folder with what the pages assume: labeled structures, a committee and a LAMMPS data file."""
     path = tmp_path_factory.mktemp("docs")
     rng = np.random.default_rng(0)
     frames = []

@@ -55,7 +55,7 @@ def test_every_column_is_what_its_label_says(salt):
         assert np.abs(column - expected).max() < 1e-13 * np.abs(features.values).max()
 
 
-def test_a_list_of_structures_is_stacked_and_labelled(salt):
+def test_a_list_of_structures_is_stacked_and_labeled(salt):
     descriptor = Descriptor(["Na", "Cl", "K"], RHO)
     other = ase.build.bulk("KCl", "rocksalt", a=6.3)
     features = descriptor([salt, other], progress=False)
@@ -179,6 +179,30 @@ def changed(path, value):
 def test_hyperparameters_that_have_no_counterpart_are_refused(hypers, message):
     with pytest.raises(ValueError, match=message):
         DensityExpansion.from_featomic(hypers)
+
+
+@pytest.mark.parametrize("group", ["smoothing", "density", "basis"])
+@pytest.mark.parametrize("wrong", ["ShiftedCosine", "Gaussian", "gausian", None, 3])
+def test_an_entry_with_an_unknown_type_is_no_expansion(group, wrong):
+    entry = RHO.to_json()
+    assert DensityExpansion.from_json(entry) == RHO
+    with pytest.raises(ValueError, match=f"{group}.type must be one of"):
+        DensityExpansion.from_json({**entry, group: {"type": wrong}})
+    field = PotentialExpansion(n_max=1, l_max=1)
+    assert PotentialExpansion.from_json(field.to_json()) == field
+    with pytest.raises(ValueError, match="basis.type must be one of gto, multi_width, tabulated"):
+        PotentialExpansion.from_json({**field.to_json(), "basis": {"type": wrong}})
+
+
+def test_what_an_entry_leaves_out_has_the_defaults_of_the_class():
+    entry = {"name": "rho", "type": "density", "n_max": 3, "l_max": 2, "cutoff": 4.0}
+    assert DensityExpansion.from_json(entry) == DensityExpansion(cutoff=4.0, n_max=3, l_max=2)
+    entry = {"name": "V", "type": "potential", "n_max": 2, "l_max": 1, "smearing": 1.5}
+    assert PotentialExpansion.from_json(entry) == PotentialExpansion(n_max=2, l_max=1, smearing=1.5)
+    with pytest.raises(ValueError, match="an expansion has no 'cutof'"):
+        DensityExpansion.from_json(
+            {"name": "rho", "type": "density", "n_max": 3, "l_max": 2, "cutoff": 4.0, "cutof": 1}
+        )
 
 
 def test_what_featomic_cannot_express_is_refused(salt):

@@ -140,7 +140,8 @@ def test_unlikely_units_are_noticed():
 def test_a_missing_file_is_named():
     with pytest.raises(DataError, match="nowhere.xyz does not exist"):
         load_dataset(data_options(files=["nowhere.xyz"]))
-    assert FileOptions("x").energy == "inherit"
+    assert FileOptions(path="x").label("energy", data_options(energy="e")) == "e"
+    assert FileOptions(path="x", energy=None).label("energy", data_options(energy="e")) is None
 
 
 def test_a_distance_must_be_a_number_and_a_limit_must_leave_something():

@@ -12,8 +12,9 @@ from mlcalc.calculator import MLCalculator
 from mlcalc.expansions import DensityExpansion, Gaussian, MultiWidth, PotentialExpansion, ShiftedCosine
 from mlcalc.model import Invariant, Linear, Model, Term, Zbl
 from mlcalc.train import DataError, OptionError, fit
+from mlcalc.train.checkpoint import Checkpoint
+from mlcalc.train.job import data_of, plan_of
 from mlcalc.train.options import parse_options
-from mlcalc.train.run import Run
 
 
 def largest_error(report, split="test"):
@@ -37,13 +38,13 @@ def test_a_known_linear_model_is_recovered(tmp_path, method):
 def test_a_known_kernel_model_is_recovered(tmp_path):
     # weights drawn for the sparse points that the run will choose from these structures
     wanted = options(tmp_path, KERNEL, solver={"regularization": 1e-9}, data={"reference_energies": "zero"})
-    run = Run(parse_options(wanted), known_data(), _silent())
-    run.prepare()
-    model = run._skeleton()
+    job = data_of(parse_options(wanted), known_data(), _silent())
+    with Checkpoint(tmp_path / "plan", "key") as checkpoint:
+        case = plan_of(job, checkpoint)
+    model = case.maker.engine.model
     rng = np.random.default_rng(0)
     for weights in model.terms[0].regressor.weights.values():
         weights[:] = rng.normal(size=weights.shape)
-    run.checkpoint.clear()
     result = fit(wanted, labelled(salt(30), MLCalculator(model)), progress=False, figures=False)
     errors = largest_error(result.report)
     assert errors["energy"] < 1e-5 and errors["forces"] < 1e-4

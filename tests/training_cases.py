@@ -68,7 +68,7 @@ def _known_data():
 
 
 def known_data():
-    """30 structures labelled by the known model; the list is new, the structures are not to be changed."""
+    """30 structures labeled by the known model; the list is new, the structures are not to be changed."""
     return list(_known_data())
 
 

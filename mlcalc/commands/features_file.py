@@ -2,10 +2,9 @@
 """``mlcalc features``: the invariants of every atom of a data set in a NumPy file."""
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from ..model import Model
-from ..running.neighbors import full_neighbor_list
+from ..running.views import UnknownSpecies, views
 from ..train.data import read_frames
 
 
@@ -24,15 +23,13 @@ def write_features(model, data, index=":", terms=None, output="features.npz") ->
     frames = read_frames(data, index)
     rows = {name: [] for name in wanted}
     for k, atoms in enumerate(frames):
-        unknown = sorted(set(atoms.numbers) - set(potential.species))
-        if unknown:
-            symbols = ", ".join(chemical_symbols[z] for z in unknown)
-            raise ValueError(f"structure {k} of {data} has {symbols}, which {model} does not know")
-        species = np.searchsorted(potential.species, atoms.numbers).astype(np.int32)
-        pairs = full_neighbor_list(atoms, potential.cutoff)
         potential.reset()  # every structure has a k list or mesh of its own
+        try:
+            arguments = views(potential, atoms)
+        except UnknownSpecies as error:
+            symbols = ", ".join(error.symbols)
+            raise ValueError(f"structure {k} of {data} has {symbols}, which {model} does not know") from None
         for name in wanted:
-            arguments = (species, atoms.positions, atoms.cell[:], atoms.pbc, *pairs)
             rows[name].append(potential.features(*arguments, term=names.index(name)))
     arrays = {name: np.concatenate(parts) for name, parts in rows.items()}
     structure = np.repeat(np.arange(len(frames)), [len(atoms) for atoms in frames])

@@ -10,7 +10,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ..model import Kernel, Model
-from ..running.neighbors import full_neighbor_list
+from ..running.views import views
+from ..train.errors import format_table
+
+COUNTS = ("structures", "atoms", "energies", "forces", "virials")
 
 
 def document(path) -> str:
@@ -19,6 +22,11 @@ def document(path) -> str:
     contents = Path(path).read_bytes()
     header = json.loads(contents[8 : 8 + int.from_bytes(contents[:8], "little")])
     return json.dumps(json.loads(header["__metadata__"]["mlcalc"]), indent=2)
+
+
+def provenance(path) -> str:
+    """What is known of the training, as indented JSON."""
+    return json.dumps(Model.load(path).provenance, indent=2)
 
 
 def describe(path) -> str:
@@ -45,9 +53,7 @@ def describe(path) -> str:
             f"energy and forces: about {float(f'{cost:.2g}'):g} us per atom on one core of this machine "
             f"({n} atoms, {density} atoms/A^3)"
         )
-    if model.provenance:
-        lines += ["provenance:", *_nested(model.provenance, "  ")]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_origin(model.provenance)])
 
 
 def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> float:
@@ -61,15 +67,9 @@ def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> fl
     periodic = "periodic" in model.boundaries
     atoms = Atoms(numbers, positions, cell=[n * spacing] * 3, pbc=periodic)
     potential = model.potential()
-    views = {
-        "species": np.searchsorted(model.species, numbers).astype(np.int32),
-        "positions": positions,
-        "cell": atoms.cell.array,
-        "pbc": atoms.pbc,
-        **dict(zip(("first", "j", "r_ij"), full_neighbor_list(atoms, potential.cutoff), strict=True)),
-    }
-    potential.compute(**views)  # the first call chooses the mesh and fills the caches
-    return min(potential.compute(**views)["seconds"].sum() for _ in range(3)) / n**3
+    arguments = views(potential, atoms)
+    potential.compute(*arguments)  # the first call chooses the mesh and fills the caches
+    return min(potential.compute(*arguments)["seconds"].sum() for _ in range(3)) / n**3
 
 
 def _expansion(entry: dict) -> str:
@@ -113,14 +113,26 @@ def _term(model: Model, term, symbols) -> str:
     return text + f"kernel zeta {kernel.zeta} {normalized}{precision}, sparse points {points}"
 
 
-def _nested(value, indent) -> list[str]:
-    """Plain data as indented lines; long lists are counted instead of shown."""
-    lines = []
-    for key, entry in value.items():
-        if isinstance(entry, dict):
-            lines += [f"{indent}{key}:", *_nested(entry, indent + "  ")]
-        elif isinstance(entry, list) and len(entry) > 8:
-            lines.append(f"{indent}{key}: {len(entry)} entries")
-        else:
-            lines.append(f"{indent}{key}: {np.round(entry, 6) if isinstance(entry, float) else entry}")
-    return lines
+def _origin(origin: dict) -> list[str]:
+    """The training in short: data, errors, options that decide most."""
+    if not origin:
+        return []
+    lines = ["", f"trained {origin.get('created', '')} by mlcalc {origin.get('versions', {}).get('mlcalc', 'unknown')}"]
+    data = origin.get("data", {})
+    if data.get("files"):
+        lines.append("data: " + ", ".join(data["files"]))
+    for split, counts in data.get("splits", {}).items():
+        if isinstance(counts, dict) and counts.get("structures"):
+            lines.append(f"{split}: " + ", ".join(f"{counts[key]} {key}" for key in COUNTS if counts.get(key)))
+    chosen = origin.get("regularization", {})
+    if "strength" in chosen:
+        lines.append(f"regularization {chosen['strength']:.3g}, by {chosen.get('criterion', 'unknown')}")
+    errors = origin.get("errors")
+    if errors:
+        try:
+            lines += ["", format_table(errors)]
+        except (KeyError, TypeError):
+            lines.append("errors: in another form, see --provenance")
+    notes = [note for note in origin.get("notes", []) if str(note).startswith("WARNING")]
+    lines += [f"{n}" for n in notes]
+    return [*lines, "", "more: --provenance, --json"]

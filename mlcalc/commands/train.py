@@ -5,33 +5,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..train.option_checks import OptionError
-
 
 def add_train_arguments(parser):
     parser.add_argument("options", nargs="?", help="options file (YAML)")
     parser.add_argument("--template", nargs="+", metavar="DATA", help="print a commented options file for these data")
     parser.add_argument("-o", "--output", help="with --template: write to this file instead")
     parser.add_argument("--dry-run", action="store_true", help="print rows, features, memory and time, and stop")
+    parser.add_argument("--options", dest="show", action="store_true", help="print a page about all options, and stop")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of options files, for editors")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def run_train(args) -> int:
-    """Trains, or prints a template or an estimate. Errors are exceptions with one sentence."""
+    """Trains, or prints a template, an estimate or what options there are. Errors are exceptions with one sentence."""
+    if args.show or args.schema:
+        from ..train.option_page import page, schema
+
+        print(schema() if args.schema else page(), end="")
+        return 0
     if args.template:
         from ..train.template import template
 
         text = template(args.template)
         if args.output:
             if Path(args.output).exists():
-                raise OptionError(f"{args.output} exists already; name another file")
+                raise ValueError(f"{args.output} exists already; name another file")
             Path(args.output).write_text(text)
             print(f"wrote {args.output}; look through it, then: mlcalc train {args.output}")
         else:
             print(text, end="")
         return 0
     if not args.options:
-        raise OptionError("name an options file, or make one with --template DATA")
+        raise ValueError("name an options file, or make one with --template DATA")
     if args.dry_run:
         from ..train.estimate import dry_run
 
@@ -47,7 +52,7 @@ def run_train(args) -> int:
 
 def add_eval_arguments(parser):
     parser.add_argument("model", help="model file (.mlcalc)")
-    parser.add_argument("data", nargs="+", help="files with labelled structures, any format ASE reads")
+    parser.add_argument("data", nargs="+", help="files with labeled structures, any format ASE reads")
     for name, default in (("energy", "energy"), ("forces", "forces"), ("stress", None), ("virial", None),
                           ("config-type", None), ("distance", None)):  # fmt: skip
         told = f"default {default}; 'none': there are no such labels" if default else "default none"

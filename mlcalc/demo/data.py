@@ -59,6 +59,7 @@ neighbor 1.0 bin
 timestep 0.001
 velocity all create {hot} {seed} mom yes
 thermo 100
+thermo_modify flush yes
 fix melt all nvt temp {hot} {temperature} 0.1
 run {melting}
 unfix melt
@@ -67,7 +68,7 @@ fix nvt all nvt temp {temperature} {temperature} 0.1
 compute virial all pressure NULL virial
 thermo {every}
 thermo_style custom step pe c_virial[1] c_virial[2] c_virial[3] c_virial[4] c_virial[5] c_virial[6] temp
-thermo_modify format float %.16g norm no
+thermo_modify format float %.16g norm no flush yes
 dump frames all custom {every} {dump} id type x y z fx fy fz
 dump_modify frames sort id format float %.16g
 run {steps}
@@ -107,7 +108,7 @@ def _split(frames: list[Atoms]) -> list[Atoms]:
     return frames
 
 
-def _labelled(atoms: Atoms, energy: float, forces: np.ndarray, stress: np.ndarray, melt: Melt) -> Atoms:
+def _labeled(atoms: Atoms, energy: float, forces: np.ndarray, stress: np.ndarray, melt: Melt) -> Atoms:
     atoms = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, stress=stress)
     atoms.info["config_type"] = melt.name
@@ -137,7 +138,7 @@ def melt_with_lammps(folder: Path, melt: Melt, sampling: Sampling, progress=None
     for atoms in read_dump(folder / f"{melt.name}.dump"):
         k = rows[atoms.info["step"]]
         pressure = np.array([thermo[f"c_virial[{c}]"][k] for c in (1, 2, 3, 6, 5, 4)])  # LAMMPS: .. xy xz yz
-        frames.append(_labelled(atoms, thermo["PotEng"][k], atoms.arrays["forces"], -pressure * BAR, melt))
+        frames.append(_labeled(atoms, thermo["PotEng"][k], atoms.arrays["forces"], -pressure * BAR, melt))
     return frames
 
 
@@ -157,7 +158,7 @@ def melt_with_ase(melt: Melt, sampling: Sampling, progress=None) -> list[Atoms]:
         dynamics.run(max(1, sampling.every // 4))
         frame = salt.copy()
         frame.calc = FumiTosi()
-        frames.append(_labelled(frame, frame.get_potential_energy(), frame.get_forces(), frame.get_stress(), melt))
+        frames.append(_labeled(frame, frame.get_potential_energy(), frame.get_forces(), frame.get_stress(), melt))
         if progress and k > 0:
             progress(sampling.every)
     return frames

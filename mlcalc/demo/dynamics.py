@@ -36,6 +36,7 @@ timestep 0.001
 MELT = """# reference: Fumi-Tosi potential. Melt and equilibrate, then sample.
 {header}velocity all create {hot} {seed} mom yes
 thermo 100
+thermo_modify flush yes
 fix melt all nvt temp {hot} {temperature} 0.1
 run {melting}
 unfix melt
@@ -50,6 +51,7 @@ run {steps}
 SAMPLE = """# {title}, NVT, started from the melt of the reference
 {header}fix nvt all nvt temp {temperature} {temperature} 0.1
 thermo 100
+thermo_modify flush yes
 run {equilibration}
 dump frames all custom {every} {name}.dump id type x y z
 dump_modify frames sort id
@@ -62,7 +64,7 @@ AGREE = """# constant energy, for comparison with ASE step by step
 compute virial all pressure NULL virial
 thermo 1
 thermo_style custom step pe ke c_virial[1] c_virial[2] c_virial[3] c_virial[4] c_virial[5] c_virial[6]
-thermo_modify format float %.16g norm no
+thermo_modify format float %.16g norm no flush yes
 dump frames all custom 1 agree.dump id type xu yu zu fx fy fz vx vy vz
 dump_modify frames sort id format float %.16g
 run {steps}

@@ -3,8 +3,6 @@
 
 import json
 import math
-import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _engine
+from ..files import write_atomically
 from .expansions import DensityExpansion, PotentialExpansion
 from .layers import Mixing
 from .products import ChannelProduct
@@ -51,9 +50,9 @@ class Linear:
 
 @dataclass
 class Kernel:
-    """E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta over the sparse points of the centre's species.
+    """E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta over the sparse points of the center's species.
 
-    ``points[Z]`` (n_points, n_features) are features before normalisation, ``weights[Z]`` (n_points,), or
+    ``points[Z]`` (n_points, n_features) are features before normalization, ``weights[Z]`` (n_points,), or
     (n_members, n_points) of a committee; a species may have none. p_hat = p / sqrt(|p|^2 + epsilon^2) with
     ``normalize``, else p. [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)]
     """
@@ -68,7 +67,7 @@ class Kernel:
 
 @dataclass
 class Term:
-    """A sum of energies over centres: a regressor on the concatenation of invariants. Without one: features only."""
+    """A sum of energies over centers: a regressor on the concatenation of invariants. Without one: features only."""
 
     name: str
     invariants: list[Invariant | ChannelProduct]
@@ -153,7 +152,8 @@ class Model:
 
     def save(self, path):
         """Writes the file. Atomic: if the process is killed on the way, the old file is still there."""
-        _write_atomically(Path(path), self.to_bytes())
+        contents = self.to_bytes()
+        write_atomically(Path(path), lambda stream: stream.write(contents), durable=True)
 
     @classmethod
     def load(cls, path):
@@ -348,15 +348,3 @@ def _unpack(contents):
         tensor = np.frombuffer(contents, dtype=_DTYPES[entry["dtype"]], count=count, offset=8 + n + begin)
         tensors[name] = tensor.reshape(entry["shape"])
     return document, tensors
-
-
-def _write_atomically(path, contents):
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

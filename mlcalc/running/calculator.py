@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
-from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
-from ase.data import chemical_symbols
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes, all_properties
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .._engine import Potential
 from .neighbors import SkinNeighborList
 from .parallel import Ranks, digest_of
+from .views import species_index
 
 STANDARD = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
 SPREAD = ["energy_uncertainty", "energies_uncertainty", "committee_energy", "committee_energies"]
@@ -38,6 +39,32 @@ class UncertaintyError(RuntimeError):
         self.results = results
 
 
+class Results(dict):
+    """Results of a calculation. Those that ASE knows are its entries, so that other programs can pass them on;
+    ``extra`` has the others, and ``results[name]`` and ``name in results`` find both."""
+
+    def __init__(self, results=()):
+        super().__init__()
+        self.extra: dict = {}
+        for name, value in dict(results).items():
+            self[name] = value
+
+    def __setitem__(self, name, value):
+        if name in all_properties:
+            super().__setitem__(name, value)
+        else:
+            self.extra[name] = value
+
+    def __missing__(self, name):
+        return self.extra[name]
+
+    def __contains__(self, name):
+        return super().__contains__(name) or name in self.extra
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+
 class MLCalculator(Calculator):
     """Energy, forces, stress and uncertainty of a model, for ASE.
 
@@ -58,9 +85,10 @@ class MLCalculator(Calculator):
     threads
         Threads of this process.
     uncertainty
-        The largest uncertainty allowed: a number for ``energies_uncertainty`` (eV, committee models), or a dict of
-        names of per-atom results and their limits, e.g. ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is
-        beyond it is told by ``on_uncertainty``: ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of
+        The largest uncertainty allowed: a number for the norm of ``forces_uncertainty`` of an atom (eV/Angstrom,
+        committee models), or a dict of names of per-atom results (``forces_uncertainty``, ``energies_uncertainty``,
+        ``extrapolation``) and their limits, e.g. ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond
+        it is told by ``on_uncertainty``: ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of
         the atoms) or ``"raise"`` (an :class:`UncertaintyError`).
     lode, accuracy, mesh, order, interlaced, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
@@ -79,7 +107,9 @@ class MLCalculator(Calculator):
     (K, 6), and the standard deviations over the members (K - 1 in the denominator) ``energy_uncertainty``,
     ``energies_uncertainty`` (n,), ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,)
     tells how far an environment is from the training set, ``energy_components`` (3,) are the short range, the terms
-    with the far field, and the baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them.
+    with the far field, and the baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them;
+    ``results`` passes on (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the
+    others.
     Units are eV and Angstrom.
     """
 
@@ -127,6 +157,8 @@ class MLCalculator(Calculator):
         description = _description(self._model)
         far_field = any(expansion["type"] == "potential" for expansion in description["expansions"])
         self._boundaries = description["boundaries"] if far_field else []
+        regressors = [term["regressor"] or {} for term in description["terms"]]
+        self.has_extrapolation = any(r.get("type") == "kernel" or r.get("leverage") for r in regressors)
         self._spread_scale = description["committee"]["scale"] if description["committee"] else 1.0
         self.n_members = self.potential.n_members
         self.implemented_properties = STANDARD + ["extrapolation", "energy_components"]
@@ -135,8 +167,7 @@ class MLCalculator(Calculator):
         self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
         self._raises = on_uncertainty == "raise"
         self._extra = set(self._limits)
-        self._index_of = np.full(len(chemical_symbols) + 1, -1, dtype=np.int32)
-        self._index_of[self.potential.species] = np.arange(len(self.potential.species))
+        self._known_species = self.potential.species
         self._numbers = None
         self._warned = set()
 
@@ -197,6 +228,7 @@ class MLCalculator(Calculator):
         self._warn_of_boundaries(atoms)
         raw = self._compute(atoms) if self._ranks is None else self._compute_divided(atoms)
         results = self._results(raw, atoms)
+        self._warn_of_mesh()
         self._check_uncertainty(results)
         self.results = results
 
@@ -235,15 +267,8 @@ class MLCalculator(Calculator):
         """Index into the model's species of every atom, kept while the atoms are the same."""
         numbers = atoms.numbers
         if self._numbers is None or not np.array_equal(numbers, self._numbers):
-            inside = (numbers >= 0) & (numbers < len(self._index_of))
-            indices = self._index_of[np.where(inside, numbers, len(chemical_symbols))]
-            if (indices < 0).any():
-                atom = int(np.argmax(indices < 0))
-                names = ", ".join(chemical_symbols[number] for number in self.potential.species)
-                raise ValueError(
-                    f"atom {atom} is {_symbol(numbers[atom])}, which the model {self.parameters['model']} does not "
-                    f"have; it has {names}"
-                )
+            owner = f"the model {self.parameters['model']}"
+            indices = species_index(self._known_species, numbers, owner)
             self._numbers, self._indices = numbers.copy(), indices
         return self._indices
 
@@ -251,7 +276,7 @@ class MLCalculator(Calculator):
         """The fresh dict of results from what the engine returned."""
         energies = raw["energies"]
         energy = float(energies.sum())
-        results = {"energy": energy, "free_energy": energy, "energies": energies, "forces": raw["forces"]}
+        results = Results({"energy": energy, "free_energy": energy, "energies": energies, "forces": raw["forces"]})
         if atoms.cell.rank == 3:
             volume = atoms.get_volume()
             results["stress"] = full_3x3_to_voigt_6_stress(-raw["virial"] / volume)
@@ -309,6 +334,20 @@ class MLCalculator(Calculator):
                 UserWarning,
             )
 
+    def _warn_of_mesh(self):
+        """A mesh set by hand is obeyed; that it is far from the accuracy is said."""
+        if not any(self.parameters["mesh"]) or "mesh" in self._warned:
+            return
+        found = re.findall(r"estimated relative force error ([0-9.e+-]+)", self.summary())
+        estimate, accuracy = max(map(float, found), default=0.0), self.parameters["accuracy"]
+        if estimate > accuracy:
+            self._warn_once(
+                "mesh",
+                f"the mesh {tuple(self.parameters['mesh'])} set by hand has an estimated relative force error of "
+                f"{estimate:.1e}, above the accuracy {accuracy:.1e}; without mesh= it is chosen by the accuracy",
+                UserWarning,
+            )
+
     def _warn_once(self, about, message, category):
         if about not in self._warned and (self._ranks is None or self._ranks.rank == 0):
             warnings.warn(message, category, stacklevel=2)
@@ -347,7 +386,7 @@ def _limits(uncertainty, on_uncertainty, available):
         raise ValueError(f"on_uncertainty must be 'warn' or 'raise', got {on_uncertainty!r}")
     if uncertainty is None:
         return {}
-    limits = uncertainty if isinstance(uncertainty, dict) else {"energies_uncertainty": uncertainty}
+    limits = uncertainty if isinstance(uncertainty, dict) else {"forces_uncertainty": uncertainty}
     for name, limit in limits.items():
         if name not in ("energies_uncertainty", "forces_uncertainty", "extrapolation"):
             raise ValueError(f"{name} is not a per-atom uncertainty to set a limit on")
@@ -390,10 +429,6 @@ def _gather(mine, ranks, begin, end, n, n_members):
             total[name][begin:end] = mine[name]
     ranks.sum_exactly_alike(buffer)
     return {name: array.copy() for name, array in total.items()}
-
-
-def _symbol(number):
-    return chemical_symbols[number] if 0 <= number < len(chemical_symbols) else f"number {number}"
 
 
 def _some(indices, most=10):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .neighbors import full_neighbor_list
+from .views import views
 
 _FINER = 30.0  # the reference is that much more accurate, so that its own error does not matter
 
@@ -23,13 +23,12 @@ def measured_error(model, atoms, accuracy=1e-5, **options):
     ``model`` is a `Model`, ``atoms`` an ASE object with species of the model; ``accuracy`` and ``options`` are those of
     the engine (``lode``, ``mesh``, ``order``, ..). The forces are compared with those of the same evaluator at a thirty
     times better accuracy, whose mesh or k list is a little larger: two evaluations. Free boundaries have no such error.
-    Raises ValueError as the engine does.
+    Raises UnknownSpecies for other species, and ValueError as the engine does.
     """
     coarse = model.potential(accuracy=accuracy, **options)
     kept = {key: value for key, value in options.items() if key not in ("mesh", "order", "k_cutoff")}
     fine = model.potential(accuracy=max(accuracy / _FINER, 1e-12), **kept)
-    species = np.searchsorted(coarse.species, atoms.numbers).astype(np.int32)
-    arguments = (species, atoms.positions, atoms.cell.array, atoms.pbc, *full_neighbor_list(atoms, coarse.cutoff))
+    arguments = views(coarse, atoms)
     forces, exact = (potential.compute(*arguments)["forces"] for potential in (coarse, fine))
     size, error = (np.sqrt(np.mean(values**2)) for values in (exact, forces - exact))
     return FarFieldError(float(error), float(error / size) if size > 0 else 0.0)

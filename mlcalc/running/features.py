@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Features of atomic environments as labelled arrays: describe once, call on structures."""
+"""Features of atomic environments as labeled arrays: describe once, call on structures."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import Invariant, Model, PotentialExpansion, Term
-from .neighbors import full_neighbor_list
+from .views import UnknownSpecies, views
 
 SAMPLE = np.dtype([("structure", np.int32), ("atom", np.int32), ("species", np.int32)])
 PROPERTY = np.dtype([("invariant", np.int32), ("l", np.int32), ("channel_1", np.int32), ("n_1", np.int32),
@@ -175,13 +175,12 @@ class Descriptor:
     def _views(self, atoms):
         if len(atoms) == 0:
             raise ValueError("a structure without atoms has no features")
-        unknown = sorted(set(atoms.numbers.tolist()) - set(self.species))
-        if unknown:
-            raise ValueError(f"the species {', '.join(chemical_symbols[z] for z in unknown)} was not described, only "
-                             f"{', '.join(chemical_symbols[z] for z in self.species)}")  # fmt: skip
-        species = np.searchsorted(self.species, atoms.numbers).astype(np.int32)
-        neighbors = full_neighbor_list(atoms, self.cutoff)
-        return species, atoms.positions, atoms.cell.array, atoms.pbc, *neighbors
+        try:
+            return views(self._potential(atoms), atoms, self.cutoff)
+        except UnknownSpecies as error:
+            raise ValueError(
+                f"the species {', '.join(error.symbols)} was not described, only {', '.join(error.known)}"
+            ) from None
 
     def _channels(self, name):
         """(channel, n) of every q of an expansion."""

@@ -15,6 +15,7 @@ from ase.md.verlet import VelocityVerlet
 
 BAR = 1e5 * units.Pascal
 COLUMNS = ("step", "time_ps", "potential_eV", "kinetic_eV", "total_eV", "temperature_K", "volume_A3", "pressure_bar")
+SPREAD = ("force_uncertainty_eV_A", "uncertainty_eV")  # with a committee
 
 PISTON = ("p_eps", "force_eps")  # what LangevinBAOAB remembers from one step to the next besides the atoms
 
@@ -62,7 +63,7 @@ class Settings:
 
 class Run:
     """One trajectory: ``<output>.xyz``, ``<output>.csv`` and ``<output>.checkpoint``. With a committee the table
-    has the largest uncertainty of an atom's energy.
+    has the largest uncertainties: of the force on an atom (norm over x, y, z) and of the energy of an atom.
 
     A run that was killed continues from its checkpoint as if nothing had happened: the state of the thermostat and of
     the random numbers is in it, and what was written after it is removed. Raises FileExistsError if there are files of
@@ -104,13 +105,13 @@ class Run:
         self.atoms.get_potential_energy()  # a structure that cannot be computed leaves no files behind
         if "momenta" not in self.atoms.arrays:
             self.atoms.set_momenta(thermal_momenta(self.atoms, self.settings.temperature, self.rng))
-        columns = COLUMNS + (("uncertainty_eV",) if self._has_committee() else ())
+        columns = COLUMNS + (SPREAD if self._has_committee() else ())
         self.table.write_text(",".join(columns) + "\n")
         self.trajectory.write_text("")
         self.reported = -1
 
     def _has_committee(self) -> bool:
-        return "energies_uncertainty" in self.atoms.calc.implemented_properties
+        return "forces_uncertainty" in self.atoms.calc.implemented_properties
 
     def _make_dynamics(self):
         s, fs = self.settings, units.fs
@@ -145,7 +146,9 @@ class Run:
         time = step * self.settings.timestep * 1e-3
         row = (step, time, potential, kinetic, potential + kinetic, atoms.get_temperature(), volume, pressure)
         if self._has_committee():
-            row += (np.max(atoms.calc.get_property("energies_uncertainty", atoms)),)
+            of_energy = atoms.calc.get_property("energies_uncertainty", atoms)
+            of_force = np.linalg.norm(atoms.calc.get_property("forces_uncertainty", atoms), axis=1)
+            row += (np.max(of_force), np.max(of_energy))
         with open(self.table, "a") as file:
             file.write(",".join(f"{value:.10g}" for value in row) + "\n")
         atoms.info["step"] = step

@@ -7,10 +7,12 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import Model, Zbl
+from ..running.neighbors import full_neighbor_list
 from .data import DataError, Dataset, located
 from .design import Target
 from .engine import Engine, ordered_map
 from .options import TrainOptions
+from .plan import build_expansions
 
 
 def reference_energies(options: TrainOptions, data: Dataset, species: list[int]) -> np.ndarray:
@@ -21,7 +23,7 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     Raises DataError if one is asked for and cannot be had."""
     wanted = options.data.reference_energies
     if isinstance(wanted, dict):
-        given = {atomic_numbers[str(k)]: float(v) for k, v in wanted.items()}
+        given = {atomic_numbers[k]: v for k, v in wanted.items()}
         missing = [chemical_symbols[z] for z in species if z not in given]
         if missing:
             raise DataError(f"data.reference_energies lacks {', '.join(missing)}")
@@ -29,7 +31,7 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     if wanted == "zero":
         return np.zeros(len(species))
     if wanted == "isolated":
-        return _isolated(data, species)
+        return _isolated(data, species, build_expansions(options, species))
     train = [s for s in data.of("train") if s.energy is not None]
     if not train:
         return np.zeros(len(species))
@@ -40,16 +42,30 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     return solution
 
 
-def _isolated(data: Dataset, species):
-    energies = {}
-    for s in data.structures:
-        if len(s.atoms) == 1 and s.energy is not None:
-            energies.setdefault(int(s.atoms.numbers[0]), s.energy)
-    missing = [chemical_symbols[z] for z in species if z not in energies]
+def _isolated(data: Dataset, species, expansions):
+    """Energies of atoms that have no neighbor, no image of their own either, within the cutoff of the model and 5 Å.
+
+    Where a species has several, a structure whose config type says isolated is taken first."""
+    reach = max([5.0, *(e.cutoff for e in expansions if hasattr(e, "cutoff"))])
+    energies: dict[int, float] = {}
+    crowded: dict[int, float] = {}
+    named = sorted(data.structures, key=lambda s: "isolated" not in s.config_type.lower())
+    for s in named:
+        if len(s.atoms) != 1 or s.energy is None:
+            continue
+        z = int(s.atoms.numbers[0])
+        r_ij = full_neighbor_list(s.atoms, reach)[2]
+        if len(r_ij):
+            crowded[z] = float(np.linalg.norm(r_ij, axis=1).min())
+        else:
+            energies.setdefault(z, s.energy)
+    missing = [z for z in species if z not in energies]
     if missing:
+        near = [f"{chemical_symbols[z]} has an image at {crowded[z]:.2f} Å" for z in missing if z in crowded]
         raise DataError(
-            f"data.reference_energies is isolated, but the data has no single-atom structure with an energy of "
-            f"{', '.join(missing)}"
+            "data.reference_energies is isolated, but the data has no single-atom structure with an energy of "
+            f"{', '.join(chemical_symbols[z] for z in missing)} that is alone within {reach:g} Å"
+            + (f" ({', '.join(near)})" if near else "")
         )
     return np.array([energies[z] for z in species])
 
@@ -59,7 +75,7 @@ def make_targets(structures, species, references, zbl, threads, progress=None) -
     index = {z: k for k, z in enumerate(species)}
     repulsion = None
     if zbl:
-        model = Model(species=list(species), expansions=[], terms=[], zbl=Zbl(zbl["inner"], zbl["outer"]))
+        model = Model(species=list(species), expansions=[], terms=[], zbl=Zbl(zbl.inner, zbl.outer))
         repulsion = Engine(model)
 
     def one(s):

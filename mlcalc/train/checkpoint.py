@@ -3,39 +3,74 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from .design import write_atomically
+from ..files import write_atomically
 from .options import TrainOptions
 
-#: options that change neither the rows nor the factors
-LATE = ("model", "report", "checkpoint", "keep_checkpoint", "solver", "budget")
+LOCK = "mlcalc.lock"
+
+
+def key_of(options: TrainOptions, geometry_digest: str) -> str:
+    """Hash of what the plan and the rows depend on: the representation, the engine, the seed and the structures.
+
+    Labels, weights, solver, committee and budget are not among it."""
+    described = options.as_dict()
+    terms = [{k: v for k, v in term.items() if k != "weight"} for term in described["terms"]]
+    shaping = [described["expansions"], terms, described["engine"], described["seed"], geometry_digest]
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
 class Checkpoint:
-    """A folder of finished pieces. It belongs to one set of data and of the options that shape the rows: if those
-    differ, the folder is cleared first. Changes of the solver or of the budget keep what is there."""
+    """A folder of finished pieces, locked by the run that uses it. It belongs to one representation of one set of
+    structures: if those differ, the folder is cleared first. Files whose content depends on more have a hash of that in
+    their name."""
 
-    def __init__(self, folder: Path, options: TrainOptions, data_digest: str):
+    def __init__(self, folder: Path, key: str):
         self.folder = folder
-        described = options.as_dict()
-        for key in LATE:
-            described.pop(key)
-        # the size of blocks follows from the budget and from nothing else
-        described["memory"] = options.budget.memory
-        described["data"] = {k: v for k, v in described["data"].items() if k != "files"}
-        key = hashlib.sha256(json.dumps([described, data_digest], sort_keys=True).encode()).hexdigest()
+        self.key = key
+        if folder.exists() and any(folder.iterdir()) and not any((folder / n).exists() for n in ("run.json", LOCK)):
+            # only a folder that is ours: a mistyped path must not cost anyone their files
+            raise ValueError(f"the checkpoint folder {folder} holds other files; name another one")
+        self._lock = self._locked()
         stamp = folder / "run.json"
         self.resumed = stamp.exists() and json.loads(stamp.read_text()).get("key") == key
         if not self.resumed:
-            self.clear()
-            folder.mkdir(parents=True, exist_ok=True)
+            self._empty()
             write_atomically(stamp, lambda stream: stream.write(json.dumps({"key": key}).encode()))
+
+    def _locked(self):
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / LOCK
+            stream = open(path, "a")  # noqa: SIM115  held as long as the run
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stream.close()
+                raise ValueError(
+                    f"another run is using the checkpoint folder {self.folder}; wait for it, or name another folder as "
+                    "'checkpoint' (or another 'model') in the options"
+                ) from None
+            except OSError:
+                return stream  # a file system without locks
+            # the run before may have removed the file between the two lines
+            if path.exists() and os.fstat(stream.fileno()).st_ino == path.stat().st_ino:
+                return stream
+            stream.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._lock.close()
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -47,9 +82,11 @@ class Checkpoint:
     def save_array(self, name: str, array: np.ndarray):
         write_atomically(self.path(name), lambda stream: np.save(stream, array))
 
+    def _empty(self):
+        for path in self.folder.iterdir():
+            if path.name != LOCK:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def clear(self):
-        # only a folder that is ours: a mistyped path must not cost anyone their files
-        if self.folder.exists():
-            if any(self.folder.iterdir()) and not (self.folder / "run.json").exists():
-                raise ValueError(f"the checkpoint folder {self.folder} holds other files; name another one")
-            shutil.rmtree(self.folder)
+        """Removes the folder."""
+        shutil.rmtree(self.folder)

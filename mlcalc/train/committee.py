@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .regularize import Problem
@@ -10,34 +12,76 @@ from .solve import Prior, augmented_solve, merge
 
 
 def member_subsets(n_folds: int, members: int, fraction: float, seed: int) -> list[np.ndarray]:
-    """Folds that each member is fitted to, without replacement, no two members alike if that can be had."""
+    """Folds that each member is fitted to, without replacement: every fold is in some members and not in others.
+
+    The folds are dealt from shuffled decks, one after the other, so that each is dealt equally often: half of the
+    members for ``fraction`` 0.5, which then come in pairs of complementary halves."""
     rng = np.random.default_rng([seed, 7919])
-    size = min(n_folds - 1, max(1, round(fraction * n_folds)))
-    subsets, seen = [], set()
-    for attempt in range(100 * members):
-        subset = tuple(sorted(rng.choice(n_folds, size, replace=False).tolist()))
-        if subset in seen and attempt < 90 * members:
-            continue
-        seen.add(subset)
-        subsets.append(np.array(subset))
-        if len(subsets) == members:
+    least = -(-n_folds // members)
+    size = int(np.clip(round(fraction * n_folds), least, n_folds - least))
+    for _ in range(200):
+        subsets = _deal(rng, n_folds, members, size)
+        if len({tuple(s) for s in subsets}) == members:
             break
     return subsets
 
 
-def fit_members(problem: Problem, prior: Prior, lam: float, center: np.ndarray, options, seed, progress) -> np.ndarray:
+def _deal(rng, n_folds: int, members: int, size: int) -> list[np.ndarray]:
+    deck: list[int] = []
+    hands = []
+    for _ in range(members):
+        hand: list[int] = []
+        while len(hand) < size:
+            if not deck:
+                # the next deck begins with cards that are not in this hand
+                order = rng.permutation(n_folds).tolist()
+                deck = [c for c in order if c not in hand] + [c for c in order if c in hand]
+            hand.append(deck.pop(0))
+        hands.append(np.sort(hand))
+    return hands
+
+
+@dataclass
+class Gauge:
+    """The mean energy of an atom of each species over the training set, as rows (n_species, n_columns) of the weights,
+    and the standard deviation (eV) to which members must agree about it.
+
+    Where all structures have one composition, how their energy is divided among the species is not determined: without
+    this, members differ in it freely, and the spread of the energies of atoms means nothing."""
+
+    rows: np.ndarray
+    sigma: float
+
+    @classmethod
+    def of(cls, energy_rows: np.ndarray, case, sigma: float) -> Gauge:
+        """From the sum of the energy rows of the training structures (n_weights,)."""
+        species = sorted({c.species for c in case.columns})
+        rows = np.zeros((len(species), case.maker.n_columns))
+        for c in case.columns:
+            n = max(1, case.atoms_of(c.species))
+            rows[species.index(c.species), c.start : c.stop] = energy_rows[c.start : c.stop] / n
+        return cls(rows, sigma)
+
+    def augmented(self, center: np.ndarray) -> np.ndarray:
+        """Rows [A y] that ask for the means of the weights ``center``."""
+        return np.column_stack([self.rows, self.rows @ center]) / self.sigma
+
+
+def fit_members(problem: Problem, prior: Prior, lam: float, center: np.ndarray, options, seed, progress,
+                gauge: Gauge) -> np.ndarray:  # fmt: skip
     """Weights (n_members, n_columns): fits to random subsets of the folds [Musil et al., JCTC 15, 906 (2019)].
 
     Members are shifted together so that their mean, which is what the model predicts, is ``center``, the fit to all
     structures: the subsets give the spread, all data the prediction."""
     subsets = member_subsets(len(problem.folds), options.members, options.fraction, seed)
+    common = gauge.augmented(center)
     weights = []
     for subset in progress(subsets, desc="committee"):
-        rows = merge([problem.folds[k] for k in subset], problem.n_columns)
+        rows = merge([*(problem.folds[k] for k in subset), common], problem.n_columns)
         # a subset has fewer rows; the same prior then needs the same strength
         weights.append(prior.unwhiten(augmented_solve(prior.whiten(rows), lam, problem.n_free)))
-    weights = np.array(weights)
-    return weights + (center - weights.mean(axis=0))
+    members = np.array(weights)
+    return members + (center - members.mean(axis=0))
 
 
 def open_to_doubt(spread: np.ndarray) -> np.ndarray:

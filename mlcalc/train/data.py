@@ -13,6 +13,7 @@ import ase.io
 import numpy as np
 from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
 
+from .data_checks import suspicious
 from .data_options import DataOptions
 from .option_checks import DataError, OptionError
 from .splits import SPLITS, assign_splits
@@ -20,9 +21,14 @@ from .splits import SPLITS, assign_splits
 ENERGY_UNITS = {"eV": 1.0, "meV": 1e-3, "hartree": Hartree, "rydberg": Rydberg, "kcal/mol": kcal / mol,
                 "kJ/mol": kJ / mol}  # fmt: skip
 LENGTH_UNITS = {"Angstrom": 1.0, "bohr": 0.529177210903, "nm": 10.0}
-STRESS_UNITS = {"eV/Angstrom^3": 1.0, "GPa": GPa, "kbar": 0.1 * GPa, "bar": 1e-4 * GPa}
+STRESS_UNITS = {"eV/Angstrom^3": 1.0, "GPa": GPa, "kbar": 0.1 * GPa, "bar": 1e-4 * GPa,
+                "hartree/bohr^3": Hartree / LENGTH_UNITS["bohr"] ** 3,
+                "rydberg/bohr^3": Rydberg / LENGTH_UNITS["bohr"] ** 3}  # fmt: skip
 #: position of xx yy zz yz xz xy in a list of six numbers
 STRESS_ORDERS = {"voigt": (0, 1, 2, 3, 4, 5), "vasp": (0, 1, 2, 4, 5, 3), "lammps": (0, 1, 2, 5, 4, 3)}
+
+
+DEFAULT_TYPE = "default"  # of structures without the entry that others have
 
 
 @dataclass
@@ -62,13 +68,20 @@ class Dataset:
 
     @property
     def species(self) -> list[int]:
-        return sorted({int(z) for s in self.structures for z in s.atoms.numbers})
+        """Atomic numbers of the training structures: what a model of these data can know."""
+        return sorted({int(z) for s in self.of("train") for z in s.atoms.numbers})
 
     @property
     def boundaries(self) -> list[str]:
         kinds = {"periodic" if all(s.atoms.pbc) else "free" if not any(s.atoms.pbc) else "mixed"
                  for s in self.structures}  # fmt: skip
         return sorted(kinds)
+
+    @property
+    def geometry_digest(self) -> str:
+        """Hash over structures, config types and splits, in order, not over labels."""
+        parts = [f"{s.digest} {s.split}" for s in self.structures]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def digest(self) -> str:
@@ -117,13 +130,14 @@ def found_keys(atoms: ase.Atoms) -> list[str]:
 
 
 def _lookup(atoms, key):
-    """ASE moves standard names into a calculator; ``free_energy`` alone is not taken for ``energy``."""
-    if key in atoms.info:
-        return atoms.info[key]
-    if key in atoms.arrays:
-        return atoms.arrays[key]
-    if atoms.calc is not None:
-        return atoms.calc.results.get(key)
+    """ASE moves standard names into a calculator; ``free_energy`` alone is not taken for ``energy``.
+
+    The word None, which some programs write where there is no value, is none."""
+    results = atoms.calc.results if atoms.calc is not None else {}
+    for place in (atoms.info, atoms.arrays, results):
+        if key in place:
+            value = place[key]
+            return None if isinstance(value, str) and value in ("None", "none", "null") else value
     return None
 
 
@@ -175,7 +189,8 @@ def _structure(atoms, keys, options: DataOptions, where) -> Structure:
         if not clean.cell.rank == 3:
             raise DataError(f"{where}: a stress needs a three-dimensional cell")
         stress = _tensor(_finite(labels["stress"], "the stress", where), units.stress_order, "stress", where)
-        stress = stress * STRESS_UNITS[units.stress] * (1 if units.stress_sign == "tensile" else -1)
+        to_stress = STRESS_UNITS[units.stress] if units.stress else to_ev / to_angstrom**3
+        stress = stress * to_stress * (1 if units.stress_sign == "tensile" else -1)
         s.virial = -stress * clean.get_volume()
     return s
 
@@ -201,7 +216,7 @@ def read_frames(path, index=":") -> list[ase.Atoms]:
             warnings.simplefilter("ignore", UserWarning)
             frames = ase.io.read(path, index)
     except FileNotFoundError:
-        raise DataError(f"data file {path} does not exist") from None
+        raise DataError(f"data file {path} does not exist{_elsewhere(path)}") from None
     except (StopIteration, IndexError):
         raise DataError(f"{path} has no structures at index {index!r}") from None
     except Exception as error:
@@ -211,6 +226,14 @@ def read_frames(path, index=":") -> list[ase.Atoms]:
     if not frames:
         raise DataError(f"{path} has no structures at index {index!r}")
     return frames
+
+
+def _elsewhere(path) -> str:
+    """Paths of an options file are relative to it; people may have meant the working folder."""
+    name = Path(path).name
+    if Path(path).parent != Path() and Path(name).exists():
+        return f"; {name} is in the working folder, but paths are relative to the options file"
+    return ""
 
 
 def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
@@ -223,9 +246,11 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
         where = file.path if file is not None else "frames"
         keys = {}
         for name in ("energy", "forces", "stress", "virial"):
-            override = "inherit" if file is None else getattr(file, name)
-            keys[name] = getattr(options, name) if override == "inherit" else override
-        _missing(keys, atoms_list, where)
+            keys[name] = getattr(options, name) if file is None else file.label(name, options)
+        named = {name: getattr(options, name) for name in ("config_type", "distance", "energy_offset")}
+        if file is not None and file.config_type is not None:
+            named["config_type"] = None
+        _missing({**keys, **named}, atoms_list, where)
         for k, atoms in enumerate(atoms_list):
             s = _structure(atoms, keys, options, f"{where}, structure {k}")
             s.source, s.index = where, k
@@ -239,8 +264,18 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
     data = Dataset(structures, notes)
     _filter(data, options)
     assign_splits(data.structures, options.split, seed)
-    _sanity(data)
+    _note_defaults(data, options)
+    data.notes += suspicious(data)
     return data
+
+
+def _note_defaults(data: Dataset, options: DataOptions):
+    """Says how many structures lack an entry that others have."""
+    if options.config_type is None:
+        return
+    n = sum(s.config_type == DEFAULT_TYPE for s in data.structures)
+    if n:
+        data.notes.append(f"{n} structures without '{options.config_type}' are of the config type '{DEFAULT_TYPE}'")
 
 
 def _annotate(s, atoms, file, options, where):
@@ -250,12 +285,13 @@ def _annotate(s, atoms, file, options, where):
         if key is None:
             continue
         value = _lookup(atoms, key)
-        if value is None:
-            raise DataError(f"{where}, structure {s.index}: no '{key}', named as the {name} key. "
-                            f"Keys found: {', '.join(found_keys(atoms)) or 'none'}")  # fmt: skip
-        if name == "distance":
-            value = _finite(value, "the distance", f"{where}, structure {s.index}")
-        setattr(s, attribute, float(value) if name == "distance" else str(value))
+        if value is None:  # other structures have it, or the file would have been refused
+            value = DEFAULT_TYPE if name == "config_type" else None
+        elif name == "distance":
+            value = float(_finite(value, "the distance", f"{where}, structure {s.index}"))
+        else:
+            value = str(value)
+        setattr(s, attribute, value)
     if file is not None and file.config_type is not None:
         s.config_type = file.config_type
     if options.split.method == "file":
@@ -280,23 +316,6 @@ def _filter(data: Dataset, options: DataOptions):
         data.structures = keep
     if not data.structures:
         raise DataError(f"data.max_force {options.max_force} leaves no structure")
-
-
-def _sanity(data: Dataset):
-    """Adds a note for what is legal but usually a mistake."""
-    forces = [np.abs(s.forces).max() for s in data.structures if s.forces is not None and len(s.atoms)]
-    if forces and max(forces) > 200:
-        data.notes.append(f"WARNING: the largest force is {max(forces):.0f} eV/Angstrom; check data.units")
-    stresses = [np.abs(s.virial).max() / s.atoms.get_volume() for s in data.structures
-                if s.virial is not None and s.atoms.cell.rank == 3]  # fmt: skip
-    if stresses and np.median(stresses) > 0.5:
-        data.notes.append(f"WARNING: the median stress is {np.median(stresses):.3g} eV/Angstrom^3 "
-                          f"({np.median(stresses) / GPa:.0f} GPa); are the units right? See data.units")  # fmt: skip
-    train = {s.digest for s in data.of("train")}
-    for split in ("validation", "test"):
-        twins = sum(s.digest in train for s in data.of(split))
-        if twins:
-            data.notes.append(f"WARNING: {twins} structures of the {split} set are also in the training set")
 
 
 def data_file_hashes(options: DataOptions) -> dict:

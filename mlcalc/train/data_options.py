@@ -3,114 +3,138 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from .option_checks import OptionError, build, check_keys, check_symbols, choice, number
+from pydantic import BeforeValidator, Field, model_validator
 
+from .option_checks import Number, Options, Positive, Text, choice, mapping_or
 
-@dataclass
-class FileOptions:
-    """One data file. Keys given here replace those of ``data`` for this file; null says it has no such labels."""
-
-    path: str
-    index: str = ":"
-    split: str | None = None
-    config_type: str | None = None
-    energy: Any = "inherit"
-    forces: Any = "inherit"
-    stress: Any = "inherit"
-    virial: Any = "inherit"
-
-    def check(self, where):
-        if self.split is not None:
-            choice(self.split, ("train", "validation", "test"), f"{where}.split")
+ENERGIES = ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg")
+LENGTHS = ("Angstrom", "bohr", "nm")
+STRESSES = ("eV/Angstrom^3", "hartree/bohr^3", "rydberg/bohr^3", "GPa", "kbar", "bar")
+SPLITS = ("train", "validation", "test")
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Label = Text | None
 
 
-@dataclass
-class SplitOptions:
-    """How structures are divided: ``fraction`` (random), ``file`` (the ``split`` of each file), ``group`` (random, but
-    structures with the same ``group`` stay together) or ``key`` (an info entry that says train, validation or test)."""
+class FileOptions(Options):
+    """One data file. Names of labels given here replace those of ``data``; null says that the file has none."""
 
-    method: str = "fraction"
-    validation: float = 0.1
-    test: float = 0.0
-    group: str | None = None
-    key: str | None = None
+    path: Text = Field(description="a file in any format that ASE reads, relative to the options file")
+    index: Text = Field(":", description="which structures, as in Python: ':', '-1', '::10'")
+    split: choice(*SPLITS, None) = Field(None, description="for split.method file: train, validation or test")
+    config_type: Label = Field(None, description="config type of all structures of this file")
+    energy: Label = Field(None, description="name of the energies; by default that of data.energy")
+    forces: Label = Field(None, description="name of the forces; by default that of data.forces")
+    stress: Label = Field(None, description="name of the stresses; by default that of data.stress")
+    virial: Label = Field(None, description="name of the virials; by default that of data.virial")
 
-    def check(self, where):
-        choice(self.method, ("fraction", "file", "group", "key"), f"{where}.method")
-        self.validation = number(self.validation, f"{where}.validation", low=0)
-        self.test = number(self.test, f"{where}.test", low=0)
+    def label(self, kind: str, data: DataOptions) -> str | None:
+        """The name of a kind of label in this file."""
+        return getattr(self if kind in self.model_fields_set else data, kind)
+
+
+class SplitOptions(Options):
+    """How structures are divided into training, validation and test sets."""
+
+    method: choice("fraction", "file", "group", "key") = Field(
+        "fraction",
+        description="fraction: at random; file: by the 'split' of each file; group: at random, but structures with "
+        "the same value of an info entry stay together; key: as an info entry says",
+    )
+    validation: Fraction = Field(0.1, description="share of the structures that choose the regularization")
+    test: Fraction = Field(0.0, description="share of the structures that are only looked at in the end")
+    group: Label = Field(None, description="for method group: name of an entry of atoms.info")
+    key: Label = Field(None, description="for method key: name of an entry that says train, validation or test")
+
+    @model_validator(mode="after")
+    def _complete(self):
         if self.validation + self.test >= 1:
-            raise OptionError(f"{where}: validation and test fractions leave nothing to train on")
+            raise ValueError(": validation and test fractions leave nothing to train on")
         for method in ("group", "key"):
             if self.method == method and not getattr(self, method):
-                raise OptionError(f"{where}: method {method} needs '{method}', the name of an entry of atoms.info")
+                raise ValueError(f": method {method} needs '{method}', the name of an entry of atoms.info")
+        return self
 
 
-@dataclass
-class UnitOptions:
-    """Units of the labels, converted to eV and Angstrom on reading."""
+class UnitOptions(Options):
+    """Units of the data, converted to eV and Angstrom on reading."""
 
-    energy: str = "eV"
-    length: str = "Angstrom"
-    stress: str = "eV/Angstrom^3"
-    stress_sign: str = "tensile"
-    stress_order: str = "voigt"
+    energy: choice(*ENERGIES) = Field("eV", description="of energies, virials, and forces times length")
+    length: choice(*LENGTHS) = Field("Angstrom", description="of positions and cells")
+    stress: choice(*STRESSES, None) = Field(
+        None, description="of stresses; by default energy / length^3 with the two above"
+    )
+    stress_sign: choice("tensile", "compressive") = Field(
+        "tensile", description="what is positive; tensile as in ASE, compressive as in VASP and LAMMPS's pressure"
+    )
+    stress_order: choice("voigt", "vasp", "lammps") = Field(
+        "voigt",
+        description="order of six numbers, also of virials; voigt: xx yy zz yz xz xy, vasp: xx yy zz xy yz zx, "
+        "lammps: xx yy zz xy xz yz",
+    )
 
-    def check(self, where):
-        choice(self.energy, ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg"), f"{where}.energy")
-        choice(self.length, ("Angstrom", "bohr", "nm"), f"{where}.length")
-        choice(self.stress, ("eV/Angstrom^3", "GPa", "kbar", "bar"), f"{where}.stress")
-        choice(self.stress_sign, ("tensile", "compressive"), f"{where}.stress_sign")
-        choice(self.stress_order, ("voigt", "vasp", "lammps"), f"{where}.stress_order")
+
+class ZblOptions(Options):
+    """The Ziegler-Biersack-Littmark repulsion of close pairs, subtracted from the labels and added by the model."""
+
+    inner: Positive = Field(description="Å from which it is switched off")
+    outer: Positive = Field(description="Å beyond which there is none")
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.inner >= self.outer:
+            raise ValueError(f": inner must be below outer, got {self.inner} and {self.outer}")
+        return self
 
 
-@dataclass
-class DataOptions:
-    files: list
-    energy: str | None = "energy"
-    forces: str | None = "forces"
-    stress: str | None = None
-    virial: str | None = None
-    config_type: str | None = None
-    distance: str | None = None
-    energy_offset: str | None = None
-    units: Any = field(default_factory=dict)
-    split: Any = field(default_factory=dict)
-    reference_energies: Any = "fit"
-    zbl: Any = None
-    max_force: float | None = None
+def _files(value):
+    value = [value] if isinstance(value, (str, Path, dict)) else value
+    if not isinstance(value, list):
+        raise ValueError(f"must be a list of paths, got {value!r}")
+    return [{"path": str(f)} if isinstance(f, (str, Path)) else f for f in value]
 
-    def check(self, where):
-        if isinstance(self.files, (str, Path, dict)):
-            self.files = [self.files]
-        if not isinstance(self.files, list):
-            raise OptionError(f"{where}.files must be a list of paths, got {self.files!r}")
-        self.files = [
-            build(FileOptions, {"path": str(f)} if isinstance(f, (str, Path)) else f, f"{where}.files[{k}]")
-            for k, f in enumerate(self.files)
-        ]
-        self.units = build(UnitOptions, self.units, f"{where}.units")
-        self.split = build(SplitOptions, self.split, f"{where}.split")
-        self.max_force = number(self.max_force, f"{where}.max_force", low=0, strict=True, optional=True)
+
+def _word_of_references(value):
+    if not isinstance(value, (str, dict)):
+        raise ValueError("must be fit, isolated, zero or {symbol: eV}")
+    return value
+
+
+class DataOptions(Options):
+    """The data set. A name of labels that no structure has is an error; null: there are no such labels."""
+
+    files: Annotated[list[FileOptions], BeforeValidator(_files)] = Field(description="paths, or entries as below")
+    energy: Label = Field("energy", description="name of the energies")
+    forces: Label = Field("forces", description="name of the forces")
+    stress: Label = Field(None, description="name of the stresses; either stress or virial")
+    virial: Label = Field(None, description="name of the virials, -dE/dstrain in units of energy")
+    config_type: Label = Field(None, description="info entry by whose values errors are reported and weights set")
+    distance: Label = Field(None, description="info entry with a distance: curves of energy against it are drawn")
+    energy_offset: Label = Field(
+        None, description="info entry whose values have a constant of the energy each, found by the fit"
+    )
+    units: UnitOptions = Field(UnitOptions(), description="units of the labels")
+    split: SplitOptions = Field(SplitOptions(), description="training, validation and test sets")
+    reference_energies: Annotated[mapping_or(choice("fit", "isolated", "zero"), Number),
+                                  BeforeValidator(_word_of_references)] = Field(
+        "fit",
+        description="energy of an atom of each species: fitted, from the isolated atoms in the data, zero, or given",
+    )  # fmt: skip
+    zbl: ZblOptions | None = Field(None, description="repulsion of close pairs; null: none")
+    max_force: Positive | None = Field(None, description="eV/Å; structures with a larger force are left out")
+
+    @model_validator(mode="after")
+    def _labels(self):
         if self.stress and self.virial:
-            raise OptionError(f"{where}: name either stress or virial, not both")
+            raise ValueError(": name either stress or virial, not both")
         if not (self.energy or self.forces):
-            raise OptionError(f"{where}: neither energy nor forces is named, there is nothing to fit")
-        if isinstance(self.reference_energies, str):
-            choice(self.reference_energies, ("fit", "isolated", "zero"), f"{where}.reference_energies")
-        elif isinstance(self.reference_energies, dict):
-            where_it = f"{where}.reference_energies"
-            check_symbols(self.reference_energies, where_it)
-            self.reference_energies = {k: number(v, f"{where_it}.{k}") for k, v in self.reference_energies.items()}
-        else:
-            raise OptionError(f"{where}.reference_energies must be fit, isolated, zero or {{symbol: eV}}")
-        if self.zbl is not None:
-            check_keys(self.zbl, ("inner", "outer"), f"{where}.zbl")
-            for key in ("inner", "outer"):
-                self.zbl[key] = number(self.zbl.get(key), f"{where}.zbl.{key}", low=0, strict=True)
-            if self.zbl["inner"] >= self.zbl["outer"]:
-                raise OptionError(f"{where}.zbl: inner must be below outer, got {self.zbl}")
+            raise ValueError(": neither energy nor forces is named, there is nothing to fit")
+        return self
+
+
+def references_given(options: DataOptions) -> dict[str, Any]:
+    """{symbol: eV} of the options, empty if they are to be found."""
+    given = options.reference_energies
+    return given if isinstance(given, dict) else {}

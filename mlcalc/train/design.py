@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows of the design matrix, block by block: on disk or streamed, within a memory budget, restartable."""
+"""Rows of the design matrix, block by block: on disk or streamed, within a memory budget, restartable.
+
+Rows are stored as the engine makes them. Labels and sigmas are put to them when they are read, so that other weights,
+references or units compute nothing again.
+"""
 
 from __future__ import annotations
 
-import os
+import errno
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase.stress import full_3x3_to_voigt_6_stress
 
+from ..files import write_atomically
 from .data import Structure, located
 from .engine import Engine, ordered_map
 from .options import TrainOptions
 from .plan import Columns
 
 PROPERTIES = ("energy", "forces", "virial")
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-
-
-def voigt(tensor: np.ndarray) -> np.ndarray:
-    """xx yy zz yz xz xy of the symmetric part of tensor (3, 3, ...)."""
-    return np.stack([0.5 * (tensor[a, b] + tensor[b, a]) for a, b in VOIGT])
 
 
 @dataclass
@@ -33,25 +34,43 @@ class Target:
     virial: np.ndarray | None
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each kind of label."""
+        return {
+            "energy": int(self.energy is not None),
+            "forces": 3 * len(self.structure.atoms) * (self.forces is not None),
+            "virial": 6 * (self.virial is not None),
+        }
+
+    @property
     def n_rows(self) -> int:
-        n = len(self.structure.atoms)
-        return (self.energy is not None) + 3 * n * (self.forces is not None) + 6 * (self.virial is not None)
+        return sum(self.counts.values())
+
+    @property
+    def labels(self) -> dict[str, np.ndarray]:
+        """The labels of the rows, by kind."""
+        out = {}
+        if self.energy is not None:
+            out["energy"] = np.array([self.energy])
+        if self.forces is not None:
+            out["forces"] = self.forces.ravel()
+        if self.virial is not None:
+            out["virial"] = full_3x3_to_voigt_6_stress(self.virial)
+        return out
 
 
 def sigmas(options: TrainOptions, structure: Structure) -> dict[str, float]:
     """Expected error of each kind of label: energy and virial of the whole structure grow with sqrt(n_atoms)."""
     w = options.weights
-    factors = w.config_types.get(structure.config_type, {})
+    factors = w.config_types.get(structure.config_type)
     root = np.sqrt(max(1, len(structure.atoms)))
-    return {
-        "energy": w.energy * root * factors.get("energy", 1.0),
-        "forces": w.forces * factors.get("forces", 1.0),
-        "virial": w.virial * root * factors.get("virial", 1.0),
-    }
+    size = {"energy": w.energy * root, "forces": w.forces, "virial": w.virial * root}
+    return {kind: s * (getattr(factors, kind) if factors else 1.0) for kind, s in size.items()}
 
 
 class RowMaker:
-    """Design rows [A y] / sigma of structures, with one free column per energy offset group."""
+    """Design rows of structures: derivatives of the labels with respect to all weights, unscaled. With labels and
+    sigmas they become [A y] / sigma, with one free column per energy offset group."""
 
     def __init__(self, options: TrainOptions, engine: Engine, columns: list[Columns], offset_groups: list[str]):
         self.options = options
@@ -62,45 +81,65 @@ class RowMaker:
         self.n_columns = self.n_weights + len(offset_groups)
 
     def __call__(self, target: Target) -> dict[str, np.ndarray]:
-        """Rows (n_rows, n_columns + 1) of every kind of label the structure has, the label last."""
+        """Rows (n_rows, n_weights): ``sum`` of the energy, always, ``forces`` and ``virial`` where there are labels."""
+        return self.unscaled(target)
+
+    def unscaled(self, target: Target) -> dict[str, np.ndarray]:
+        """As calling it."""
         with located(target.structure):
             energy, gradient, strain = self.engine.design(target.structure.atoms, self.terms)
-        sigma = sigmas(self.options, target.structure)
-        rows = {}
-        if target.energy is not None:
-            rows["energy"] = self._augmented(energy[None, :], [target.energy], sigma["energy"])
-            group = target.structure.offset_group
-            if group in self.offsets:
-                rows["energy"][0, self.offsets[group]] = 1.0 / sigma["energy"]
+        rows = {"sum": energy[None, :]}
         if target.forces is not None:
-            a = -gradient.reshape(-1, self.n_weights)
-            rows["forces"] = self._augmented(a, target.forces.ravel(), sigma["forces"])
+            rows["forces"] = -gradient.reshape(-1, self.n_weights)
         if target.virial is not None:
-            rows["virial"] = self._augmented(-voigt(strain), voigt(target.virial), sigma["virial"])
+            rows["virial"] = -full_3x3_to_voigt_6_stress(np.moveaxis(strain, (0, 1), (-2, -1))).T
         for kind, block in rows.items():
             if not np.isfinite(block).all():
                 s = target.structure
                 raise ValueError(f"{s.source}, structure {s.index}: the design rows of {kind} are not finite")
         return rows
 
-    def _augmented(self, a, y, sigma):
-        block = np.zeros((len(a), self.n_columns + 1))
-        block[:, : self.n_weights] = a
-        block[:, -1] = y
-        block /= sigma
-        return block
+    def scaled(self, targets: list[Target], rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """[A y] / sigma (n_rows, n_columns + 1) of each kind, from the unscaled rows of these targets one after the
+        other."""
+        out: dict[str, np.ndarray] = {}
+        for kind in PROPERTIES:
+            mine = [t for t in targets if t.counts[kind]]
+            if not mine:
+                continue
+            counts = [t.counts[kind] for t in mine]
+            block = np.zeros((sum(counts), self.n_columns + 1))
+            block[:, : self.n_weights] = self._rows_of(kind, targets, rows)
+            block[:, -1] = np.concatenate([t.labels[kind] for t in mine])
+            if kind == "energy":
+                for k, t in enumerate(mine):
+                    if t.structure.offset_group in self.offsets:
+                        block[k, self.offsets[t.structure.offset_group]] = 1.0
+            block /= np.repeat([sigmas(self.options, t.structure)[kind] for t in mine], counts)[:, None]
+            out[kind] = block
+        return out
+
+    @staticmethod
+    def _rows_of(kind, targets, rows):
+        if kind != "energy":
+            return rows[kind]
+        return rows["sum"][[t.energy is not None for t in targets]]
 
 
 class Design:
     """Blocks of rows of one list of targets. A block that was computed once is read from ``folder`` ever after; with
     ``folder`` None (no room on disk) it is computed again.
 
-    A block is written to a temporary name and moved, so a killed run finds whole blocks or none."""
+    A block is written to a temporary name and moved, so a killed run finds whole blocks or none. Its name has a hash of
+    what its rows depend on: a block of another model or of other structures is never taken for it."""
 
-    def __init__(self, name, targets: list[Target], maker: RowMaker, folder: Path | None, block_bytes: int):
+    def __init__(self, name, targets: list[Target], maker: RowMaker, folder: Path | None, block_bytes: int,
+                 key: str = "", say=None):  # fmt: skip
         self.name = name
         self.maker = maker
         self.folder = folder
+        self.key = key
+        self.say = say or (lambda text: None)
         self.blocks = self._partition(targets, block_bytes)
 
     def _partition(self, targets, block_bytes):
@@ -118,47 +157,74 @@ class Design:
     def n_rows(self) -> int:
         return sum(t.n_rows for block in self.blocks for t in block)
 
+    def block_key(self, block: list[Target]) -> str:
+        """Hash of what the rows of a block depend on."""
+        h = hashlib.sha256(self.key.encode())
+        for t in block:
+            h.update(f"{t.structure.digest} {t.forces is not None} {t.virial is not None}\n".encode())
+        return h.hexdigest()[:16]
+
+    def label_key(self) -> str:
+        """Hash of all rows with their labels and sigmas."""
+        h = hashlib.sha256()
+        for block in self.blocks:
+            h.update(self.block_key(block).encode())
+            for t in block:
+                h.update(repr((sorted(sigmas(self.maker.options, t.structure).items()),
+                               t.structure.offset_group)).encode())  # fmt: skip
+                for values in t.labels.values():
+                    h.update(np.ascontiguousarray(values).tobytes())
+        return h.hexdigest()[:16]
+
     def stream(self, threads: int, progress=None):
         """Yields (targets, rows) of each block; rows[kind] (n_rows, n_columns + 1) in the order of the targets."""
-        bar = progress(total=sum(len(b) for b in self.blocks), desc=f"rows {self.name}") if progress else None
+        for block, raw in self.stream_unscaled(threads, progress):
+            yield block, self.maker.scaled(block, raw)
+
+    def stream_unscaled(self, threads: int, progress=None):
+        """As `stream`, with the rows as they are stored."""
+        bar = progress(total=sum(len(b) for b in self.blocks), desc=f"rows, {self.name}") if progress else None
         for k, block in enumerate(self.blocks):
-            path = None if self.folder is None else self.folder / f"{self.name}-{k:05d}.npz"
+            path = None if self.folder is None else self.folder / f"{self.name}-{k:05d}-{self.block_key(block)}.npz"
             if path is not None and path.exists():
                 with np.load(path) as stored:
                     rows = {kind: stored[kind] for kind in stored.files}
                 if bar is not None:
                     bar.update(len(block))
-                yield block, rows
-                continue
-            parts = []
-            for part in ordered_map(self.maker, block, threads):
-                parts.append(part)
-                if bar is not None:
-                    bar.update(1)
-            rows = {
-                kind: np.concatenate([p[kind] for p in parts if kind in p])
-                for kind in PROPERTIES
-                if any(kind in p for p in parts)
-            }
-            del parts
-            if path is not None:
-                write_atomically(path, lambda stream, rows=rows: np.savez(stream, **rows))
+            else:
+                rows = self._compute(block, threads, bar)
+                self._store(path, rows)
             yield block, rows
         if bar is not None:
             bar.close()
+
+    def _compute(self, block, threads, bar):
+        parts = []
+        for part in ordered_map(self.maker, block, threads):
+            parts.append(part)
+            if bar is not None:
+                bar.update(1)
+        kinds = [kind for kind in ("sum", "forces", "virial") if any(kind in p for p in parts)]
+        return {kind: np.concatenate([p[kind] for p in parts if kind in p]) for kind in kinds}
+
+    def _store(self, path, rows):
+        if path is None:
+            return
+        try:
+            write_atomically(path, lambda stream: np.savez(stream, **rows))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self.say(f"no space left for {path.parent}: rows are not stored any more, and computed again if needed")
+            self.folder = None
 
     def by_structure(self, threads: int):
         """The rows of one structure at a time, all kinds of labels together."""
         for block, rows in self.stream(threads):
             at = dict.fromkeys(PROPERTIES, 0)
             for target in block:
-                counts = {
-                    "energy": int(target.energy is not None),
-                    "forces": 3 * len(target.structure.atoms) * (target.forces is not None),
-                    "virial": 6 * (target.virial is not None),
-                }
                 parts = []
-                for kind, n in counts.items():
+                for kind, n in target.counts.items():
                     if n:
                         parts.append(rows[kind][at[kind] : at[kind] + n])
                         at[kind] += n
@@ -166,21 +232,12 @@ class Design:
                     yield np.concatenate(parts)
 
 
-def write_atomically(path: Path, write):
-    """write(stream) into a temporary file that then takes the name ``path``."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            write(stream)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
+#: largest block, bytes: what a run that is killed may lose
+LARGEST_BLOCK = 48e6
 #: matrices of the size of the factor that are alive at once: in the singular value decomposition, and while streaming
 SOLVING, STREAMING = 9, 4
-#: blocks that are alive at once: made by the threads, in use, and what making and using them copies
-BLOCKS = 5
+#: blocks that are alive at once: made by the threads, in use, and what making, scaling and using them copies
+BLOCKS = 6
 
 
 def block_bytes(options: TrainOptions, n_columns: int) -> int:
@@ -194,7 +251,7 @@ def block_bytes(options: TrainOptions, n_columns: int) -> int:
             f"{n_columns} weights need {SOLVING * factor / 1e9:.2g} GB for the solution; raise budget.memory "
             f"(now {memory / 1e9:.2g} GB) or use fewer points or features"
         )
-    return int(min((memory - STREAMING * factor) / BLOCKS, 512e6))
+    return int(min((memory - STREAMING * factor) / BLOCKS, LARGEST_BLOCK))
 
 
 def fits_on_disk(options: TrainOptions, n_rows: int, n_columns: int) -> bool:

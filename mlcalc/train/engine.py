@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..running.neighbors import full_neighbor_list
+from ..running.views import views
 
 
 def n_threads(requested: int) -> int:
@@ -24,25 +24,23 @@ class Engine:
     """A model's ``Potential``, one per thread (they keep work space), and the translation from ase.Atoms."""
 
     def __init__(self, model, options: dict | None = None):
-        self._contents = model
+        self.model = model
         self._options = dict(options or {})
         self._local = threading.local()
-        self.species = {int(z): k for k, z in enumerate(model.species)}
+        self.species = [int(z) for z in model.species]
 
     @property
     def potential(self):
         if not hasattr(self._local, "potential"):
-            self._local.potential = self._contents.potential(n_threads=1, **self._options)
+            self._local.potential = self.model.potential(n_threads=1, **self._options)
         return self._local.potential
 
     def arguments(self, atoms):
-        """Arrays for the engine: species indices, positions, cell, pbc and the full neighbour list."""
-        species = np.array([self.species[int(z)] for z in atoms.numbers], dtype=np.int32)
-        first, j, r_ij = full_neighbor_list(atoms, self.potential.cutoff)
-        return species, atoms.positions, np.asarray(atoms.cell), atoms.pbc, first, j, r_ij
+        """Arrays for the engine. Raises UnknownSpecies for elements that the model does not have."""
+        return views(self.potential, atoms)
 
     def features(self, atoms, term):
-        """(n_atoms, n_features), scaled and selected, not normalised."""
+        """(n_atoms, n_features), scaled and selected, not normalized."""
         # the k list or mesh is chosen per structure: training structures differ in size
         self.potential.reset()
         return self.potential.features(*self.arguments(atoms), term=term)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Predictions of a model for labelled structures, and the error tables made of them."""
+"""Predictions of a model for labeled structures, and the error tables made of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from ase.stress import full_3x3_to_voigt_6_stress as voigt
 
 from .committee import calibration_scale, calibration_table
 from .data import Structure, located
-from .design import voigt
+from .data_options import SPLITS
 from .engine import Engine, ordered_map
 
 #: (JSON name, label, unit, factor from eV and Angstrom)
@@ -95,7 +96,7 @@ def _statistics(errors: np.ndarray) -> dict | None:
 def error_table(predictions: list[Prediction]) -> dict:
     """{split: {config type or "all": {energy, forces, stress: {n, mae, rmse, max}}}} in eV and Angstrom."""
     table: dict = {}
-    for split in dict.fromkeys(p.structure.split for p in predictions):
+    for split in [s for s in SPLITS if any(p.structure.split == s for p in predictions)]:
         mine = [p for p in predictions if p.structure.split == split]
         types = sorted({p.structure.config_type for p in mine})
         parts = {"all": mine}
@@ -171,22 +172,34 @@ def calibration(predictions: list[Prediction], scale: float) -> dict:
     return tables
 
 
-def stress_warning(predictions: list[Prediction]) -> str | None:
-    """A sentence if predicted and labelled stresses are anti-correlated: the labels have the other sign."""
-    pairs = [
-        (voigt(p.virial) / p.volume, voigt(p.structure.virial) / p.volume)
-        for p in predictions
-        if p.structure.virial is not None and p.volume
-    ]
-    if len(pairs) < 3:
-        return None
-    x, y = (np.concatenate([q[k] for q in pairs]) for k in range(2))
-    if np.std(x) == 0 or np.std(y) == 0:
-        return None
-    r = float(np.corrcoef(x, y)[0, 1])
-    if r < -0.3:
-        return (
-            f"predicted and labelled stresses have a correlation of {r:.2f}: the labels seem to have the "
-            "opposite sign; see data.units.stress_sign (ASE and this program: tensile stress is positive)"
-        )
-    return None
+def worst(predictions: list[Prediction], sigma: dict[str, list[float]] | None = None, n: int = 10) -> dict:
+    """{energy, forces, stress: the ``n`` structures with the largest errors, first the largest}.
+
+    Each is {file, index, split, config_type, error}: of the energy per atom, of the largest component of a force or of
+    the stress, in eV and Angstrom; with ``sigma`` (expected error of each structure, by kind), also error / sigma."""
+    table: dict = {}
+    for name in ("energy", "forces", "stress"):
+        rows = []
+        for k, p in enumerate(predictions):
+            errors = errors_of([p])[name]
+            if len(errors):
+                s = p.structure
+                row = {"file": s.source, "index": s.index, "split": s.split, "config_type": s.config_type,
+                       "error": float(errors[np.argmax(np.abs(errors))])}  # fmt: skip
+                if sigma is not None:
+                    row["error_over_sigma"] = row["error"] / sigma[name][k]
+                rows.append(row)
+        if rows:
+            table[name] = sorted(rows, key=lambda row: -abs(row["error"]))[:n]
+    return table
+
+
+def format_worst(table: dict) -> str:
+    """The worst structures as text, errors in meV."""
+    lines = ["Largest errors"]
+    for key, label, unit, factor in QUANTITIES:
+        for row in table.get(key, ()):
+            over = f"{row['error_over_sigma']:>9.1f} sigma" if "error_over_sigma" in row else ""
+            lines.append(f"{label:<7} {row['error'] * factor:>10.3g} {unit:<16}{over}  {row['split']:<10} "
+                         f"{row['file']}, structure {row['index']}")  # fmt: skip
+    return "\n".join(lines)

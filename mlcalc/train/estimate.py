@@ -11,10 +11,11 @@ from ase.data import chemical_symbols
 from .baseline import make_targets, reference_energies
 from .design import BLOCKS, SOLVING, block_bytes, fits_on_disk
 from .engine import Engine
+from .job import data_of
 from .options import parse_options
 from .plan import Plan, build_model, layout, zero_weights
 from .progress import Progress
-from .run import Run
+from .select import points_wanted
 
 
 def dry_run(options, frames=None) -> dict:
@@ -23,7 +24,7 @@ def dry_run(options, frames=None) -> dict:
 
     Raises what the run itself would raise for its options and data."""
     options = parse_options(options)
-    run = Run(options, frames, Progress(False))
+    run = data_of(options, frames, Progress(False))
     references = reference_energies(options, run.data, run.species)
     parts = {k: make_targets(run.data.of(k), run.species, references, None, 1) for k in ("train", "validation")}
     n_rows = {k: sum(t.n_rows for t in v) for k, v in parts.items()}
@@ -38,11 +39,7 @@ def dry_run(options, frames=None) -> dict:
         if term.regressor.type == "linear":
             weights[term.name] = features[term.name] * len(run.species)
         else:
-            wanted = term.regressor.points
-            weights[term.name] = sum(
-                min(n, wanted if isinstance(wanted, int) else wanted.get(chemical_symbols[z], 0))
-                for z, n in environments.items()
-            )
+            weights[term.name] = sum(min(n, points_wanted(term.regressor, z)) for z, n in environments.items())
     n = sum(weights.values())
     total_rows = sum(n_rows.values())
     seconds, rate = _time_rows(options, run, model, parts["train"], n)
@@ -70,7 +67,7 @@ def _time_rows(options, run, model, targets, n):
     order = sorted(targets, key=lambda t: len(t.structure.atoms))
     sample = order[len(order) // 2].structure.atoms
     plan = Plan(run.species)
-    engine = Engine(model, options.engine)
+    engine = Engine(model, options.engine.arguments())
     for k, term in enumerate(options.terms):
         plan.scales[term.name] = [1.0] * len(term.invariants)
         plan.selections[term.name] = [None] * len(term.invariants)
@@ -80,7 +77,7 @@ def _time_rows(options, run, model, targets, n):
     n_features = {t.name: model.n_features(t) for t in model.terms}
     skeleton = build_model(options, plan, weights=zero_weights(options, plan, n_features))
     used = layout(options, plan, n_features)[-1].stop
-    engine = Engine(skeleton, options.engine)
+    engine = Engine(skeleton, options.engine.arguments())
     engine.design(sample, range(len(options.terms)))
     start = time.perf_counter()
     engine.design(sample, range(len(options.terms)))

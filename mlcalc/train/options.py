@@ -3,289 +3,277 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 import yaml
+from pydantic import Field, model_validator
 
 from .data_options import DataOptions
-from .option_checks import OptionError, build, check_keys, check_symbols, choice, nearest, number, parse_bytes
+from .expansion_options import Expansion, PcaMixing, TermOptions
+from .option_checks import (
+    Number,
+    OptionError,
+    Options,
+    Positive,
+    Size,
+    Text,
+    Truth,
+    Whole,
+    build,
+    choice,
+    nearest,
+    parse_bytes,
+    word_or,
+)
 
-EXPANSION_KEYS = {
-    "density": {
-        "name": None, "type": None, "n_max": None, "l_max": None, "cutoff": None, "center_atom_weight": None,
-        "smoothing": ("type", "width"), "density": ("type", "width"), "scaling": ("rate", "scale", "exponent"),
-        "basis": ("type", "radius"), "mixing": ("method", "channels", "matrix", "evaluations"), "accuracy": None,
-    },
-    "potential": {
-        "name": None, "type": None, "n_max": None, "l_max": None, "exponent": None, "smearing": None,
-        "basis": ("type", "radius", "widths"), "center_atom_weight": None,
-        "mixing": ("method", "channels", "matrix", "evaluations"), "accuracy": None,
-    },
-}  # fmt: skip
+__all__ = ["OptionError", "TrainOptions", "parse_bytes", "parse_options"]
 
-
-def _check_expansion(mapping, where):
-    kind = mapping.get("type") if isinstance(mapping, dict) else None
-    choice(kind, tuple(EXPANSION_KEYS), f"{where}.type")
-    known = EXPANSION_KEYS[kind]
-    check_keys(mapping, known, where)
-    for key, nested in known.items():
-        if nested and isinstance(mapping.get(key), dict):
-            check_keys(mapping[key], nested, f"{where}.{key}")
-    for key in ("name", "n_max", "l_max"):
-        if mapping.get(key) is None:
-            raise OptionError(f"{where}: '{key}' is missing")
-    mixing = mapping.get("mixing")
-    if mixing:
-        if not isinstance(mixing, dict):
-            raise OptionError(f"{where}.mixing must be a mapping with method pca, optimize or given")
-        choice(mixing.get("method"), ("pca", "optimize", "given"), f"{where}.mixing.method")
-        needed = "matrix" if mixing["method"] == "given" else "channels"
-        if mixing.get(needed) is None:
-            raise OptionError(f"{where}.mixing: method {mixing['method']} needs '{needed}'")
-        for key in ("channels", "evaluations"):
-            if mixing.get(key) is not None:
-                mixing[key] = number(mixing[key], f"{where}.mixing.{key}", low=1, integer=True)
+KINDS = ("energy", "forces", "virial")
 
 
-@dataclass
-class RegressorOptions:
-    type: str
-    zeta: int = 4
-    points: Any = 1000
-    method: str = "fps"
-    normalize: bool = True
-    epsilon: float = 1e-3
-    precision: str = "double"
-    #: linear: store what the extrapolation measure needs, n_features^2 numbers per species; auto: up to 512 features
-    extrapolation: Any = "auto"
+class FactorOptions(Options):
+    """Factors on the expected errors of one config type."""
 
-    def check(self, where):
-        choice(self.type, ("linear", "kernel"), f"{where}.type")
-        choice(self.method, ("fps", "cur"), f"{where}.method")
-        choice(self.precision, ("double", "single"), f"{where}.precision")
-        choice(self.extrapolation, ("auto", True, False), f"{where}.extrapolation")
-        self.zeta = number(self.zeta, f"{where}.zeta", low=1, integer=True)
-        self.epsilon = number(self.epsilon, f"{where}.epsilon", low=0)
-        if isinstance(self.points, dict):
-            check_symbols(self.points, f"{where}.points")
-            self.points = {k: number(v, f"{where}.points.{k}", low=1, integer=True) for k, v in self.points.items()}
-        else:
-            self.points = number(self.points, f"{where}.points", low=1, integer=True)
+    energy: Positive = Field(1.0, description="factor on weights.energy")
+    forces: Positive = Field(1.0, description="factor on weights.forces")
+    virial: Positive = Field(1.0, description="factor on weights.virial")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return dict.fromkeys(KINDS, value)
+        return value
 
 
-@dataclass
-class SelectionOptions:
-    """How many features of each invariant are kept."""
+class WeightOptions(Options):
+    """Expected errors (sigma): a label counts as 1 / sigma^2. The energy and the virial of a structure of N atoms have
+    sigmas of sqrt(N) times these [Deringer et al., Chem. Rev. 121, 10073 (2021)]."""
 
-    n: int
-    method: str = "fps"
-
-    def check(self, where):
-        self.n = number(self.n, f"{where}.n", low=1, integer=True)
-        choice(self.method, ("fps", "cur"), f"{where}.method")
-
-
-@dataclass
-class InvariantOptions:
-    nu: int
-    a: str
-    b: str | None = None
-    scale: Any = "auto"
-    select: Any = None
-
-    def check(self, where):
-        choice(self.nu, (1, 2), f"{where}.nu")
-        if self.nu == 2 and self.b is None:
-            self.b = self.a
-        if self.nu == 1 and self.b is not None:
-            raise OptionError(f"{where}: nu 1 takes one expansion, 'b' is for nu 2")
-        if self.scale != "auto":
-            self.scale = number(self.scale, f"{where}.scale", low=0, strict=True)
-        if self.select is not None:
-            self.select = build(SelectionOptions, self.select, f"{where}.select")
+    energy: Positive = Field(0.001, description="eV per atom")
+    forces: Positive = Field(0.1, description="eV/Å")
+    virial: Positive = Field(0.05, description="eV per atom")
+    config_types: dict[str, FactorOptions] = Field(
+        {}, description="{config type: factor on its sigmas}, or factors for energy, forces and virial"
+    )
 
 
-@dataclass
-class TermOptions:
-    name: str
-    invariants: list
-    regressor: Any
-    #: prior standard deviation of an atom's energy in this term relative to the other terms
-    weight: float = 1.0
+class SolverOptions(Options):
+    """How the weights are found and the regularization is chosen."""
 
-    def check(self, where):
-        if not isinstance(self.invariants, list) or not self.invariants:
-            raise OptionError(f"{where}.invariants must be a list with at least one entry")
-        self.invariants = [
-            build(InvariantOptions, i, f"{where}.invariants[{k}]") for k, i in enumerate(self.invariants)
-        ]
-        self.regressor = build(RegressorOptions, self.regressor, f"{where}.regressor")
-        self.weight = number(self.weight, f"{where}.weight", low=0, strict=True)
+    method: choice("auto", "qr", "normal") = Field(
+        "auto",
+        description="qr: orthogonal transformations; normal: sums of squares, which fall back to qr when they lose "
+        "too many digits; auto: normal for linear models above 2000 weights",
+    )
+    regularization: word_or("auto", Positive) = Field("auto", description="strength; auto: chosen by the criterion")
+    criterion: choice("auto", "validation", "folds", "structures", "gcv", "none") = Field(
+        "auto",
+        description="error that chooses it: of the validation set, of cross-validation, of leaving out each structure, "
+        "generalized cross-validation; none: the number given",
+    )
+    terms: Truth = Field(False, description="choose the relative weights of the terms, too")
+    refit: Truth = Field(False, description="fit to training and validation set together in the end")
+    folds: Annotated[Whole, Field(ge=2)] = Field(5, description="parts of the cross-validation")
 
-
-@dataclass
-class WeightOptions:
-    """Expected errors (sigma): a label counts as 1/sigma^2. Energy: eV per atom, a structure of N atoms has sigma
-    sqrt(N) [Deringer et al., Chem. Rev. 121, 10073 (2021)]; forces: eV/Angstrom; virial: eV per atom.
-    ``config_types`` multiplies the sigmas: {Surface: {energy: 2, forces: 1}} or {Surface: 2}."""
-
-    energy: float = 0.001
-    forces: float = 0.1
-    virial: float = 0.05
-    config_types: dict = field(default_factory=dict)
-
-    def check(self, where):
-        for key in ("energy", "forces", "virial"):
-            setattr(self, key, number(getattr(self, key), f"{where}.{key}", low=0, strict=True))
-        for name, factors in check_keys(self.config_types, list(self.config_types), f"{where}.config_types").items():
-            if not isinstance(factors, dict):
-                factors = {k: factors for k in ("energy", "forces", "virial")}
-            check_keys(factors, ("energy", "forces", "virial"), f"{where}.config_types.{name}")
-            for key, value in factors.items():
-                factors[key] = number(value, f"{where}.config_types.{name}.{key}", low=0, strict=True)
-            self.config_types[name] = factors
+    @model_validator(mode="after")
+    def _criterion_of_a_number(self):
+        if self.regularization == "auto" and self.criterion == "none":
+            raise ValueError(": criterion none needs a number for 'regularization'")
+        if self.regularization != "auto" and self.criterion == "auto":
+            self.criterion = "none"
+        if self.regularization != "auto" and self.criterion != "none":
+            raise ValueError(f": a number for 'regularization' leaves nothing to choose by criterion {self.criterion}")
+        return self
 
 
-@dataclass
-class SolverOptions:
-    """``method``: qr (rows reduced by orthogonal transformations), normal (sums of squares; falls back to qr when they
-    are too ill-conditioned) or auto (normal for linear models above 2000 weights, else qr). ``criterion`` chooses
-    the regularisation: validation, folds (cross-validation), structures (exact leave-one-structure-out), gcv or none.
-    ``terms``: also choose the relative weights of the terms. ``refit``: once the regularisation is chosen, fit to
-    training and validation structures together; the validation errors are then not held out."""
+class CommitteeOptions(Options):
+    """Several sets of weights, each fitted to a part of the structures, for uncertainties."""
 
-    method: str = "auto"
-    regularization: Any = "auto"
-    criterion: str = "auto"
-    terms: bool = False
-    refit: bool = False
-    folds: int = 5
+    members: Annotated[Whole, Field(ge=0)] = Field(0, description="number of weight sets; 0: none, 8 are usual")
+    fraction: Annotated[Number, Field(gt=0, lt=1)] = Field(0.5, description="share of the structures of each member")
+    calibrate: choice("energy", "forces") = Field("forces", description="held-out errors that set the stored scale")
 
-    def check(self, where):
-        choice(self.method, ("auto", "qr", "normal"), f"{where}.method")
-        choice(self.criterion, ("auto", "validation", "folds", "structures", "gcv", "none"), f"{where}.criterion")
-        if self.regularization != "auto":
-            self.regularization = number(self.regularization, f"{where}.regularization", low=0, strict=True)
-            if self.criterion == "auto":
-                self.criterion = "none"
-        elif self.criterion == "none":
-            raise OptionError(f"{where}: criterion none needs a number for 'regularization'")
-        for name in ("terms", "refit"):
-            choice(getattr(self, name), (True, False), f"{where}.{name}")
-        self.folds = number(self.folds, f"{where}.folds", low=2, integer=True)
-
-
-@dataclass
-class CommitteeOptions:
-    """``members`` weight sets, each fitted to a random ``fraction`` of the structures without replacement
-    [Musil et al., JCTC 15, 906 (2019)]; ``calibrate``: the label whose held-out errors set the stored scale."""
-
-    members: int = 0
-    fraction: float = 0.5
-    calibrate: str = "energy"
-
-    def check(self, where):
-        self.members = number(self.members, f"{where}.members", low=0, integer=True)
-        self.fraction = number(self.fraction, f"{where}.fraction", low=0, strict=True)
+    @model_validator(mode="after")
+    def _enough(self):
         if 0 < self.members < 4:
-            raise OptionError(f"{where}.members must be 0 or at least 4: the calibration needs a spread")
-        if self.fraction >= 1:
-            raise OptionError(f"{where}.fraction must be below 1, got {self.fraction}")
-        choice(self.calibrate, ("energy", "forces"), f"{where}.calibrate")
+            raise ValueError(".members must be 0 or at least 4: the calibration needs a spread")
+        return self
 
 
-@dataclass
-class BudgetOptions:
-    memory: Any = "2 GB"
-    disk: Any = "50 GB"
-    threads: int = 0
+class BudgetOptions(Options):
+    """What a run may use of the machine."""
 
-    def check(self, where):
-        self.memory = parse_bytes(self.memory, f"{where}.memory")
-        self.disk = parse_bytes(self.disk, f"{where}.disk")
-        self.threads = number(self.threads, f"{where}.threads", low=0, integer=True)
+    memory: Size = Field(2_000_000_000, description="such as 2 GB; structures and the interpreter come on top")
+    disk: Size = Field(50_000_000_000, description="for rows in the checkpoint; what does not fit is computed again")
+    threads: Annotated[Whole, Field(ge=0)] = Field(0, description="0: all cores that the process may use")
 
 
-@dataclass
-class TrainOptions:
+class EngineOptions(Options):
+    """How the far field of the training structures is computed; as the arguments of MLCalculator."""
+
+    lode: choice("auto", "ksum", "mesh", "free") = Field("auto", description="evaluator")
+    accuracy: Annotated[Positive, Field(lt=1)] = Field(1e-5, description="relative error of the forces through it")
+    mesh: Annotated[list[Annotated[Whole, Field(ge=0)]], Field(min_length=3, max_length=3)] = Field(
+        [0, 0, 0], description="points of the mesh by hand; 0: chosen by the accuracy"
+    )
+    order: Annotated[Whole, Field(ge=0)] = Field(0, description="of the mesh's splines by hand; 0: chosen")
+    interlaced: Truth = Field(True, description="two shifted grids instead of one finer grid")
+    k_cutoff: Annotated[Number, Field(ge=0)] = Field(0.0, description="1/Å by hand; 0: chosen by the accuracy")
+    memory_limit: Size = Field(4 << 30, description="that tables of the far field may take")
+
+    def arguments(self) -> dict:
+        """As keyword arguments of the engine."""
+        return {**self.model_dump(), "mesh": tuple(self.mesh)}
+
+
+class TrainOptions(Options):
     """Everything of one training run."""
 
-    data: Any
-    expansions: list
-    terms: list
-    model: str = "model.mlcalc"
-    report: str | None = None
-    seed: int = 1
-    weights: Any = field(default_factory=dict)
-    solver: Any = field(default_factory=dict)
-    committee: Any = field(default_factory=dict)
-    budget: Any = field(default_factory=dict)
-    engine: dict = field(default_factory=dict)
-    checkpoint: str | None = None
-    keep_checkpoint: bool = False
+    data: DataOptions = Field(description="structures and labels")
+    expansions: list[Expansion] = Field(description="what an atom sees; entries of the types below")
+    terms: list[TermOptions] = Field(description="the energy is the sum of these")
+    model: Text = Field("model.mlcalc", description="file to write, relative to the options file")
+    report: Text | None = Field(None, description="folder of the report; by default the model's name and -report")
+    seed: Annotated[Whole, Field(ge=0)] = Field(1, description="of everything that is random")
+    weights: WeightOptions = Field(WeightOptions(), description="expected errors of the labels")
+    solver: SolverOptions = Field(SolverOptions(), description="how the fit is done")
+    committee: CommitteeOptions = Field(CommitteeOptions(), description="uncertainties")
+    budget: BudgetOptions = Field(BudgetOptions(), description="memory, disk, threads")
+    engine: EngineOptions = Field(EngineOptions(), description="evaluation of the far field")
+    checkpoint: Text | None = Field(None, description="folder of what is finished; by default the model's name "
+                                                      "and -checkpoint")  # fmt: skip
+    keep_checkpoint: Truth = Field(False, description="leave it there when the run has ended")
 
-    def check(self, where):
-        where = where or "options"
-        self.seed = number(self.seed, "seed", low=0, integer=True)
-        self.data = build(DataOptions, self.data, "data")
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value):
         for name in ("expansions", "terms"):
-            if not isinstance(getattr(self, name), list) or not getattr(self, name):
-                raise OptionError(f"'{name}' must be a list with at least one entry")
-        for k, expansion in enumerate(self.expansions):
-            _check_expansion(expansion, f"expansions[{k}]")
-        self.terms = [build(TermOptions, t, f"terms[{k}]") for k, t in enumerate(self.terms)]
-        for name, cls in (("weights", WeightOptions), ("solver", SolverOptions), ("committee", CommitteeOptions),
-                          ("budget", BudgetOptions)):  # fmt: skip
-            setattr(self, name, build(cls, getattr(self, name), name))
-        check_keys(
-            self.engine, ("lode", "accuracy", "mesh", "order", "interlaced", "k_cutoff", "memory_limit"), "engine"
-        )
+            if isinstance(value, dict) and name in value and not (isinstance(value[name], list) and value[name]):
+                raise ValueError(f" '{name}' must be a list with at least one entry")
+        if isinstance(value, dict) and "model" in value and not isinstance(value["model"], (str, Path)):
+            raise ValueError(f" model must be the path of a file to write, got {value['model']!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self):
         self._check_names()
         if self.solver.refit and self.committee.members:
-            raise OptionError("solver.refit leaves nothing held out to calibrate a committee with; use one of them")
-        if not isinstance(self.model, (str, Path)) or Path(self.model).is_dir():
-            raise OptionError(f"model must be the path of a file to write, got {self.model!r}")
-        stem = str(self.model).removesuffix(".mlcalc")
+            raise ValueError(" solver.refit leaves nothing held out to calibrate a committee with; use one of them")
+        if Path(self.model).is_dir():
+            raise ValueError(f" model must be the path of a file to write, got {self.model!r}")
+        stem = self.model.removesuffix(".mlcalc")
         self.report = self.report or f"{stem}-report"
         self.checkpoint = self.checkpoint or f"{stem}-checkpoint"
         for name in ("report", "checkpoint"):
             if Path(getattr(self, name)).is_file():
-                raise OptionError(f"{name} must be a folder, {getattr(self, name)} is a file")
+                raise ValueError(f" {name} must be a folder, {getattr(self, name)} is a file")
+        return self
 
     def _check_names(self):
-        expansions = [e["name"] for e in self.expansions]
+        expansions = [e.name for e in self.expansions]
         for kind, names in (("expansions", expansions), ("terms", [t.name for t in self.terms])):
             for name in names:
                 if names.count(name) > 1:
-                    raise OptionError(f"{kind}: the name '{name}' is used twice")
+                    raise ValueError(f" {kind}: the name '{name}' is used twice")
         for term in self.terms:
             for invariant in term.invariants:
                 for name in (invariant.a, invariant.b):
                     if name is not None and name not in expansions:
-                        raise OptionError(f"term '{term.name}' uses expansion '{name}'{nearest(name, expansions)}")
+                        raise ValueError(f" term '{term.name}' uses expansion '{name}'{nearest(name, expansions)}")
+
+    def remarks(self) -> list[str]:
+        """Notes about options that are legal and have no effect."""
+        notes = []
+        used = {name for term in self.terms for i in term.invariants for name in (i.a, i.b)}
+        for e in self.expansions:
+            if e.name not in used:
+                notes.append(f"WARNING: expansion '{e.name}' is in no invariant of the terms")
+            if isinstance(e.mixing, PcaMixing) and e.mixing.evaluations is not None:
+                notes.append(f"expansion '{e.name}': mixing.evaluations is of method optimize; pca needs none")
+        return notes
 
     def as_dict(self) -> dict:
         """Plain data, as recorded in the provenance of the model."""
-        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
+        return self.model_dump(mode="json")
 
 
 def parse_options(options) -> TrainOptions:
-    """Checked options from a TrainOptions, a mapping, or the path of a YAML file.
+    """Checked options from a TrainOptions, a mapping, or the path of a YAML file, whose paths are relative to it.
 
-    Raises OptionError with one sentence that names the entry, and for an unknown name the nearest known one."""
+    Raises OptionError with a sentence that names the entry, and for an unknown name the nearest known one."""
     if isinstance(options, TrainOptions):
         return options
+    folder = None
     if isinstance(options, (str, Path)):
-        try:
-            options = yaml.safe_load(Path(options).read_text())
-        except OSError as error:
-            raise OptionError(f"cannot read the options file {options}: {error.strerror}") from None
-        except yaml.YAMLError as error:
-            raise OptionError(f"{options} is not valid YAML: {' '.join(str(error).split())}") from None
-    # a deep copy: checking normalises in place
-    return build(TrainOptions, json.loads(json.dumps(options, default=str)), "options")
+        folder = Path(options).parent
+        options = read_yaml(options)
+    options = json.loads(json.dumps(options, default=_plain))  # a copy, of plain types
+    if folder is not None and isinstance(options, dict):
+        _relative_to(folder, options)
+    return build(TrainOptions, options, "")
+
+
+def _plain(value):
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
+
+
+def _relative_to(folder: Path, options: dict):
+    """Prefixes the paths in the options with the folder of the options file."""
+
+    def move(mapping, key):
+        if isinstance(mapping, dict) and isinstance(mapping.get(key), str):
+            mapping[key] = str(folder / Path(mapping[key]).expanduser())
+
+    if "model" not in options:
+        options["model"] = TrainOptions.model_fields["model"].default
+    for key in ("model", "report", "checkpoint"):
+        move(options, key)
+    data = options.get("data")
+    if isinstance(data, dict):
+        move(data, "files")
+        files = data.get("files")
+        for k, file in enumerate(files if isinstance(files, list) else [files]):
+            move(file, "path")
+            if isinstance(file, str) and isinstance(files, list):
+                files[k] = str(folder / Path(file).expanduser())
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the numbers of version 1.2, in which 1e-3 is a number and 1:30 is not; a repeated name is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for name, (key, _) in zip(names, node.value, strict=True):
+            if isinstance(name, str) and names.count(name) > 1:
+                raise yaml.YAMLError(f"'{name}' is written twice, the second time{key.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float", ":timestamp"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+
+
+def read_yaml(path) -> Any:
+    """The contents of an options file. Raises OptionError if it cannot be read or is not YAML."""
+    try:
+        return yaml.load(Path(path).read_text(), _Loader)  # a SafeLoader
+    except OSError as error:
+        raise OptionError(f"cannot read the options file {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None

@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
 
-from ..model import Committee, Invariant, Kernel, Linear, Model, Term, Zbl
-from ..model.expansions import DensityExpansion, PotentialExpansion
+from ..model import (
+    Committee,
+    DensityExpansion,
+    Invariant,
+    Kernel,
+    Linear,
+    Model,
+    PotentialExpansion,
+    Term,
+    Zbl,
+)
+from .expansion_options import DensityOptions, GivenMixing, entry
 from .options import OptionError, TrainOptions
-
-DENSITY_DEFAULTS = {
-    "smoothing": {"type": "shifted_cosine", "width": 0.5}, "density": {"type": "gaussian", "width": 0.5},
-    "scaling": None, "basis": {"type": "gto"}, "center_atom_weight": 1.0, "mixing": False, "accuracy": 1e-9,
-}  # fmt: skip
-POTENTIAL_DEFAULTS = {
-    "exponent": 1, "smearing": 1.0, "basis": {"type": "multi_width", "widths": [1.0]}, "center_atom_weight": 1.0,
-    "mixing": False, "accuracy": 1e-9,
-}  # fmt: skip
 
 
 @dataclass
 class Plan:
     """What the training data decided. Per term: a scale and a selection for every invariant; for kernels sparse points
-    per species (n_points, n_features), scaled and selected but not normalised; for linear terms the matrix of the
+    per species (n_points, n_features), scaled and selected but not normalized; for linear terms the matrix of the
     extrapolation measure per species (n_rows, n_features)."""
 
     species: list[int]
@@ -67,53 +67,33 @@ class Plan:
         return plan
 
 
-def species_of(options: TrainOptions, species: list[int]) -> list[int]:
-    """Species of the data and of given reference energies, ascending."""
-    given = options.data.reference_energies
-    extra = []
-    if isinstance(given, dict):
-        extra = [atomic_numbers[symbol] for symbol in given]
-    return sorted(set(species) | set(extra))
-
-
 def build_expansions(options: TrainOptions, species, mixing=None) -> list:
     """Expansion descriptions; ``mixing[name]`` (n_channels, n_species) makes channels of that expansion's species."""
     expansions = []
-    for entry in options.expansions:
-        density = entry["type"] == "density"
-        document = {**(DENSITY_DEFAULTS if density else POTENTIAL_DEFAULTS), **entry}
-        for key in ("smoothing", "density", "basis"):
-            if isinstance(document.get(key), str):
-                document[key] = {"type": document[key]}
-        coupling = _coupling(entry, species, mixing or {})
-        cls = DensityExpansion if density else PotentialExpansion
+    for chosen in options.expansions:
+        cls = DensityExpansion if isinstance(chosen, DensityOptions) else PotentialExpansion
         try:
-            expansion = cls.from_json({**document, "mixing": False})
+            expansion = cls.from_json(entry(chosen))
+            coupling = _coupling(chosen, species, mixing or {})
             expansions.append(expansion if coupling is None else dataclasses.replace(expansion, mixing=coupling))
-        except KeyError as error:
-            raise OptionError(f"expansion '{entry['name']}': {error} is missing") from error
+        except OptionError:
+            raise
         except (TypeError, ValueError) as error:
-            raise OptionError(f"expansion '{entry['name']}': {error}") from error
+            raise OptionError(f"expansion '{chosen.name}': {error}") from error
     return expansions
 
 
-def _coupling(entry, species, mixing):
-    wanted = entry.get("mixing")
-    if not wanted:
-        return None
-    if wanted["method"] == "given":
-        try:
-            matrix = np.asarray(wanted["matrix"], dtype=float)
-        except (TypeError, ValueError) as error:
-            raise OptionError(f"expansion '{entry['name']}': mixing.matrix must be rows of numbers: {error}") from None
-        if matrix.ndim != 2 or matrix.shape[1] != len(species):
-            raise OptionError(
-                f"expansion '{entry['name']}': mixing.matrix must have one column per species ({len(species)}), "
-                f"got shape {matrix.shape}"
-            )
-        return matrix
-    # until the data has decided, every species has its own channel
-    return mixing.get(entry["name"])
+def _coupling(chosen, species, mixing):
+    if not isinstance(chosen.mixing, GivenMixing):
+        # until the data has decided, every species has its own channel
+        return mixing.get(chosen.name)
+    matrix = chosen.mixing.matrix
+    if any(len(row) != len(species) for row in matrix) or not matrix:
+        raise OptionError(
+            f"expansion '{chosen.name}': mixing.matrix must have one column per species ({len(species)}), got rows of "
+            f"{sorted({len(row) for row in matrix})}"
+        )
+    return np.array(matrix)
 
 
 def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int = 1) -> list[Term]:
@@ -152,7 +132,7 @@ def build_model(
         expansions=build_expansions(options, plan.species, plan.mixing),
         terms=build_terms(options, plan, weights, n_members),
         reference_energies=None if reference_energies is None else [float(e) for e in reference_energies],
-        zbl=Zbl(zbl["inner"], zbl["outer"]) if zbl and weights is not None else None,
+        zbl=Zbl(zbl.inner, zbl.outer) if zbl and weights is not None else None,
         committee=Committee(*committee) if committee else None,
         boundaries=tuple(boundaries),
         provenance=provenance or {},

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from ase.stress import full_3x3_to_voigt_6_stress as voigt
 
-from .design import voigt
 from .errors import Prediction, uncertainties, unseen
 
 COLORS = {"train": "#b0b7c3", "validation": "#e08a2c", "test": "#1f6fb2"}
@@ -51,9 +51,20 @@ def parity(predictions: list[Prediction]):
                 ax.plot(x, y, ".", ms=3, color=color, rasterized=True, label=f"{split}: RMSE {1e3 * rmse:.3g} m{unit}")
         low, high = min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])
         ax.plot([low, high], [low, high], "-", color="black", lw=0.6, zorder=0)
-        ax.set(xlabel=f"labelled {kind} ({unit})", ylabel=f"predicted {kind} ({unit})")
+        ax.set(xlabel=f"labeled {kind} ({unit})", ylabel=f"predicted {kind} ({unit})")
         ax.legend(fontsize=7, frameon=False)
     return figure
+
+
+def _few_ticks(axis):
+    """Labels of a logarithmic axis that do not run into each other, however few decades it has."""
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low) if low > 0 else 2.0
+    axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 3.0), numticks=6))
+    axis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(10, 10)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def error_against_uncertainty(predictions: list[Prediction], scale: float):
@@ -68,6 +79,8 @@ def error_against_uncertainty(predictions: list[Prediction], scale: float):
         span = np.array([sigma.min(), sigma.max()])
         for k in (1, 2):
             ax.loglog(span, k * span, "-" if k == 1 else "--", color="black", lw=0.8, label=f"{k} sigma")
+        for axis in (ax.xaxis, ax.yaxis):
+            _few_ticks(axis)
         ax.set(xlabel=f"predicted sigma ({unit})", ylabel=f"|error| ({unit})", title=kind)
         ax.legend(fontsize=7, frameon=False)
     return figure
@@ -102,7 +115,7 @@ def regularization(choice: dict):
     figure, (ax,) = _figure(1)
     ax.loglog(choice["lams"], choice["scores"], "-", color=COLORS["test"])
     ax.axvline(choice["lam"], color="black", lw=0.8)
-    ax.set(xlabel="regularisation strength", ylabel=f"score ({choice['criterion']})")
+    ax.set(xlabel="regularization strength", ylabel=f"score ({choice['criterion']})")
     return figure
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .label_checks import Sample
 from .solve import Prior, RidgePath, leave_structures_out, merge, sum_of_squares
 
 
@@ -18,10 +19,19 @@ class Choice:
 
     lam: float
     criterion: str
-    score: float
+    score: float | None
     lams: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     term_weights: list[float] = field(default_factory=list)
+
+    @property
+    def at_the_end(self) -> str:
+        """Why the strength is at the end of the grid, empty if it is not."""
+        if len(self.lams) < 2 or self.lams[0] < self.lam < self.lams[-1]:
+            return ""
+        if self.lam == self.lams[0]:
+            return "the labels would bear even less: they may be free of noise, or few"
+        return "the features explain nothing of the labels"
 
 
 @dataclass
@@ -36,6 +46,10 @@ class Problem:
     n_columns: int
     n_free: int = 0
     structure_rows: Callable | None = None
+    #: sum of the energy rows of all training structures (n_weights,), not scaled
+    energy_rows: np.ndarray | None = None
+    #: rows of some structures, to compare labels with each other
+    sample: Sample | None = None
     total: np.ndarray | None = None
 
     def union(self) -> np.ndarray:

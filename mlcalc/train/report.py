@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import ase.io
@@ -11,38 +13,56 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from .errors import Prediction, calibration, error_table, format_table, stress_warning, unseen
+from ..files import write_atomically
+from .errors import Prediction, calibration, error_table, errors_of, format_table, format_worst, unseen, worst
 
 
-def write_report(folder, predictions: list[Prediction], *, scale: float | None = None, extra: dict | None = None,
-                 notes=(), figures: bool = True) -> dict:  # fmt: skip
-    """Writes report.json, report.txt and figures into ``folder`` and returns what is in the JSON.
+def make_report(predictions: list[Prediction], *, scale: float | None = None, extra: dict | None = None, notes=(),
+                sigma: dict | None = None) -> dict:  # fmt: skip
+    """What is in report.json: errors, worst structures, calibration of a committee, notes, and all of it as text.
 
-    ``scale`` is the calibration of a committee; ``extra`` goes into the JSON as it is."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    ``scale`` is the calibration of a committee; ``extra`` goes into it as it is; ``sigma`` as for `worst`."""
     table = error_table(predictions)
     report = {"errors": table, "units": "eV, Angstrom", **(extra or {}), "notes": list(notes)}
     held_out = unseen(predictions)
     text = [format_table(table)]
     if scale is not None and held_out and held_out[0].member_energies is not None:
         report["committee_calibration"] = calibration(held_out, scale)
-        text.append(_calibration_text(report["committee_calibration"], scale))
+        used = (extra or {}).get("committee", {}).get("used")
+        text.append(_calibration_text(report["committee_calibration"], scale, used))
     curves = distance_curves(predictions)
     if curves:
         report["curves"] = curves
-    warning = stress_warning(predictions)
-    if warning:
-        report["notes"].append("WARNING: " + warning)
+    report["worst"] = worst(predictions, sigma)
+    if report["worst"]:
+        text.append(format_worst(report["worst"]))
     text += report["notes"]
     report["text"] = "\n\n".join(text)
-    (folder / "report.json").write_text(json.dumps(report, indent=1, default=_plain))
-    (folder / "report.txt").write_text(report["text"] + "\n")
+    return report
+
+
+def write_report(folder, report: dict, predictions: list[Prediction], *, scale: float | None = None,
+                 figures: bool = True):  # fmt: skip
+    """Writes report.json, report.txt and figures into ``folder``; their names are put into the report."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     if figures:
         from . import plots
 
-        report["figures"] = plots.draw(folder, predictions, scale, curves, report.get("regularization"))
-    return report
+        choice = report.get("regularization")
+        report["figures"] = plots.draw(folder, predictions, scale, report.get("curves"), choice)
+    text = json.dumps(_finite(report), indent=1, default=_plain, allow_nan=False)
+    write_atomically(folder / "report.json", lambda stream: stream.write(text.encode()))
+    write_atomically(folder / "report.txt", lambda stream: stream.write((report["text"] + "\n").encode()))
+
+
+def _finite(value):
+    """The same with null for what is not a number, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, (float, np.floating)) and not np.isfinite(value) else value
 
 
 def _plain(value):
@@ -53,8 +73,9 @@ def _plain(value):
     return str(value)
 
 
-def _calibration_text(tables: dict, scale: float) -> str:
-    lines = [f"Committee, calibrated by {scale:.3g}: predicted sigma against held-out error"]
+def _calibration_text(tables: dict, scale: float, used: str | None) -> str:
+    of = f" on the {used} of the validation set" if used else ""
+    lines = [f"Committee, calibrated{of} by {scale:.3g}: predicted sigma against held-out error"]
     for kind, rows in tables.items():
         unit = "meV/atom" if kind == "energy" else "meV/Angstrom"
         lines.append(f"{kind} ({unit})      n      sigma       rmse   within 1 sigma   within 2 sigma")
@@ -100,6 +121,14 @@ def write_predictions(path, predictions: list[Prediction], scale: float = 1.0):
         if p.member_energies is not None:
             atoms.info["energy_uncertainty"] = scale * float(np.std(p.member_energies, ddof=1))
             atoms.arrays["forces_uncertainty"] = scale * np.std(p.member_forces, axis=0, ddof=1)
+        errors = errors_of([p])
+        if s.energy is not None:
+            atoms.info["energy_error_per_atom"] = float(errors["energy"][0])
+        if s.forces is not None and len(s.atoms):
+            atoms.info["largest_force_error"] = float(np.abs(errors["forces"]).max())
         atoms.calc = SinglePointCalculator(atoms, **results)
         frames.append(atoms)
-    ase.io.write(path, frames, format="extxyz")
+    with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:  # whole, or not there
+        made = Path(folder) / "predictions.xyz"
+        ase.io.write(made, frames, format="extxyz")
+        os.replace(made, path)

@@ -6,9 +6,11 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from .data import located
 from .engine import Engine, ordered_map
+from .expansion_options import PcaMixing
 from .options import OptionError, TrainOptions
 from .plan import Plan, build_model
 
@@ -135,32 +137,25 @@ def _limits(options, term, n_features, structures, species):
     total = max(1000, options.budget.memory // (4 * 3 * 8 * max(1, n_features)))
     counts = {z: sum(int(np.sum(s.atoms.numbers == z)) for s in structures) for z in species}
     share = {z: max(1, int(total * counts[z] / max(1, sum(counts.values())))) for z in species}
-    for z in species:
-        points = term.regressor.points
-        wanted = points if isinstance(points, int) else max(points.values())
-        share[z] = max(share[z], 2 * wanted)
-    return share
+    return {z: max(n, 2 * points_wanted(term.regressor, z)) for z, n in share.items()}
 
 
-def _points_wanted(term, z, n_invariants):
-    from ase.data import chemical_symbols
-
-    points = term.regressor.points
+def points_wanted(regressor, z: int) -> int:
+    """Sparse points of a species that the options ask for, none of a linear regressor."""
+    points = getattr(regressor, "points", 0)
     return points if isinstance(points, int) else points.get(chemical_symbols[z], 0)
 
 
 def make_plan(options: TrainOptions, species, structures, threads, progress) -> Plan:
     """Scales, feature selections, sparse points and couplings from the training structures."""
     plan = Plan(list(species))
-    for entry in options.expansions:
-        wanted = entry.get("mixing")
-        if wanted and wanted["method"] == "pca":
-            engine = Engine(build_model(options, Plan(list(species))), options.engine)
-            plan.mixing[entry["name"]] = species_coupling(
-                engine, structures, entry["name"], int(wanted["channels"]), threads, progress
-            )
+    for chosen in options.expansions:
+        if isinstance(chosen.mixing, PcaMixing):
+            engine = Engine(build_model(options, Plan(list(species))), options.engine.arguments())
+            channels = chosen.mixing.channels
+            plan.mixing[chosen.name] = species_coupling(engine, structures, chosen.name, channels, threads, progress)
     model = build_model(options, plan)
-    engine = Engine(model, options.engine)
+    engine = Engine(model, options.engine.arguments())
     for k, term in enumerate(options.terms):
         rng = np.random.default_rng([options.seed, k])
         sizes = [model.full_size(i) for i in model.terms[k].invariants]
@@ -188,10 +183,12 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
         plan.points[term.name] = {}
         for number in species:
             mine = x[z == number]
-            n = _points_wanted(term, number, len(sizes))
+            n = points_wanted(term.regressor, number)
             if len(mine) == 0 or n == 0:
                 continue
-            progress.say(f"{term.name}: choosing {min(n, len(mine))} of {len(mine)} environments of species {number}")
+            progress.say(
+                f"{term.name}: choosing {min(n, len(mine))} of {len(mine)} environments of {chemical_symbols[number]}"
+            )
             plan.points[term.name][number] = mine[choose(normalized(mine, term.regressor), n, term.regressor.method)]
     return plan
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .data_options import SplitOptions
+from .data_options import SPLITS, SplitOptions
 from .option_checks import DataError
-
-SPLITS = ("train", "validation", "test")
 
 
 def assign_splits(structures, split: SplitOptions, seed: int):

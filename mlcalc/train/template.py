@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
 from .data import DataError, found_keys, read_frames
+from .options import KINDS, WeightOptions
 
 #: names under which labels are found in practice, most likely first
 USUAL = {
@@ -40,7 +41,7 @@ data:
   reference_energies: fit      # or isolated (single-atom structures in the data), or {{{symbol}: -1.0}}
   # zbl: {{inner: {inner:.1f}, outer: {outer:.1f}}}    # repulsion of close pairs, subtracted before the fit
 
-# What an atom sees. {n_species} species: {species}. Median distance of nearest neighbours: {nearest:.2f} Angstrom.
+# What an atom sees. {n_species} species: {species}. Median distance of nearest neighbors: {nearest:.2f} Angstrom.
 expansions:
   - {{name: rho, type: density, n_max: {n_max}, l_max: {l_max}, cutoff: {cutoff:.1f},
      density: {{type: gaussian, width: {width:.2f}}}, smoothing: {{type: shifted_cosine, width: {smoothing:.1f}}}}}
@@ -52,9 +53,9 @@ terms:
     regressor: {{type: kernel, zeta: 4, points: {points}, method: fps}}
 {lode}
 weights:                       # expected errors (sigma); smaller counts more
-  energy: 0.002                # eV per atom
-  forces: 0.1                  # eV/Angstrom
-  virial: 0.05                 # eV per atom
+  energy: {energy_sigma}                # eV per atom
+  forces: {forces_sigma}                  # eV/Angstrom
+  virial: {virial_sigma}                 # eV per atom
   # config_types: {{liquid: 2, surface: {{energy: 3}}}}    # factors on the sigmas
 
 solver: {{regularization: auto, criterion: auto}}
@@ -88,8 +89,8 @@ def template(paths, index=":") -> str:
     charged = len(species) > 1 and all(a.pbc.all() or not a.pbc.any() for a in frames)
     far = (
         "  # The far field of everything else (LODE), for ions and polar molecules: remove the leading '# '.\n"
-        f"  # - {{name: V, type: potential, exponent: 1, smearing: {max(1.0, 0.5 * nearest):.1f}, n_max: 2, l_max: 2,\n"
-        "  #    basis: {type: multi_width, widths: [1.0, 2.0]}}\n"
+        f"  # - {{name: V, type: potential, exponent: 1, smearing: {max(1.0, 0.5 * nearest):.1f}, "
+        "n_max: 2, l_max: 2}\n"
         if charged
         else ""
     )
@@ -112,12 +113,13 @@ def template(paths, index=":") -> str:
         points=int(np.clip(50 * round(n_atoms / 10 / 50), 100, 1000)),
         far=far,
         lode=lode,
+        **{f"{k}_sigma": v for k, v in WeightOptions().model_dump(include={*KINDS}).items()},
         **names,
     )
 
 
 def _nearest_distance(frames) -> float:
-    """Median over sampled atoms of the distance to the nearest neighbour."""
+    """Median over sampled atoms of the distance to the nearest neighbor."""
     from ..running.neighbors import full_neighbor_list
 
     distances = []

@@ -2,6 +2,7 @@
 #include "readouts/linear.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -105,10 +106,12 @@ void LinearReadout::extrapolation(const CenterBlock& block, double* measure, Scr
     for (std::size_t species = 0; species < description_.leverage.size(); ++species) {
         const std::vector<double>& l = description_.leverage[species];
         const std::size_t n_rows = l.size() / n_features;
-        if (n_rows == 0) continue;
         const SpeciesFeatures& of_species = gather(block, static_cast<int>(species), scratch);
         const std::size_t n = of_species.centers.size();
-        if (n == 0) continue;
+        if (n_rows == 0) {  // nothing of this species was trained on
+            for (int center : of_species.centers) measure[center] = std::numeric_limits<double>::infinity();
+        }
+        if (n == 0 || n_rows == 0) continue;
         scratch.rows.resize(n * n_rows);
         blas::gemm(Op::none, Op::transpose, n, n_rows, n_features, 1.0, of_species.features.data(), n_features,
                    l.data(), n_features, 0.0, scratch.rows.data(), n_rows);

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The first two steps of a training run: the data, and what they decide before any row is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+
+from .baseline import make_targets, reference_energies
+from .checkpoint import Checkpoint
+from .data import Dataset, load_dataset
+from .data_checks import foreign_species, mixed_boundaries
+from .data_options import references_given
+from .design import RowMaker, Target
+from .engine import Engine, n_threads
+from .expansion_options import FieldOptions
+from .option_checks import DataError, OptionError, check_keys
+from .options import TrainOptions
+from .plan import Columns, Plan, build_model, layout, zero_weights
+from .progress import Progress
+from .select import kernel_matrix, make_plan
+from .solve import Prior, PriorBlock, kernel_cholesky
+
+
+@dataclass
+class Job:
+    """A run's options and data; ``notes`` are for the report."""
+
+    options: TrainOptions
+    data: Dataset
+    threads: int
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def species(self) -> list[int]:
+        return self.data.species
+
+    @property
+    def train(self):
+        return [s for s in self.data.of("train") if len(s.atoms)]
+
+    @property
+    def boundaries(self) -> list[str]:
+        return [b for b in self.data.boundaries if b != "mixed"] or ["periodic"]
+
+    def note(self, text: str):
+        """Something that the user should know, now and in the report."""
+        self.notes.append(text)
+        self.progress.say(text)
+
+    def changed(self, **changes) -> Job:
+        """A job that differs in these fields."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass
+class Case:
+    """What the data decided: how columns follow from the representation, and the labels that are left to fit."""
+
+    plan: Plan
+    references: np.ndarray
+    n_features: dict[str, int]
+    columns: list[Columns]
+    prior: Prior
+    targets: dict[str, list[Target]]
+    maker: RowMaker
+
+    def atoms_of(self, z: int) -> int:
+        """Atoms of a species in the training structures."""
+        return sum(int(np.sum(t.structure.atoms.numbers == z)) for t in self.targets["train"])
+
+
+def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
+    """The first step: structures, labels and splits, checked against the options.
+
+    Raises DataError and OptionError for what cannot be trained on."""
+    data = load_dataset(options.data, frames, options.seed)
+    job = Job(options, data, n_threads(options.budget.threads), progress)
+    for text in [*data.notes, *options.remarks()]:
+        job.note(text)
+    if any(isinstance(e, FieldOptions) for e in options.expansions):
+        if "mixed" in data.boundaries:
+            raise OptionError("the far field is defined for fully periodic or free structures, not for slabs or wires")
+        mixed = mixed_boundaries(data)
+        if mixed:
+            job.note(mixed)
+    foreign = foreign_species(data, job.species)
+    if foreign:
+        s, symbol = foreign
+        raise DataError(
+            f"{s.source}, structure {s.index} ({s.split} set): {symbol} is in no training structure, so nothing can be "
+            "learned about it; move structures with it to the training set, or leave this one out"
+        )
+    extra = [symbol for symbol in references_given(options.data) if atomic_numbers[symbol] not in job.species]
+    if extra:
+        job.note(f"{', '.join(extra)}: a reference energy is given, but no training structure has it; not in the model")
+    types = sorted({s.config_type for s in data.structures})
+    check_keys(options.weights.config_types, types, "weights.config_types")
+    return job
+
+
+def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
+    """The second step: scales, selections and sparse points, the columns of the rows, the labels."""
+    options, species = job.options, job.species
+    references = reference_energies(options, job.data, species)
+    plan = _stored_plan(job, checkpoint)
+    described = build_model(options, plan)
+    n_features = {t.name: described.n_features(t) for t in described.terms}
+    columns = layout(options, plan, n_features)
+    zbl = options.data.zbl
+    targets = {k: make_targets(job.data.of(k), species, references, zbl, job.threads) for k in ("train", "validation")}
+    targets = {k: [t for t in v if t.n_rows] for k, v in targets.items()}
+    if not targets["train"]:
+        raise OptionError("no training structure has any of the labels named in data")
+    groups = sorted({s.offset_group for s in job.train if s.offset_group is not None and s.energy is not None})
+    skeleton = build_model(
+        options, plan, weights=zero_weights(options, plan, n_features), boundaries=job.boundaries
+    )  # fmt: skip
+    maker = RowMaker(options, Engine(skeleton, options.engine.arguments()), columns, groups)
+    return Case(plan, references, n_features, columns, _prior(options, plan, columns), targets, maker)
+
+
+def _stored_plan(job: Job, checkpoint: Checkpoint) -> Plan:
+    path = checkpoint.path("plan.npz")
+    if path.exists():
+        return Plan.load(path, job.options)
+    plan = make_plan(job.options, job.species, job.train, job.threads, job.progress)
+    plan.save(path)
+    for term, scales in plan.scales.items():
+        for k, scale in enumerate(scales):
+            if scale == 0:
+                job.note(f"WARNING: the features of invariant {k} of term '{term}' are zero in all training structures")
+    for term in job.options.terms:
+        if term.regressor.type == "kernel":
+            empty = [chemical_symbols[z] for z in job.species if not len(plan.points[term.name].get(z, ()))]
+            if empty:
+                job.note(f"WARNING: term '{term.name}' has no sparse points of {', '.join(empty)}")
+    return plan
+
+
+def _prior(options: TrainOptions, plan: Plan, columns: list[Columns]) -> Prior:
+    blocks = []
+    for c in columns:
+        term = options.terms[c.term]
+        factor = None
+        if term.regressor.type == "kernel" and c.stop > c.start:
+            factor = kernel_cholesky(kernel_matrix(plan.points[c.name][c.species], term.regressor))
+        blocks.append(PriorBlock(c.start, c.stop, factor, term.weight))
+    return Prior(blocks)
+
+
+def check_outputs(options: TrainOptions):
+    """Finds out before the fit whether the model and the report can be written. Raises OptionError if not."""
+    assert options.report is not None
+    for what, folder in (("model", Path(options.model).parent), ("report", Path(options.report))):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".mlcalc-probe"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise OptionError(f"{what}: nothing can be written to the folder {folder}: {reason}") from None
