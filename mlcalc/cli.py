@@ -142,9 +142,10 @@ processes use LAMMPS with pair_style mlcalc."""
     sub.add_argument("--accuracy", type=float, default=1e-5, help="of far-field forces, relative; default: 1e-5")
     sub.add_argument(
         "--max-uncertainty",
-        type=float,
+        type=lambda text: text if text == "auto" else float(text),
         metavar="EV/A",
-        help="stop if the force on an atom is more uncertain, norm over x, y, z (committees)",
+        help="stop if the force on an atom is more uncertain, norm over x, y, z (committees); "
+        "auto: three times the largest in the training set",
     )
 
 

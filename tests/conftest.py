@@ -92,3 +92,16 @@ def data():
     if not folder.is_dir():
         pytest.skip("the reference data are not here; MLCALC_DATA says where they are")
     return folder
+
+
+ROOT = Path(__file__).parents[1]
+BEFORE = set(ROOT.iterdir())
+MAY_COME = {".pytest_cache", ".ruff_cache", ".mypy_cache", "build", "mlcalc.egg-info", "__pycache__"}
+
+
+def pytest_sessionfinish(session):
+    """Tests leave nothing in the checkout; what they started and what writes as the interpreter ends is elsewhere."""
+    left = sorted(path.name for path in set(ROOT.iterdir()) - BEFORE if path.name not in MAY_COME)
+    if left and not hasattr(session.config, "workerinput"):
+        print(f"\nthe tests left files in the checkout: {', '.join(left)}")
+        session.exitstatus = 1

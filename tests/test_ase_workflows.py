@@ -271,13 +271,17 @@ IPI_INPUT = """
 
 def test_dynamics_of_ipi_through_its_ase_driver(tmp_path, monkeypatch):
     scripting = pytest.importorskip("ipi.utils.scripting")
+    softexit = pytest.importorskip("ipi.utils.softexit")
     monkeypatch.chdir(tmp_path)
     model = linear_model()
     model.save("model.mlcalc")
     (tmp_path / "driver.py").write_text(IPI_DRIVER)
     atoms = salt(size=0.05)
     write("start.xyz", atoms)
-    scripting.InteractiveSimulation(IPI_INPUT).run(8)
+    try:
+        scripting.InteractiveSimulation(IPI_INPUT).run(8)
+    finally:  # or i-PI would answer the next Ctrl-C of pytest, with a restart file in the working folder
+        softexit.softexit.reset()
     rows = np.loadtxt("run.out")
     assert len(rows) == 9
     expected = MLCalculator(model).get_potential_energy(atoms)

@@ -11,16 +11,17 @@ from ase import Atoms
 from ase.io import read, write
 
 from mlcalc import lammps
-from mlcalc.cli import main, sentence
+from mlcalc.cli import COMMANDS, main, sentence
 from mlcalc.demo.salt import rock_salt
 from mlcalc.expansions import DensityExpansion
 from mlcalc.features import Descriptor
 from mlcalc.model import Invariant, Linear, Model, Term
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command):
     code = (
-        "import sys; from mlcalc.cli import make_parser; make_parser('info').format_help();"
+        f"import sys; from mlcalc.cli import make_parser; make_parser('{command}').format_help();"
         "print([m for m in ('numpy', 'ase', 'scipy', 'matplotlib', 'mlcalc._engine') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -85,6 +86,19 @@ def test_info_says_what_is_in_the_file(model, capsys):
         assert part in text
     assert main(["info", str(model), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["committee"] == {"n_members": 4, "scale": 1.3}
+    assert main(["info", str(model), "--provenance"]) == 0
+    assert json.loads(capsys.readouterr().out) == Model.load(model).provenance
+
+
+def test_an_interrupted_training_says_how_to_go_on(monkeypatch, capsys):
+    from mlcalc import cli
+
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "train", cli.COMMANDS["train"]._replace(run=interrupted))
+    assert main(["train", "o.yaml"]) == 130
+    assert capsys.readouterr().err == "mlcalc: interrupted; the same command continues where it was\n"
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path, capsys):

@@ -97,3 +97,37 @@ def test_constant_pressure_needs_a_periodic_cell(tmp_path):
     atoms.pbc = False
     with pytest.raises(ValueError, match="periodic in three directions"):
         Run(atoms, Settings("npt"), tmp_path / "a")
+
+
+def test_the_cell_follows_the_pressure_that_is_asked_for(tmp_path):
+    volumes = {}
+    for pressure in (0.0, 5e4):
+        settings = Settings(
+            "npt", temperature=100, pressure=pressure, timestep=4, thermostat_time=20, barostat_time=100, steps=400
+        )
+        Run(copper(), settings, tmp_path / f"{pressure:.0f}").run()
+        table = np.genfromtxt(tmp_path / f"{pressure:.0f}.csv", delimiter=",", names=True)
+        volumes[pressure] = table["volume_A3"][20:].mean()
+        assert abs(table["pressure_bar"][20:].mean() - pressure) < 1e4
+    expected = copper().get_volume() * 5e4 * 6.2415e-7 / 0.8  # p V / B, bar in eV/Angstrom^3
+    assert volumes[0.0] - volumes[5e4] == pytest.approx(expected, rel=0.3)
+
+
+def test_the_momentum_is_zero_at_the_start_and_stays_so(tmp_path):
+    atoms = copper()
+    run = Run(atoms, Settings("nve", temperature=500, steps=20), tmp_path / "a")
+    assert np.abs(atoms.get_momenta().sum(axis=0)).max() < 1e-12 < np.abs(atoms.get_momenta()).max()
+    run.run()
+    assert 400 < np.genfromtxt(tmp_path / "a.csv", delimiter=",", names=True)["temperature_K"][0] < 600
+
+
+@pytest.mark.parametrize(
+    "change", [{"timestep": 2.0}, {"temperature": 400.0}, {"pressure": 10.0}, {"thermostat_time": 50.0}, {"seed": 9}]
+)
+def test_a_restart_keeps_what_makes_it_the_same_run(tmp_path, change):
+    settings = {"ensemble": "nve", "steps": 2, "every": 1}
+    Run(copper(), Settings(**settings), tmp_path / "a").run()
+    (name,) = change
+    with pytest.raises(ValueError, match=f"written with {name} .*a restart keeps it"):
+        Run(copper(), Settings(**{**settings, **change}), tmp_path / "a", restart=True)
+    Run(copper(), Settings(**{**settings, "steps": 4, "every": 2}), tmp_path / "a", restart=True).run()

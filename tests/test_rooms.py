@@ -96,3 +96,12 @@ def test_python_dash_m():
         [sys.executable, "-m", "mlcalc", "--version"], check=True, cwd="/", capture_output=True, text=True
     )
     assert out.stdout.startswith("mlcalc ")
+
+
+@pytest.mark.parametrize("package", ["", "train", "model"])
+def test_no_public_name_is_also_that_of_a_file(package):
+    """Importing the file would put the module in the place of what the name stands for."""
+    module = importlib.import_module(".".join(filter(None, ["mlcalc", package])))
+    files = {path.stem for path in (PACKAGE / package).iterdir() if path.is_dir() or path.suffix == ".py"}
+    rooms = set(module._ROOMS) if package == "" else set()
+    assert not (set(module.__all__) - rooms) & files

@@ -21,7 +21,7 @@ def write_features(model, data, index=":", terms=None, output="features.npz") ->
             raise ValueError(f"{model} has no term {name}; it has {', '.join(names)}")
     wanted = [name for name in names if terms is None or name in terms]
     frames = read_frames(data, index)
-    rows = {name: [] for name in wanted}
+    rows: dict[str, list] = {name: [] for name in wanted}
     for k, atoms in enumerate(frames):
         potential.reset()  # every structure has a k list or mesh of its own
         try:

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ..model import Kernel, Model
+from ..running.calculator import LIMIT_OF_LARGEST
 from ..running.views import views
 from ..train.errors import format_table
 
@@ -133,6 +134,12 @@ def _origin(origin: dict) -> list[str]:
             lines += ["", format_table(errors)]
         except (KeyError, TypeError):
             lines.append("errors: in another form, see --provenance")
+    spread = origin.get("force_uncertainty", {}).get("train")
+    if spread:
+        lines.append(
+            f"uncertainty of the force on an atom in training: median {spread['median']:.3g}, largest "
+            f"{spread['max']:.3g} eV/A; a limit: {LIMIT_OF_LARGEST * spread['max']:.2g}"
+        )
     notes = [note for note in origin.get("notes", []) if str(note).startswith("WARNING")]
     lines += [f"{n}" for n in notes]
     return [*lines, "", "more: --provenance, --json"]

@@ -64,7 +64,7 @@ def add_eval_arguments(parser):
 
 
 def run_eval(args) -> int:
-    from ..train.evaluate import evaluate
+    from ..train.evaluation import evaluate
 
     keys = {}
     for name in ("energy", "forces", "stress", "virial", "config_type", "distance"):

@@ -134,7 +134,7 @@ class Demo:
         lengths, frames = self.size.lengths, {}
         steps = lengths.melting + lengths.equilibration + lengths.steps
         self.say(f"Dynamics in ASE: {8 * lengths.repeat**3} ions at {dynamics.TEMPERATURE:.0f} K")
-        calculators = {"reference": FumiTosi(accuracy=1e-5)}
+        calculators: dict = {"reference": FumiTosi(accuracy=1e-5)}
         calculators |= {name: MLCalculator(self.folder / f"{name}.mlcalc") for name in NAMES}
         for name, calculator in calculators.items():
             with self.bar(steps, models.TITLES.get(name, "reference")) as bar:

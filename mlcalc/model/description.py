@@ -40,8 +40,8 @@ class Invariant:
 class Linear:
     """E_i = w[Z_i] . p_i; weights (n_species, n_features), or (n_members, n_species, n_features) of a committee.
 
-    ``leverage[Z]`` (n_rows, n_features), optional, is what the extrapolation measure |L p|^2 of an environment needs: L
-    with L^T L = (sum over the training set p p^T + regularization)^-1.
+    ``leverage[Z]`` (n_rows, n_features), optional, is what the extrapolation measure ``|L p|^2`` of an environment
+    needs: L with L^T L = (sum over the training set p p^T + regularization)^-1.
     """
 
     weights: np.ndarray
@@ -53,7 +53,7 @@ class Kernel:
     """E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta over the sparse points of the center's species.
 
     ``points[Z]`` (n_points, n_features) are features before normalization, ``weights[Z]`` (n_points,), or
-    (n_members, n_points) of a committee; a species may have none. p_hat = p / sqrt(|p|^2 + epsilon^2) with
+    (n_members, n_points) of a committee; a species may have none. ``p_hat = p / sqrt(|p|^2 + epsilon^2)`` with
     ``normalize``, else p. [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)]
     """
 

@@ -22,6 +22,8 @@ STANDARD = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
 SPREAD = ["energy_uncertainty", "energies_uncertainty", "committee_energy", "committee_energies"]
 FORCE_SPREAD = ["forces_uncertainty", "stress_uncertainty", "committee_forces", "committee_stress"]
 ON_REQUEST = {"stresses", "extrapolation", "energy_components", *SPREAD, *FORCE_SPREAD}
+#: the limit "auto", in units of the largest force uncertainty of the training set
+LIMIT_OF_LARGEST = 3.0
 NEEDS_CELL = {"stress", "stresses", "stress_uncertainty", "committee_stress"}
 
 
@@ -86,10 +88,11 @@ class MLCalculator(Calculator):
         Threads of this process.
     uncertainty
         The largest uncertainty allowed: a number for the norm of ``forces_uncertainty`` of an atom (eV/Angstrom,
-        committee models), or a dict of names of per-atom results (``forces_uncertainty``, ``energies_uncertainty``,
-        ``extrapolation``) and their limits, e.g. ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond
-        it is told by ``on_uncertainty``: ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of
-        the atoms) or ``"raise"`` (an :class:`UncertaintyError`).
+        committee models), "auto" for three times the largest in its training set, or a dict of names of per-atom
+        results (``forces_uncertainty``, ``energies_uncertainty``, ``extrapolation``) and their limits, e.g.
+        ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond it is told by ``on_uncertainty``:
+        ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of the atoms) or ``"raise"``, an
+        exception (:class:`UncertaintyError`).
     lode, accuracy, mesh, order, interlaced, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
         the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``interlaced`` False
@@ -98,19 +101,18 @@ class MLCalculator(Calculator):
         stay and their spacing drifts by less than 10 %, so that a relaxation or an equation of state sees one smooth
         energy; ``reset()`` lets the next call choose anew.
 
-    Results
-    -------
-    Always: ``energy``, ``free_energy`` (the same), ``energies`` (n,), ``forces`` (n, 3), and ``stress`` (6,) where the
-    cell has three vectors. ``stresses`` (n, 6) sum to the stress; they and what follows are computed once asked for,
-    and from then on with everything else. Of a committee, with its calibration applied:
-    ``committee_energy`` (K,), ``committee_energies`` (K, n), ``committee_forces`` (K, n, 3), ``committee_stress``
-    (K, 6), and the standard deviations over the members (K - 1 in the denominator) ``energy_uncertainty``,
-    ``energies_uncertainty`` (n,), ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,)
-    tells how far an environment is from the training set, ``energy_components`` (3,) are the short range, the terms
-    with the far field, and the baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them;
-    ``results`` passes on (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the
-    others.
-    Units are eV and Angstrom.
+    Notes
+    -----
+    Results, always: ``energy``, ``free_energy`` (the same), ``energies`` (n,), ``forces`` (n, 3), and ``stress`` (6,)
+    where the cell has three vectors. ``stresses`` (n, 6) sum to the stress; they and what follows are computed once
+    asked for, and from then on with everything else. Of a committee, with its calibration applied: ``committee_energy``
+    (K,), ``committee_energies`` (K, n), ``committee_forces`` (K, n, 3), ``committee_stress`` (K, 6), and the standard
+    deviations over the members (K - 1 in the denominator) ``energy_uncertainty``, ``energies_uncertainty`` (n,),
+    ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,) tells how far an environment is
+    from the training set, ``energy_components`` (3,) are the short range, the terms with the far field, and the
+    baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them; ``results`` passes on
+    (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the others. Units are eV and
+    Angstrom.
     """
 
     def __init__(
@@ -164,6 +166,8 @@ class MLCalculator(Calculator):
         self.implemented_properties = STANDARD + ["extrapolation", "energy_components"]
         if self.n_members > 1:
             self.implemented_properties = self.implemented_properties + SPREAD + FORCE_SPREAD
+        if isinstance(uncertainty, str):
+            uncertainty = _limit_of_training(uncertainty, description, source)
         self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
         self._raises = on_uncertainty == "raise"
         self._extra = set(self._limits)
@@ -379,6 +383,19 @@ def _description(model: bytes):
     """The JSON document of a model file that the engine has checked."""
     size = int.from_bytes(model[:8], "little")
     return json.loads(json.loads(model[8 : 8 + size])["__metadata__"]["mlcalc"])
+
+
+def _limit_of_training(word, description, source) -> float:
+    """The limit "auto"."""
+    if word != "auto":
+        raise ValueError(f"uncertainty must be a number, 'auto' or a dict of limits, got {word!r}")
+    spread = description["provenance"].get("force_uncertainty", {}).get("train")
+    if not spread:
+        raise ValueError(
+            f"{source} does not know the uncertainties of its training set, so there is no limit 'auto'; train a "
+            "committee anew, or give a number in eV/Angstrom"
+        )
+    return LIMIT_OF_LARGEST * spread["max"]
 
 
 def _limits(uncertainty, on_uncertainty, available):

@@ -144,7 +144,7 @@ class Run:
                 f"the energy is not a number at step {step}: the last frames are in {self.trajectory}"
             )
         time = step * self.settings.timestep * 1e-3
-        row = (step, time, potential, kinetic, potential + kinetic, atoms.get_temperature(), volume, pressure)
+        row: tuple = (step, time, potential, kinetic, potential + kinetic, atoms.get_temperature(), volume, pressure)
         if self._has_committee():
             of_energy = atoms.calc.get_property("energies_uncertainty", atoms)
             of_force = np.linalg.norm(atoms.calc.get_property("forces_uncertainty", atoms), axis=1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .data import DataError
-    from .evaluate import evaluate
+    from .evaluation import evaluate
     from .options import OptionError, TrainOptions, parse_options
     from .run import FitResult, fit
 
@@ -15,7 +15,7 @@ _HOME = {
     "FitResult": "run",
     "OptionError": "option_checks",
     "TrainOptions": "options",
-    "evaluate": "evaluate",
+    "evaluate": "evaluation",
     "fit": "run",
     "parse_options": "options",
 }

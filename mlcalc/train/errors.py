@@ -172,6 +172,18 @@ def calibration(predictions: list[Prediction], scale: float) -> dict:
     return tables
 
 
+def force_uncertainty(predictions: list[Prediction], scale: float) -> dict:
+    """{split: {median, max}} of the calibrated uncertainty of the force on an atom (norm over x, y, z), eV/Angstrom."""
+    table = {}
+    for split in SPLITS:
+        mine = [p for p in predictions if p.structure.split == split and p.n_atoms]
+        if mine:
+            spread = [np.linalg.norm(np.std(p.member_forces, axis=0, ddof=1), axis=1) for p in mine]
+            norms = scale * np.concatenate(spread)
+            table[split] = {"median": float(np.median(norms)), "max": float(np.max(norms))}
+    return table
+
+
 def worst(predictions: list[Prediction], sigma: dict[str, list[float]] | None = None, n: int = 10) -> dict:
     """{energy, forces, stress: the ``n`` structures with the largest errors, first the largest}.
 
@@ -184,7 +196,7 @@ def worst(predictions: list[Prediction], sigma: dict[str, list[float]] | None = 
             errors = errors_of([p])[name]
             if len(errors):
                 s = p.structure
-                row = {"file": s.source, "index": s.index, "split": s.split, "config_type": s.config_type,
+                row: dict = {"file": s.source, "index": s.index, "split": s.split, "config_type": s.config_type,
                        "error": float(errors[np.argmax(np.abs(errors))])}  # fmt: skip
                 if sigma is not None:
                     row["error_over_sigma"] = row["error"] / sigma[name][k]

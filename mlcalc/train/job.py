@@ -131,10 +131,6 @@ def _stored_plan(job: Job, checkpoint: Checkpoint) -> Plan:
         return Plan.load(path, job.options)
     plan = make_plan(job.options, job.species, job.train, job.threads, job.progress)
     plan.save(path)
-    for term, scales in plan.scales.items():
-        for k, scale in enumerate(scales):
-            if scale == 0:
-                job.note(f"WARNING: the features of invariant {k} of term '{term}' are zero in all training structures")
     for term in job.options.terms:
         if term.regressor.type == "kernel":
             empty = [chemical_symbols[z] for z in job.species if not len(plan.points[term.name].get(z, ()))]

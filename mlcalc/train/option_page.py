@@ -8,7 +8,7 @@ import types
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import PydanticUndefined
 
 from .option_checks import tag_of
 from .options import TrainOptions

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import write_atomically
 from ..model import (
     Committee,
     DensityExpansion,
@@ -48,8 +49,7 @@ class Plan:
         for kind in ("points", "leverage"):
             for term, matrices in getattr(self, kind).items():
                 arrays.update({f"{kind}.{term}.{z}": m for z, m in matrices.items()})
-        with open(path, "wb") as stream:
-            np.savez(stream, **arrays)
+        write_atomically(path, lambda stream: np.savez(stream, **arrays))
 
     @classmethod
     def load(cls, path: Path, options: TrainOptions) -> Plan:
@@ -62,8 +62,8 @@ class Plan:
                 keys = [f"selection.{term.name}.{k}" for k in range(len(term.invariants))]
                 plan.selections[term.name] = [stored[k] if k in names else None for k in keys]
                 kind = "points" if term.regressor.type == "kernel" else "leverage"
-                keys = {z: f"{kind}.{term.name}.{z}" for z in plan.species}
-                getattr(plan, kind)[term.name] = {z: stored[key] for z, key in keys.items() if key in names}
+                of = {z: f"{kind}.{term.name}.{z}" for z in plan.species}
+                getattr(plan, kind)[term.name] = {z: stored[key] for z, key in of.items() if key in names}
         return plan
 
 
@@ -107,7 +107,7 @@ def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int 
             Invariant(nu=i.nu, a=i.a, b=i.b, scale=s, selection=c)
             for i, s, c in zip(t.invariants, scales, chosen, strict=True)
         ]
-        regressor = None
+        regressor: Linear | Kernel | None = None
         if weights is not None and t.regressor.type == "linear":
             regressor = Linear(weights[t.name], plan.leverage.get(t.name) or None)
         elif weights is not None:
@@ -166,7 +166,7 @@ def layout(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> lis
 
 def zero_weights(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> dict:
     """Weights of zero with the right shapes: the model whose design rows are asked for."""
-    weights = {}
+    weights: dict = {}
     for t in options.terms:
         if t.regressor.type == "linear":
             weights[t.name] = np.zeros((1, len(plan.species), n_features[t.name]))

@@ -64,6 +64,7 @@ def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) ->
         return _cross_validation(problem, prior, n_folds)
     path = RidgePath(prior.whiten(problem.union()), problem.n_free)
     if criterion == "structures":
+        assert problem.structure_rows is not None
         lams = path.grid(25)
         rows = (prior.whiten(block) for block in problem.structure_rows())
         return lams, leave_structures_out(path, rows, lams) / problem.n_rows

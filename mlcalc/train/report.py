@@ -14,7 +14,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..files import write_atomically
-from .errors import Prediction, calibration, error_table, errors_of, format_table, format_worst, unseen, worst
+from .errors import (
+    Prediction,
+    calibration,
+    error_table,
+    errors_of,
+    force_uncertainty,
+    format_table,
+    format_worst,
+    unseen,
+    worst,
+)
 
 
 def make_report(predictions: list[Prediction], *, scale: float | None = None, extra: dict | None = None, notes=(),
@@ -30,6 +40,10 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
         report["committee_calibration"] = calibration(held_out, scale)
         used = (extra or {}).get("committee", {}).get("used")
         text.append(_calibration_text(report["committee_calibration"], scale, used))
+        report["force_uncertainty"] = force_uncertainty(predictions, scale)
+        lines = [f"{split:<11} median {1e3 * row['median']:.3g}, largest {1e3 * row['max']:.3g} meV/Angstrom"
+                 for split, row in report["force_uncertainty"].items()]  # fmt: skip
+        text.append("\n".join(["Uncertainty of the force on an atom (what a limit is compared with)", *lines]))
     curves = distance_curves(predictions)
     if curves:
         report["curves"] = curves

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from . import coupling
 from .checkpoint import Checkpoint, key_of
 from .committee import Gauge, fit_members
-from .design import PROPERTIES, Design, block_bytes, fits_on_disk
+from .design import PROPERTIES, Design, block_bytes, fits_on_disk, sigmas
 from .errors import calibrate, predict
 from .job import Case, Job, check_outputs, data_of, plan_of
 from .label_checks import Sample, contradictions
@@ -245,6 +245,8 @@ def trial_score(job: Job) -> float:
     """The score of the best regularization with these options, for choices that are made before the fit."""
     options = copy.deepcopy(job.options)
     options.committee.members = 0
+    if options.solver.criterion == "none":  # a score is needed, whatever the strength of the final fit
+        options.solver.regularization, options.solver.criterion = "auto", "auto"
     job = job.changed(options=options, progress=Progress(False), notes=[])
     with tempfile.TemporaryDirectory() as folder, Checkpoint(Path(folder) / "trial", "trial") as checkpoint:
         case = plan_of(job, checkpoint)
@@ -253,6 +255,16 @@ def trial_score(job: Job) -> float:
 
 
 # the last step
+
+
+def _expected(options: TrainOptions, predictions) -> dict[str, list[float]]:
+    """The expected error of the energy per atom, of a force and of the stress of each structure."""
+    of = [sigmas(options, p.structure) for p in predictions]
+    return {
+        "energy": [s["energy"] / max(1, p.n_atoms) for s, p in zip(of, predictions, strict=True)],
+        "forces": [s["forces"] for s in of],
+        "stress": [s["virial"] / (p.volume or np.inf) for s, p in zip(of, predictions, strict=True)],
+    }
 
 
 def model_of(job: Job, case: Case, weights, choice, frames_given, started, figures) -> FitResult:
@@ -275,7 +287,7 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
             job.note("WARNING: no validation structures, the committee is not calibrated (scale 1)")
         committee = (members, scale)
     extra["seconds"] = time.time() - started
-    report = make_report(predictions, scale=scale, extra=extra, notes=job.notes)
+    report = make_report(predictions, scale=scale, extra=extra, notes=job.notes, sigma=_expected(options, predictions))
     origin = provenance(options, job.data, frames_given, report, job.notes)
     model = build_model(options, case.plan, committee=committee, provenance=origin, **arguments)
     model.save(options.model)

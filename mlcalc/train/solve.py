@@ -72,7 +72,7 @@ class Factor:
         if self._gram is None and self._triangle is None:
             return np.concatenate(self._rows) if self._rows else np.zeros((0, self.n + 1))
         self._compress()
-        if self._gram is None:
+        if self._triangle is not None:
             return self._triangle
         values, vectors = linalg.eigh(self._gram, lower=False, check_finite=False)
         keep = values > values[-1] * np.finfo(float).eps * len(values)
