@@ -128,6 +128,10 @@ cdef extern from "core/training/descriptor.hpp" namespace "mlcalc" nogil:
         void features_backward(const System&, int, const double*, Vec3*, Mat3&) except +
         void feature_gradients(const System&, int, double*, double*) except +
         void design(const System&, int, double*, double*, double*) except +
+        size_t n_parameters(int) except +
+        void set_parameters(int, const vector[double]&) except +
+        void parameter_gradient(const System&, int, int, const double*, double, const Vec3*, const Mat3&,
+                                double*) except +
 
 cdef extern from *:
     """

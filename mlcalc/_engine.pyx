@@ -439,6 +439,38 @@ cdef class Potential:
             self.leave()
         return energy, gradient, strain
 
+    def set_mixing(self, matrices, int layer=0):
+        """Replaces the matrices of a layer in what describes and trains: features, design and mixing_gradient.
+        ``compute`` goes on with those of the model."""
+        cdef vector[double] values = np.ascontiguousarray(matrices, dtype=np.float64).ravel()
+        self.describe().set_parameters(layer, values)
+
+    def mixing_gradient(self, species, positions, cell, pbc, first, j, r_ij, *, weights, double energy, displacements,
+                        strain, int term=0, int layer=0, n_local=None, origin=(0.0, 0.0, 0.0)):
+        """The derivative of energy * E + dE along ``displacements`` (n_all, 3) and ``strain`` (3, 3), E the energy of a
+        linear term with ``weights`` (n_species, n_features), with respect to the matrices of a layer, flat. Arguments
+        as for ``compute``, one process only."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        n_species = self.potential.get().model().species.size()
+        cdef cnp.ndarray w = array(weights, np.float64, "weights", (n_species, descriptor.n_features(term)))
+        cdef cnp.ndarray d = array(displacements, np.float64, "displacements", (views.atoms.n_all, 3))
+        cdef cnp.ndarray e = array(strain, np.float64, "strain", (3, 3))
+        out = np.zeros(descriptor.n_parameters(layer))
+        cdef const double* w_ = <const double*> data(w)
+        cdef const Vec3* d_ = <const Vec3*> data(d)
+        cdef const Mat3* e_ = <const Mat3*> data(e)
+        cdef double* o = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.parameter_gradient(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                          self.mesh_factory.get()[0]), term, layer, w_, energy, d_,
+                                              e_[0], o)
+        finally:
+            self.leave()
+        return out
+
     cdef enter(self, Views views):
         """Before the core is called: checks the indices, and that no other thread is in the same engine."""
         if self.busy:

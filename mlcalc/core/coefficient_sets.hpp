@@ -25,6 +25,8 @@ public:
 
     int n_expansions() const { return static_cast<int>(expansions_.size()); }
     Expansion& expansion(int e) const { return *expansions_[static_cast<std::size_t>(e)]; }
+    int n_layers() const { return static_cast<int>(layers_.size()); }
+    Layer& layer(int k) const { return *layers_[static_cast<std::size_t>(k)]; }
     const std::vector<CoefficientShape>& shapes() const { return shapes_; }
     /// Does the set depend on all atoms?
     bool far(int set) const { return far_[static_cast<std::size_t>(set)]; }

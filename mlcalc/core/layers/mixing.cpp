@@ -19,29 +19,58 @@ Mixing::Mixing(const MixingDescription& description, const std::vector<Coefficie
       shape_(description.shape()),
       n_centers_(description.n_centers),
       products_(&small_products()) {
+    for (const int input : inputs_) parts_.push_back({shapes.at(size(input)), {}, {}});
+    set_parameters(description.matrices);
+}
+
+std::size_t Mixing::n_parameters() const {
     std::size_t n_columns = 0;
-    for (const int input : inputs_) n_columns += size(shapes.at(size(input)).n_q());
-    const std::size_t n_blocks = size(n_centers_ * (shape_.l_max + 1)), n_k = size(shape_.n_channels);
-    if (description.matrices.size() != n_blocks * n_k * n_columns) {
-        throw std::invalid_argument("layer '" + name_ + "' needs " + std::to_string(n_blocks * n_k * n_columns) +
-                                    " mixing coefficients, got " + std::to_string(description.matrices.size()));
+    for (const Part& part : parts_) n_columns += size(part.shape.n_q());
+    return size(n_centers_ * (shape_.l_max + 1)) * size(shape_.n_channels) * n_columns;
+}
+
+void Mixing::set_parameters(const std::vector<double>& matrices) {
+    if (matrices.size() != n_parameters()) {
+        throw std::invalid_argument("layer '" + name_ + "' needs " + std::to_string(n_parameters()) +
+                                    " mixing coefficients, got " + std::to_string(matrices.size()));
     }
+    const std::size_t n_blocks = size(n_centers_ * (shape_.l_max + 1)), n_k = size(shape_.n_channels);
+    const std::size_t n_columns = n_parameters() / (n_blocks * n_k);
     std::size_t first = 0;
-    for (const int input : inputs_) {
-        Part part{shapes.at(size(input)), {}, {}};
+    for (Part& part : parts_) {
         const std::size_t n_q = size(part.shape.n_q()), ld = size(shape_.stride()), ld_t = size(part.shape.stride());
         part.u.assign(n_blocks * n_q * ld, 0.0);
         part.transposed.assign(n_blocks * n_k * ld_t, 0.0);
         for (std::size_t block = 0; block < n_blocks; ++block) {
             for (std::size_t k = 0; k < n_k; ++k) {
                 for (std::size_t q = 0; q < n_q; ++q) {
-                    const double u = description.matrices[(block * n_k + k) * n_columns + first + q];
+                    const double u = matrices[(block * n_k + k) * n_columns + first + q];
                     part.u[(block * n_q + q) * ld + k] = part.transposed[(block * n_k + k) * ld_t + q] = u;
                 }
             }
         }
-        parts_.push_back(std::move(part));
         first += n_q;
+    }
+}
+
+void Mixing::parameter_adjoint(int species, const double* const* in, const double* out_adj, double* adjoint) const {
+    const int ld = shape_.stride(), n_k = shape_.n_channels, center = n_centers_ == 1 ? 0 : species;
+    std::size_t n_columns = 0, first = 0;
+    for (const Part& part : parts_) n_columns += size(part.shape.n_q());
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+        const int n_q = parts_[p].shape.n_q(), ld_in = parts_[p].shape.stride();
+        for (int l = 0; l < n_l(parts_[p]); ++l) {
+            double* block = adjoint + size((center * (shape_.l_max + 1) + l) * n_k) * n_columns + first;
+            for (int lm = l * l; lm < (l + 1) * (l + 1); ++lm) {
+                const double* c = in[p] + lm * ld_in;
+                for (int k = 0; k < n_k; ++k) {
+                    double* row = block + size(k) * n_columns;
+                    const double a = out_adj[lm * ld + k];
+                    for (int q = 0; q < n_q; ++q) row[q] += a * c[q];
+                }
+            }
+        }
+        first += size(n_q);
     }
 }
 

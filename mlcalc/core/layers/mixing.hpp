@@ -22,6 +22,10 @@ public:
     void backward(int species, const double* const* in, const double* out_adj, double* const* in_adj) const override;
     void tangent(int species, const double* const* in, int k, const ColumnChange& in_dot,
                  double* out_dot) const override;
+    void parameter_adjoint(int species, const double* const* in, const double* out_adj,
+                           double* parameters_adj) const override;
+    std::size_t n_parameters() const override;
+    void set_parameters(const std::vector<double>& parameters) override;
     std::string summary() const override;
 
 private:

@@ -90,12 +90,13 @@ void ChannelProduct::tangent_all(const double* const* c, int, const ColumnChange
     }
 }
 
-void ChannelProduct::fold_tangent(const double* c, const double* c_dot, double e, const double* w, double* c_adj,
-                                  double* dot_adj, double* scratch) const {
+void ChannelProduct::backward_tangent_all(const double* const* c, const double* const* c_dot, double e,
+                                          const double* p_adj, double* const* c_adj, double* const* dot_adj,
+                                          double* scratch) const {
     const int ld = shape_.stride();
-    pad(w, scratch);
-    products_->fold_tangent(couplings_->program(), ld, c, ld, c_dot, ld, e, scratch, ld, c_adj, dot_adj, ld,
-                            scratch + padded_features());
+    pad(p_adj, scratch);
+    products_->fold_tangent(couplings_->program(), ld, c[set_], ld, c_dot[set_], ld, e, scratch, ld, c_adj[set_],
+                            dot_adj[set_], ld, scratch + padded_features());
 }
 
 std::unique_ptr<FoldedProduct> ChannelProduct::fold_all(const double* w) const {

@@ -15,10 +15,6 @@ class ChannelProduct : public Product {
 public:
     ChannelProduct(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
     bool uses(int set) const override { return set == set_; }
-    /// For the optimization of what is multiplied: with p_dot the change of the features for c_dot, adds the
-    /// derivatives of w . (e p + p_dot) with respect to c and c_dot, without selection. w has all features.
-    void fold_tangent(const double* c, const double* c_dot, double e, const double* w, double* c_adj, double* dot_adj,
-                      double* scratch) const;
 
 protected:
     std::size_t full_scratch_size() const override;
@@ -28,6 +24,8 @@ protected:
     void tangent_all(const double* const* c, int set, const ColumnChange& change, double* dp,
                      double* scratch) const override;
     std::unique_ptr<FoldedProduct> fold_all(const double* w) const override;
+    void backward_tangent_all(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                              double* const* c_adj, double* const* dot_adj, double* scratch) const override;
 
 private:
     friend class FoldedChannels;

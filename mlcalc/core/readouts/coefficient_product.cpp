@@ -40,6 +40,14 @@ void CoefficientProduct::tangent_all(const double* const*, int, const ColumnChan
     for (int q = 0; q < change.n; ++q) dp[change.first + q] += scale_ * change.change[q];
 }
 
+void CoefficientProduct::backward_tangent_all(const double* const*, const double* const*, double e, const double* p_adj,
+                                              double* const* c_adj, double* const* dot_adj, double*) const {
+    for (int q = 0; q < n_; ++q) {
+        c_adj[set_][q] += e * scale_ * p_adj[q];
+        dot_adj[set_][q] += scale_ * p_adj[q];
+    }
+}
+
 std::unique_ptr<FoldedProduct> CoefficientProduct::fold_all(const double* w) const {
     std::vector<double> scaled(w, w + n_);
     for (double& value : scaled) value *= scale_;

@@ -19,6 +19,8 @@ protected:
     void tangent_all(const double* const* c, int set, const ColumnChange& change, double* dp,
                      double* scratch) const override;
     std::unique_ptr<FoldedProduct> fold_all(const double* w) const override;
+    void backward_tangent_all(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                              double* const* c_adj, double* const* dot_adj, double* scratch) const override;
 
 private:
     int set_, n_;

@@ -184,6 +184,23 @@ void PairProduct::tangent_all(const double* const* c, int set, const ColumnChang
     }
 }
 
+/// p is bilinear: its change along c_dot has the derivative of p at c with respect to c_dot, and that at c_dot with
+/// respect to c.
+void PairProduct::backward_tangent_all(const double* const* c, const double* const* c_dot, double e,
+                                       const double* p_adj, double* const* c_adj, double* const* dot_adj,
+                                       double* scratch) const {
+    double *g = scratch, *g_t = g + n_l() * matrix_size();
+    const std::size_t n = n_l() * (matrix_size() + transpose_size());
+    fill_matrices(p_adj, g, g_t);
+    double *g_l = g, *g_t_l = g_t;
+    for (int l = 0; l <= l_max_; ++l, g_l += matrix_size(), g_t_l += transpose_size()) {
+        apply_matrix(l, c, g_l, g_t_l, dot_adj);
+        apply_matrix(l, c_dot, g_l, g_t_l, c_adj);
+    }
+    for (std::size_t k = 0; k < n; ++k) g[k] *= e;
+    for (int l = 0; l <= l_max_; ++l, g += matrix_size(), g_t += transpose_size()) apply_matrix(l, c, g, g_t, c_adj);
+}
+
 std::unique_ptr<FoldedProduct> PairProduct::fold_all(const double* w) const {
     return std::make_unique<FoldedPairs>(*this, w);
 }

@@ -49,6 +49,14 @@ std::unique_ptr<FoldedProduct> Product::fold(const double* w) const {
     return fold_all(all.data());
 }
 
+void Product::backward_tangent(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                               double* const* c_adj, double* const* dot_adj, double* scratch) const {
+    if (selection_.empty()) return backward_tangent_all(c, c_dot, e, p_adj, c_adj, dot_adj, scratch);
+    std::fill_n(scratch, n_full_, 0.0);
+    for (std::size_t k = 0; k < n_features_; ++k) scratch[selection_[k]] = p_adj[k];
+    backward_tangent_all(c, c_dot, e, scratch, c_adj, dot_adj, scratch + padded_full());
+}
+
 std::unique_ptr<Product> make_product(const Invariant& invariant, const std::vector<CoefficientShape>& shapes) {
     for (const int set : invariant.sets()) {
         if (set < 0 || static_cast<std::size_t>(set) >= shapes.size()) {
@@ -98,6 +106,14 @@ void FeatureVector::tangent(const double* const* c, int set, const ColumnChange&
     for (const auto& product : products_) {
         product->tangent(c, set, change, dp, scratch);
         dp += product->n_features();
+    }
+}
+
+void FeatureVector::backward_tangent(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                                     double* const* c_adj, double* const* dot_adj, double* scratch) const {
+    for (const auto& product : products_) {
+        product->backward_tangent(c, c_dot, e, p_adj, c_adj, dot_adj, scratch);
+        p_adj += product->n_features();
     }
 }
 

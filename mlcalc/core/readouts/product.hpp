@@ -38,6 +38,10 @@ public:
     /// dp += (dp/dc) change, where some columns of one set change.
     void tangent(const double* const* c, int set, const ColumnChange& change, double* dp, double* scratch) const;
     std::unique_ptr<FoldedProduct> fold(const double* w) const;
+    /// For the optimization of what makes the coefficients: with p_dot the change of the features for c_dot, adds the
+    /// derivatives of p_adj . (e p + p_dot) with respect to c and c_dot. The tangent of `backward`.
+    void backward_tangent(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                          double* const* c_adj, double* const* dot_adj, double* scratch) const;
 
 protected:
     /// The invariant must have n_full features before its selection. Throws std::invalid_argument for a selection
@@ -50,6 +54,8 @@ protected:
     virtual void tangent_all(const double* const* c, int set, const ColumnChange& change, double* dp,
                              double* scratch) const = 0;
     virtual std::unique_ptr<FoldedProduct> fold_all(const double* w) const = 0;
+    virtual void backward_tangent_all(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                                      double* const* c_adj, double* const* dot_adj, double* scratch) const = 0;
 
 private:
     /// Rounded up to a cache line: what follows in a scratch array is aligned.
@@ -73,6 +79,8 @@ public:
     void compute(const double* const* c, double* p, double* scratch) const;
     void backward(const double* const* c, const double* p_adj, double* const* c_adj, double* scratch) const;
     void tangent(const double* const* c, int set, const ColumnChange& change, double* dp, double* scratch) const;
+    void backward_tangent(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
+                          double* const* c_adj, double* const* dot_adj, double* scratch) const;
     /// One per invariant.
     std::vector<std::unique_ptr<FoldedProduct>> fold(const double* w) const;
 

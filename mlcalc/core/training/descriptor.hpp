@@ -41,6 +41,14 @@ public:
     /// The derivatives of E, dE/dr and dE/d eps with respect to each weight of the regressor, species-major: energy
     /// (n_basis), gradient (n_all, 3, n_basis), strain (3, 3, n_basis).
     void design(const System&, int term, double* energy, double* gradient, double* strain);
+    /// Parameters of the layers, in the order of the model file.
+    std::size_t n_parameters(int layer) const;
+    void set_parameters(int layer, const std::vector<double>& parameters);
+    /// The derivative, with respect to the parameters of a layer that no other layer reads, of e E + the change of E
+    /// along `displacements` (n_all) and the strain, for a linear term with weights w (n_species, n_features): added to
+    /// parameters_adj. What variable projection needs [Golub, Pereyra, Inverse Problems 19, R1 (2003)].
+    void parameter_gradient(const System&, int term, int layer, const double* w, double e, const Vec3* displacements,
+                            const Mat3& strain, double* parameters_adj);
 
 private:
     struct TermData {
