@@ -15,13 +15,14 @@ def coupling(l1, l2, l):
 
 def reference_features(product, l_max, a):
     """(n_centers, n_paths, n_channels) by dense einsum over the table."""
+    nodes, paths = product.numbered(l_max)
     values = [a[l] for l in range(l_max + 1)]
     ls = list(range(l_max + 1))
-    for l, x, y in product.nodes:
+    for l, x, y in nodes:
         values.append(np.einsum("abm,sak,sbk->smk", coupling(ls[x], ls[y], l), values[x], values[y]))
         ls.append(l)
     features = []
-    for x, y in product.paths:
+    for x, y in paths:
         if y < 0:
             features.append(values[x][:, 0])
         else:

@@ -83,10 +83,10 @@ def test_signs_of_couplings():
      ((5, 5, 5, 5), 129), ((3, 3, 3, 3, 2), 49), ((3, 3, 3, 3, 3), 81), ((2, 2, 2, 2, 2, 1), None)],
 )  # fmt: skip
 def test_tables_have_every_independent_invariant_once(l_max, n_paths):
-    nodes, paths = coupling_table(l_max, l_max[0])
+    nodes, paths = coupling_table(l_max)
     if n_paths is not None:
         assert len(paths) == n_paths
-    product = ChannelProduct("A", nodes, paths)
+    product = ChannelProduct("A", nodes, paths, l_max[0])
     assert product.nu.max() == len(l_max)
     features = reference_features(product, l_max[0], random_coefficients(l_max[0], 1, 3 * len(paths) + 50))
     columns = features[:, :, 0].T
@@ -269,3 +269,17 @@ def test_an_isolated_atom_has_a_constant_energy():
     model.terms[0].regressor = Linear(np.random.default_rng(0).normal(size=(2, model.n_features("t"))))
     out = evaluate(model.potential(), Atoms("NaCl", [[0, 0, 0], [20, 0, 0]], cell=[40] * 3, pbc=True))
     assert np.all(np.isfinite(out["energies"])) and np.abs(out["forces"]).max() < 1e-14
+
+
+def test_a_layer_may_have_more_angular_momenta_than_its_products(small_salt):
+    layer = mixing([RHO], 4, 3, 15)
+    small = Model(SALT, [RHO], [Term("t", [ChannelProduct.up_to("A", (2, 2, 2))])], layers=[layer])
+    narrow = Mixing("A", ["rho"], layer.matrices[:, :3])
+    same = Model(SALT, [RHO], [Term("t", [ChannelProduct.up_to("A", (2, 2, 2))])], layers=[narrow])
+    p, q = (m.potential().features(**arguments(m.potential(), small_salt)) for m in (small, same))
+    assert np.allclose(p, q, rtol=1e-13, atol=0)
+    again = Model.from_bytes(small.to_bytes())
+    assert again.terms[0].invariants[0].l_max == 3
+    assert np.array_equal(again.terms[0].invariants[0].nu, small.terms[0].invariants[0].nu)
+    with pytest.raises(ValueError, match="has l_max 2, products of its channels up to l = 3"):
+        Model(SALT, [RHO], [Term("t", [ChannelProduct.up_to("A", (3, 3))])], layers=[narrow]).to_bytes()

@@ -11,11 +11,11 @@ import numpy as np
 
 from .. import _engine
 from ..files import write_atomically
-from .expansions import DensityExpansion, PotentialExpansion
+from .expansions import DensityExpansion, Legendre, PotentialExpansion
 from .layers import Mixing
 from .products import ChannelProduct
 
-#: the newest that is written; a model without layers is written as version 2, which version 0.1.0 reads
+#: the newest that is written; a model without layers and Legendre basis is written as version 2, which 0.1.0 reads
 FORMAT_VERSION = 3
 _DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
 _EXPANSIONS = {"density": DensityExpansion, "potential": PotentialExpansion}
@@ -169,9 +169,9 @@ class Model:
         return contents
 
     def _document(self):
-        layers = {"layers": [layer.to_json() for layer in self.layers]} if self.layers else {}
+        layers = {"layers": [layer.to_json() for layer in self.layers]} if self._is_new() else {}
         return {
-            "format_version": FORMAT_VERSION if self.layers else 2,
+            "format_version": FORMAT_VERSION if self._is_new() else 2,
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
             "reference_energies": [float(e) for e in self._reference_energies()],
@@ -183,6 +183,10 @@ class Model:
             "boundaries": list(self.boundaries),
             "provenance": self.provenance,
         }
+
+    def _is_new(self):
+        """Does it need the newest format?"""
+        return bool(self.layers) or any(isinstance(e.basis, Legendre) for e in self.expansions)
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
@@ -199,8 +203,8 @@ class Model:
             for k, invariant in enumerate(term.invariants):
                 if isinstance(invariant, ChannelProduct):
                     prefix = f"terms.{term.name}.table.{k}."
-                    tensors[prefix + "nodes"] = np.asarray(invariant.nodes, dtype=np.int32).ravel()
-                    tensors[prefix + "paths"] = np.asarray(invariant.paths, dtype=np.int32).ravel()
+                    nodes, paths = invariant.numbered(self.shape(invariant.a)[1])
+                    tensors[prefix + "nodes"], tensors[prefix + "paths"] = nodes.ravel(), paths.ravel()
                 if invariant.selection is not None:
                     tensors[f"terms.{term.name}.selection.{k}"] = np.asarray(invariant.selection, dtype=np.int32)
             n_features = self.n_features(term)
@@ -227,7 +231,7 @@ class Model:
         model = cls(
             species=document["species"],
             expansions=[],
-            terms=[_term_from_json(entry, document["species"], tensors) for entry in document["terms"]],
+            terms=[_term_from_json(entry, document, tensors) for entry in document["terms"]],
             reference_energies=document["reference_energies"],
             zbl=Zbl(**zbl) if zbl else None,
             committee=Committee(**committee) if committee else None,
@@ -278,7 +282,9 @@ def _invariant_to_json(invariant):
     return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
 
 
-def _term_from_json(entry, species, tensors):
+def _term_from_json(entry, document, tensors):
+    species = document["species"]
+    l_max_of = {layer["name"]: layer["l_max"] for layer in document.get("layers", [])}
     prefix = f"terms.{entry['name']}."
     invariants = []
     for k, invariant in enumerate(entry["invariants"]):
@@ -286,6 +292,7 @@ def _term_from_json(entry, species, tensors):
         if invariant.pop("within_channels", False):
             table = {key: tensors[f"{prefix}table.{k}.{key}"] for key in ("nodes", "paths")}
             table = {"nodes": table["nodes"].reshape(-1, 3), "paths": table["paths"].reshape(-1, 2)}
+            table["l_max"] = l_max_of[invariant["a"]]
             invariants.append(ChannelProduct(**{**invariant, **table, "selection": selection}))
         else:
             invariants.append(Invariant(**{**invariant, "selection": selection}))

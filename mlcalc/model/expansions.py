@@ -128,6 +128,30 @@ class LaplacianEigenstates:
 
 
 @dataclass(frozen=True)
+class Legendre:
+    """sqrt(2 n + 1) P_n(x) ((1 + x) / 2)^2, the same for every l, x from 1 at the center to -1 at the cutoff.
+
+    x is linear in (1 + r / scale)^-exponent (Angstrom): the functions are finer near the center, where energies change
+    most; all fall to zero at the cutoff with zero slope. For densities of points, as cluster expansions use them.
+    """
+
+    scale: float = 6.0
+    exponent: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "scale", positive(self.scale, "the scale of the Legendre basis"))
+        object.__setattr__(self, "exponent", positive(self.exponent, "the exponent of the Legendre basis"))
+
+    def functions(self, n_max, l_max, cutoff, r):
+        """R_n(r), (len(r), l_max + 1, n_max)."""
+        end = (1 + cutoff / self.scale) ** -self.exponent
+        x = 1 - 2 * (1 - (1 + r / self.scale) ** -self.exponent) / (1 - end)
+        values = np.polynomial.legendre.legvander(x, n_max - 1) * np.sqrt(2 * np.arange(n_max) + 1)
+        values *= (((1 + x) / 2) ** 2)[:, None]
+        return np.repeat(values[:, None, :], l_max + 1, axis=1)
+
+
+@dataclass(frozen=True)
 class Tabulated:
     """A basis of the user: ``functions(r)`` -> R_nl(r), shape (len(r), l_max + 1, n_max), r in [0, cutoff].
 
@@ -141,7 +165,12 @@ class Tabulated:
 # what a description calls them
 SMOOTHINGS = {"shifted_cosine": ShiftedCosine, "step": Step}
 DENSITIES = {"gaussian": Gaussian, "delta": Delta}
-DENSITY_BASES = {"gto": Gto, "laplacian_eigenstates": LaplacianEigenstates, "tabulated": Tabulated}
+DENSITY_BASES = {
+    "gto": Gto,
+    "laplacian_eigenstates": LaplacianEigenstates,
+    "legendre": Legendre,
+    "tabulated": Tabulated,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +193,7 @@ class DensityExpansion:
     smoothing: ShiftedCosine | Step = ShiftedCosine()
     density: Gaussian | Delta = Gaussian()
     scaling: WillattScaling | None = None
-    basis: Gto | LaplacianEigenstates | Tabulated = Gto()
+    basis: Gto | LaplacianEigenstates | Legendre | Tabulated = Gto()
     center_atom_weight: float = 1.0
     mixing: tuple[tuple[float, ...], ...] | None = None
     accuracy: float = 1e-9
@@ -184,7 +213,7 @@ class DensityExpansion:
             (self.smoothing, (ShiftedCosine, Step), "smoothing"),
             (self.density, (Gaussian, Delta), "density"),
             (self.scaling, (WillattScaling, type(None)), "scaling"),
-            (self.basis, (Gto, LaplacianEigenstates, Tabulated), "basis"),
+            (self.basis, (Gto, LaplacianEigenstates, Legendre, Tabulated), "basis"),
         ):
             names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
             require(isinstance(value, kinds), f"{what} must be {names}, got {value!r}")
@@ -207,10 +236,13 @@ class DensityExpansion:
             "smoothing": {"type": name_of(SMOOTHINGS, self.smoothing), **vars(self.smoothing)},
             "density": {"type": name_of(DENSITIES, self.density), **vars(self.density)},
             "scaling": None if self.scaling is None else dict(vars(self.scaling)),
-            "basis": {"type": name_of(DENSITY_BASES, self.basis)},
+            "basis": {"type": name_of(DENSITY_BASES, self.basis), **self._basis_settings()},
             "center_atom_weight": float(self.center_atom_weight), "mixing": self.mixing is not None,
             "accuracy": self.accuracy,
         }  # fmt: skip
+
+    def _basis_settings(self):
+        return dict(vars(self.basis)) if isinstance(self.basis, Legendre) else {}
 
     @classmethod
     def from_json(cls, entry, tables=None):
@@ -294,6 +326,10 @@ def _density_integral(cutoff, n_max, l_max, density, basis, r):
         if delta:
             return radial.laplacian_eigenstates(n_max, l_max, cutoff, r)
         values = functools.partial(_laplacian_values, n_max, l_max, cutoff)
+    elif isinstance(basis, Legendre):
+        values = functools.partial(basis.functions, n_max, l_max, cutoff)
+        if delta:
+            return radial.evaluate_series(_series(values, n_max, l_max, cutoff), n_max, l_max, r)
     else:
         require(basis.functions is not None, "the functions of this tabulated basis are not known, only their table is")
         if delta:

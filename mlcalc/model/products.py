@@ -16,38 +16,49 @@ MOST_FACTORS = 6
 class ChannelProduct:
     """Invariants of products within the channels of a layer ``a``.
 
-    ``nodes`` (n, 3) are (l, x, y): after the nodes 0 .. l_max, which are the coefficients of one l, each couples two
-    before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone.
+    ``nodes`` (n, 3) are (l, x, y): after the nodes 0 .. ``l_max``, which are the coefficients of one l, each couples
+    two before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone.
     Features [path][channel], times ``scale``, of which ``selection`` are kept (None: all). ``ChannelProduct.up_to``
-    makes the table from the largest l of each body order.
+    makes the table from the largest l of each body order; the layer may have a larger one.
     """
 
     a: str
     nodes: np.ndarray
     paths: np.ndarray
+    l_max: int
     scale: float = 1.0
     selection: np.ndarray | None = None
 
     @classmethod
-    def up_to(cls, a, l_max, scale=1.0, layer_l_max=None):
+    def up_to(cls, a, l_max, scale=1.0):
         """All independent invariants of nu = 1, 2, .. factors with angular momenta up to ``l_max[nu - 1]``.
 
-        ``layer_l_max`` is the l_max of the layer, that of nu = 1 if None. Raises ValueError for more than 6 body orders
-        or an l_max that grows with nu.
+        Raises ValueError for more than 6 body orders or an l_max that grows with nu.
         """
         l_max = tuple(int(l) for l in l_max)
         if not 1 <= len(l_max) <= MOST_FACTORS:
             raise ValueError(f"products have 1 to {MOST_FACTORS} factors, got {len(l_max)} values of l_max")
         if min(l_max) < 0 or any(b > a for a, b in itertools.pairwise(l_max)):
             raise ValueError(f"l_max must not be negative or grow with the body order, got {list(l_max)}")
-        nodes, paths = coupling_table(l_max, l_max[0] if layer_l_max is None else layer_l_max)
-        return cls(a, nodes, paths, scale)
+        return cls(a, *coupling_table(l_max), l_max[0], scale)
+
+    def numbered(self, l_max):
+        """(nodes, paths) as they are counted after the angular momenta 0 .. l_max of a layer.
+
+        Raises ValueError if the layer has fewer than the table needs."""
+        if l_max < self.l_max:
+            raise ValueError(
+                f"layer {self.a!r} has l_max {l_max}, products of its channels up to l = {self.l_max} need as much"
+            )
+        nodes, paths = np.array(self.nodes, dtype=np.int32), np.array(self.paths, dtype=np.int32)
+        for indices in (nodes[:, 1:], paths):
+            indices[indices > self.l_max] += l_max - self.l_max
+        return nodes, paths
 
     @property
     def nu(self):
         """The number of factors of each path, (n_paths,)."""
-        n_inputs = 1 + max(-1, self.paths.max(initial=0), self.nodes[:, 1:].max(initial=0)) - len(self.nodes)
-        factors = [1] * int(max(n_inputs, 1))
+        factors = [1] * (self.l_max + 1)
         for _, x, y in self.nodes:
             factors.append(factors[x] + factors[y])
         return np.array([factors[x] + (factors[y] if y >= 0 else 0) for x, y in self.paths])
@@ -166,15 +177,15 @@ def _independent(ls, seed=0):
 
 
 @functools.lru_cache(maxsize=32)
-def coupling_table(l_max, layer_l_max):
+def coupling_table(l_max):
     """(nodes, paths) of ChannelProduct.up_to; nodes that several invariants use are made once."""
-    nodes, paths, index = [], [[0, -1]], {l: l for l in range(layer_l_max + 1)}
+    nodes, paths, index = [], [[0, -1]], {l: l for l in range(l_max[0] + 1)}
 
     def place(node):
         if node not in index:
             x, y = place(node[1]), place(node[2])
             nodes.append([node[0], x, y])
-            index[node] = layer_l_max + len(nodes)
+            index[node] = l_max[0] + len(nodes)
         return index[node]
 
     for nu, top in enumerate(l_max[1:], start=2):

@@ -21,10 +21,13 @@ LOCK = "mlcalc.lock"
 def key_of(options: TrainOptions, geometry_digest: str) -> str:
     """Hash of what the plan and the rows depend on: the representation, the engine, the seed and the structures.
 
-    Labels, weights, solver, committee and budget are not among it."""
+    Labels, weights (unless they shape a layer), solver, committee and budget are not among it."""
     described = options.as_dict()
     terms = [{k: v for k, v in term.items() if k != "weight"} for term in described["terms"]]
-    shaping = [described["expansions"], terms, described["engine"], described["seed"], geometry_digest]
+    shaping = [described[key] for key in ("expansions", "layers", "engine", "seed")]
+    shaping += [terms, geometry_digest]
+    if any(layer["mixing"]["method"] == "optimize" for layer in described["layers"]):
+        shaping += [described["weights"], described["data"]]  # what is optimized depends on labels and weights
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 

@@ -93,6 +93,15 @@ class LaplacianEigenstates(Options):
     type: Literal["laplacian_eigenstates"]
 
 
+class Legendre(Options):
+    """Legendre polynomials, finer near the center; for densities of points."""
+
+    tag: ClassVar[str] = "type"
+    type: Literal["legendre"]
+    scale: Positive = described(model.Legendre, "scale", "Å in which the resolution falls off")
+    exponent: Positive = described(model.Legendre, "exponent", "the larger, the finer near the center")
+
+
 class FieldGto(Options):
     """Gaussian type orbitals."""
 
@@ -158,7 +167,7 @@ class DensityOptions(Options):
     density: one_of(Gaussian, Delta) = Field({"type": "gaussian"}, description="what a neighbor looks like",
                                              validate_default=True)  # fmt: skip
     scaling: Scaling | None = Field(None, description="weight of neighbors by distance; null: all alike")
-    basis: one_of(DensityGto, LaplacianEigenstates) = Field({"type": "gto"}, description="radial functions",
+    basis: one_of(DensityGto, LaplacianEigenstates, Legendre) = Field({"type": "gto"}, description="radial functions",
                                                             validate_default=True)  # fmt: skip
     center_atom_weight: Number = described(model.DensityExpansion, "center_atom_weight",
                                            "how much an atom's own density counts")  # fmt: skip
@@ -188,6 +197,49 @@ class FieldOptions(Options):
 Expansion = one_of(DensityOptions, FieldOptions)
 
 
+class RandomChannels(Options):
+    """Gaussian random numbers: needs no data, and many channels make up for it."""
+
+    tag: ClassVar[str] = "method"
+    method: Literal["random"]
+    decay: NotNegative = Field(2.0, description="radial function n counts (1 + n)^-decay")
+
+
+class PrincipalChannels(Options):
+    """Principal components of the coefficients in the training set, the same for all angular momenta."""
+
+    tag: ClassVar[str] = "method"
+    method: Literal["pca"]
+
+
+class OptimizedChannels(Options):
+    """Channels that minimize the loss of the linear fit, from random ones on; for a linear term that uses this layer
+    alone."""
+
+    tag: ClassVar[str] = "method"
+    method: Literal["optimize"]
+    decay: NotNegative = Field(2.0, description="of the random start, as in method random")
+    structures: Count = Field(300, description="training structures that are fitted meanwhile, at most")
+    iterations: Count = Field(30, description="steps of the optimizer, at most")
+    patience: Count = Field(8, description="steps without a better validation loss after which it ends")
+    l_max: list[Annotated[Whole, Field(ge=0)]] | None = Field(
+        None, description="products that are fitted meanwhile; by default those of the term, of l at most 3"
+    )
+
+
+class LayerOptions(Options):
+    """Channels mixed from expansions, for products of any number of factors within each channel."""
+
+    name: Text = Field(min_length=1, description="name by which the invariants refer to it")
+    inputs: list[Text] = Field(min_length=1, description="names of expansions, near or far")
+    channels: Count = Field(description="number of channels; multiples of 8 cost least per channel")
+    l_max: Annotated[Whole, Field(ge=0)] = Field(description="largest angular momentum, included")
+    per_center: Truth = Field(True, description="each species of the center has its own channels")
+    mixing: one_of(RandomChannels, PrincipalChannels, OptimizedChannels) = Field(
+        {"method": "random"}, description="how the channels are chosen", validate_default=True
+    )
+
+
 class SelectionOptions(Options):
     """Only the most different features of an invariant are kept."""
 
@@ -196,16 +248,29 @@ class SelectionOptions(Options):
 
 
 class InvariantOptions(Options):
-    """A product of one or two expansions that does not change when the system is turned."""
+    """A product of expansions that does not change when the system is turned: of one or two of them (nu), or of any
+    number of factors within the channels of a layer (l_max)."""
 
-    nu: choice(1, 2) = Field(description="number of expansions in the product")
-    a: Text = Field(description="name of an expansion")
+    nu: choice(1, 2, None) = Field(None, description="number of expansions in the product, 1 or 2")
+    a: Text = Field(description="name of an expansion or a layer")
     b: Text | None = Field(None, description="name of the second expansion, for nu 2; by default the first again")
+    l_max: list[Annotated[Whole, Field(ge=0)]] | None = Field(
+        None, description="in place of nu, for a layer: largest l of products of 1, 2, .. factors, such as [4, 4, 4, 3]"
+    )
     scale: word_or("auto", Positive) = Field("auto", description="factor; auto: mean squared norm 1 in the data")
     select: SelectionOptions | None = Field(None, description="null: all features are kept")
 
     @model_validator(mode="after")
     def _second(self):
+        if (self.nu is None) == (self.l_max is None):
+            raise ValueError(": 'nu' is missing" if self.nu is None else ": either 'nu' or 'l_max', not both")
+        if self.l_max is not None:
+            if self.b is not None:
+                raise ValueError(": products within the channels of a layer take no 'b'")
+            try:
+                model.ChannelProduct.up_to(self.a, self.l_max)
+            except ValueError as error:
+                raise ValueError(f".l_max: {error}") from None
         if self.nu == 1 and self.b is not None:
             raise ValueError(": nu 1 takes one expansion, 'b' is for nu 2")
         if self.nu == 2 and self.b is None:

@@ -18,6 +18,7 @@ from .data_options import references_given
 from .design import RowMaker, Target
 from .engine import Engine, n_threads
 from .expansion_options import FieldOptions
+from .mixed_channels import mixed_channels
 from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
 from .plan import Columns, Plan, build_model, layout, zero_weights
@@ -108,7 +109,7 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     """The second step: scales, selections and sparse points, the columns of the rows, the labels."""
     options, species = job.options, job.species
     references = reference_energies(options, job.data, species)
-    plan = _stored_plan(job, checkpoint)
+    plan = _stored_plan(job, references, checkpoint)
     described = build_model(options, plan)
     n_features = {t.name: described.n_features(t) for t in described.terms}
     columns = layout(options, plan, n_features)
@@ -125,11 +126,12 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     return Case(plan, references, n_features, columns, _prior(options, plan, columns), targets, maker)
 
 
-def _stored_plan(job: Job, checkpoint: Checkpoint) -> Plan:
+def _stored_plan(job: Job, references, checkpoint: Checkpoint) -> Plan:
     path = checkpoint.path("plan.npz")
     if path.exists():
         return Plan.load(path, job.options)
-    plan = make_plan(job.options, job.species, job.train, job.threads, job.progress)
+    layers = mixed_channels(job, references)
+    plan = make_plan(job.options, job.species, job.train, job.threads, job.progress, layers)
     plan.save(path)
     for term in job.options.terms:
         if term.regressor.type == "kernel":
@@ -146,6 +148,8 @@ def _prior(options: TrainOptions, plan: Plan, columns: list[Columns]) -> Prior:
         factor = None
         if term.regressor.type == "kernel" and c.stop > c.start:
             factor = kernel_cholesky(kernel_matrix(plan.points[c.name][c.species], term.regressor))
+        elif c.name in plan.widths:
+            factor = 1.0 / plan.widths[c.name]
         blocks.append(PriorBlock(c.start, c.stop, factor, term.weight))
     return Prior(blocks)
 

@@ -38,7 +38,7 @@ def second_moments(engine: Engine, structures, inputs, l_max: int, threads: int)
             c = c.reshape(len(atoms), -1, c.shape[-1])[..., : (l_max + 1) ** 2]
             blocks.append(np.pad(c, ((0, 0), (0, 0), (0, (l_max + 1) ** 2 - c.shape[-1]))))
         c = np.concatenate(blocks, axis=1)
-        species = np.array([engine.species[int(z)] for z in atoms.numbers])
+        species = engine.arguments(atoms)[0]
         sums = [np.einsum("iqm,irm->qr", c[species == a], c[species == a]) for a in range(len(engine.species))]
         return np.array(sums), np.bincount(species, minlength=len(engine.species))
 
@@ -75,10 +75,18 @@ def principal_mixing(moments: np.ndarray, n_centers: int, n_channels: int) -> np
     return np.array(out)
 
 
+def _moments_for(mixing, moments):
+    return moments.mean(axis=0)[None] if mixing.shape[0] == 1 else moments
+
+
+def moment_products(mixing: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """M u of every channel; an axis of angular momenta may stand after the centers."""
+    return np.einsum("aqr,a...kr->a...kq", _moments_for(mixing, moments), mixing)
+
+
 def normalized(mixing: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Channels scaled to sum_lm <A^2> = l_max + 1 on average, and the factors (n_centers, K)."""
-    m = moments.mean(axis=0)[None] if len(mixing) == 1 else moments
-    size = np.sqrt(np.einsum("akq,aqr,akr->ak", mixing, m, mixing))
+    """Channels scaled to sum_lm <A^2> = l_max + 1 on average, and their sizes before."""
+    size = np.sqrt(np.einsum("a...kq,a...kq->a...k", mixing, moment_products(mixing, moments)))
     size = np.where(size > 0, size, 1.0)
     return mixing / size[..., None], size
 
@@ -211,67 +219,65 @@ class MixingFit:
         residuals = [x @ w - y for x, y in self.solve(mixing, rows)]
         return float(np.mean(np.concatenate(residuals) ** 2))
 
-    def minimize(self, start: np.ndarray, iterations: int, held_out: list[Rows], patience: int = 5, progress=None):
-        """The mixing with the lowest validation loss (without validation structures: the last), and its history.
+    def objective(self, shape, seen=None):
+        """The function of the flat scaled coefficients that is minimized, log L and its derivative; each channel is
+        normalized, so that its size cannot escape the ridge. ``seen`` (dict) gets mixing, weights and loss.
 
-        Log L is minimized by L-BFGS over the scaled coefficients; each channel is normalized, so that its size cannot
-        escape the ridge."""
+        Raises FloatingPointError for a loss that is not a positive number."""
         decay = (1.0 + self.n_of) ** STEP_DECAY
-        history, kept = Progression(), {}
-
-        class Stop(Exception):
-            pass
-
-        def unpack(x):
-            return normalized_any(x.reshape(start.shape) / decay, self.moments)
 
         def value(x):
-            mixing, size = unpack(x)
+            mixing, size = normalized(x.reshape(shape) / decay, self.moments)
             parts = self.solve(mixing)
             w, loss, n_rows = self.weights(parts)
             if not np.isfinite(loss) or loss <= 0:
                 raise FloatingPointError("the loss is not a positive number")
             g = self.gradient(mixing, parts, w) / n_rows
-            kept.update(x=x.copy(), mixing=mixing, w=w, loss=loss)
+            if seen is not None:
+                seen.update(mixing=mixing, w=w, loss=loss)
             along = np.einsum("...kq,...kq->...k", g, mixing)
-            m_mixing = moment_products(mixing, self.moments)
-            dv = (g - m_mixing * along[..., None]) / size[..., None]
+            dv = (g - moment_products(mixing, self.moments) * along[..., None]) / size[..., None]
             return np.log(loss), (dv / decay / loss).ravel()
 
-        best = {"score": np.inf, "mixing": unpack((start * decay).ravel())[0], "at": 0}
+        return value
+
+    def minimize(self, start: np.ndarray, iterations: int, held_out: list[Rows], patience: int = 8, progress=None):
+        """The mixing with the lowest validation loss (without validation structures: the last), and its history, by
+        L-BFGS [Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190 (1995)]."""
+        seen: dict = {}
+        history = Progression()
+        value = self.objective(start.shape, seen)
+        x = (start * (1.0 + self.n_of) ** STEP_DECAY).ravel()
+        value(x)
+        best = {"mixing": seen["mixing"], "at": 0}
+        best["score"] = self.validation(seen["mixing"], seen["w"], held_out) if held_out else seen["loss"]
+        history.loss.append(seen["loss"])
+        history.validation.append(best["score"])
+
+        class Stop(Exception):
+            pass
 
         def after(_):
-            history.loss.append(kept["loss"])
-            score = self.validation(kept["mixing"], kept["w"], held_out) if held_out else kept["loss"]
+            score = self.validation(seen["mixing"], seen["w"], held_out) if held_out else seen["loss"]
+            history.loss.append(seen["loss"])
             history.validation.append(score)
             if progress is not None:
-                progress(len(history.loss), kept["loss"], score)
+                progress(len(history.loss) - 1, seen["loss"], score)
             if score < best["score"]:
-                best.update(score=score, mixing=kept["mixing"], at=len(history.loss))
-            elif len(history.loss) - best["at"] >= patience:
+                best.update(score=score, mixing=seen["mixing"], at=len(history.loss) - 1)
+            elif len(history.loss) - 1 - best["at"] >= patience:
                 raise Stop
 
+        settings = {
+            "maxiter": iterations,
+            "maxcor": 20,
+            "maxfun": int(1.5 * iterations) + 3,
+            "ftol": 1e-7,
+            "gtol": 1e-9,
+        }
         try:
-            optimize.minimize(value, (start * decay).ravel(), jac=True, method="L-BFGS-B", callback=after,
-                              options={"maxiter": iterations, "maxcor": 20, "maxfun": int(1.5 * iterations) + 3,
-                                       "ftol": 1e-7, "gtol": 1e-9})  # fmt: skip
-            history.stopped = f"after {len(history.loss)} iterations"
+            optimize.minimize(value, x, jac=True, method="L-BFGS-B", callback=after, options=settings)
+            history.stopped = f"{len(history.loss) - 1} steps"
         except Stop:
-            history.stopped = f"the validation loss has not fallen for {patience} iterations"
+            history.stopped = f"{len(history.loss) - 1} steps, the last {patience} without a better one"
         return best["mixing"], history
-
-
-def _moments_for(mixing, moments):
-    return moments.mean(axis=0)[None] if mixing.shape[0] == 1 else moments
-
-
-def moment_products(mixing, moments):
-    """M u of every channel; an axis of angular momenta may stand after the centers."""
-    return np.einsum("aqr,a...kr->a...kq", _moments_for(mixing, moments), mixing)
-
-
-def normalized_any(mixing, moments):
-    """``normalized``, with or without an axis of angular momenta."""
-    size = np.sqrt(np.einsum("a...kq,a...kq->a...k", mixing, moment_products(mixing, moments)))
-    size = np.where(size > 0, size, 1.0)
-    return mixing / size[..., None], size

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from .data_options import DataOptions
-from .expansion_options import Expansion, PcaMixing, TermOptions
+from .expansion_options import Expansion, LayerOptions, OptimizedChannels, PcaMixing, TermOptions
 from .option_checks import (
     Number,
     OptionError,
@@ -137,6 +137,7 @@ class TrainOptions(Options):
     data: DataOptions = Field(description="structures and labels")
     expansions: list[Expansion] = Field(description="what an atom sees; entries of the types below")
     terms: list[TermOptions] = Field(description="the energy is the sum of these")
+    layers: list[LayerOptions] = Field([], description="channels mixed from expansions, for products of many factors")
     model: Text = Field("model.mlcalc", description="file to write, relative to the options file")
     report: Text | None = Field(None, description="folder of the report; by default the model's name and -report")
     seed: Annotated[Whole, Field(ge=0)] = Field(1, description="of everything that is random")
@@ -176,20 +177,51 @@ class TrainOptions(Options):
 
     def _check_names(self):
         expansions = [e.name for e in self.expansions]
-        for kind, names in (("expansions", expansions), ("terms", [t.name for t in self.terms])):
+        layers = {layer.name: layer for layer in self.layers}
+        sets = expansions + [layer.name for layer in self.layers]
+        for kind, names in (("expansions", sets), ("terms", [t.name for t in self.terms])):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f" {kind}: the name '{name}' is used twice")
+        for layer in self.layers:
+            for name in layer.inputs:
+                if name not in expansions:
+                    raise ValueError(f" layer '{layer.name}' uses expansion '{name}'{nearest(name, expansions)}")
+            if len(set(layer.inputs)) < len(layer.inputs):
+                raise ValueError(f" layer '{layer.name}': an expansion is written twice among its inputs")
+            largest = max(e.l_max for e in self.expansions if e.name in layer.inputs)
+            if layer.l_max > largest:
+                raise ValueError(f" layer '{layer.name}': l_max must be at most {largest}, that of its inputs")
         for term in self.terms:
             for invariant in term.invariants:
                 for name in (invariant.a, invariant.b):
-                    if name is not None and name not in expansions:
-                        raise ValueError(f" term '{term.name}' uses expansion '{name}'{nearest(name, expansions)}")
+                    if name is not None and name not in sets:
+                        raise ValueError(f" term '{term.name}' uses expansion '{name}'{nearest(name, sets)}")
+                if invariant.l_max is None:
+                    continue
+                if invariant.a not in layers:
+                    raise ValueError(f" term '{term.name}': l_max is for layers, '{invariant.a}' is an expansion")
+                if invariant.l_max[0] > layers[invariant.a].l_max:
+                    raise ValueError(
+                        f" term '{term.name}': l_max must be at most {layers[invariant.a].l_max}, that of layer "
+                        f"'{invariant.a}'"
+                    )
+        for layer in self.layers:
+            if isinstance(layer.mixing, OptimizedChannels):
+                users = [t for t in self.terms if any(layer.name in (i.a, i.b) for i in t.invariants)]
+                if len(users) != 1 or users[0].regressor.type != "linear":
+                    raise ValueError(
+                        f" layer '{layer.name}': mixing optimize needs one linear term that uses the layer"
+                    )
 
     def remarks(self) -> list[str]:
         """Notes about options that are legal and have no effect."""
         notes = []
         used = {name for term in self.terms for i in term.invariants for name in (i.a, i.b)}
+        used |= {name for layer in self.layers if layer.name in used for name in layer.inputs}
+        notes += [
+            f"WARNING: layer '{x.name}' is in no invariant of the terms" for x in self.layers if x.name not in used
+        ]
         for e in self.expansions:
             if e.name not in used:
                 notes.append(f"WARNING: expansion '{e.name}' is in no invariant of the terms")

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..files import write_atomically
 from ..model import (
+    ChannelProduct,
     Committee,
     DensityExpansion,
     Invariant,
     Kernel,
     Linear,
+    Mixing,
     Model,
     PotentialExpansion,
     Term,
@@ -37,10 +39,15 @@ class Plan:
     selections: dict[str, list[np.ndarray | None]] = field(default_factory=dict)
     points: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
     leverage: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+    #: matrices of the layers (1 or n_species, l_max + 1, K, Q)
+    layers: dict[str, np.ndarray] = field(default_factory=dict)
+    #: prior standard deviations of the weights of linear terms relative to each other (n_features,); absent: equal
+    widths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def save(self, path: Path):
         arrays = {"species": np.array(self.species)}
-        arrays.update({f"mixing.{name}": m for name, m in self.mixing.items()})
+        for kind in ("mixing", "layers", "widths"):
+            arrays.update({f"{kind}.{name}": m for name, m in getattr(self, kind).items()})
         for term, scales in self.scales.items():
             arrays[f"scales.{term}"] = np.array(scales)
             for k, chosen in enumerate(self.selections[term]):
@@ -56,7 +63,9 @@ class Plan:
         with np.load(path) as stored:
             plan = cls([int(z) for z in stored["species"]])
             names = set(stored.files)
-            plan.mixing = {n.removeprefix("mixing."): stored[n] for n in names if n.startswith("mixing.")}
+            for kind in ("mixing", "layers", "widths"):
+                part = {n.removeprefix(f"{kind}."): stored[n] for n in names if n.startswith(f"{kind}.")}
+                setattr(plan, kind, part)
             for term in options.terms:
                 plan.scales[term.name] = [float(s) for s in stored[f"scales.{term.name}"]]
                 keys = [f"selection.{term.name}.{k}" for k in range(len(term.invariants))]
@@ -103,10 +112,7 @@ def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int 
     for t in options.terms:
         scales = plan.scales.get(t.name, [1.0] * len(t.invariants))
         chosen = plan.selections.get(t.name, [None] * len(t.invariants))
-        invariants = [
-            Invariant(nu=i.nu, a=i.a, b=i.b, scale=s, selection=c)
-            for i, s, c in zip(t.invariants, scales, chosen, strict=True)
-        ]
+        invariants = [_invariant(i, s, c) for i, s, c in zip(t.invariants, scales, chosen, strict=True)]
         regressor: Linear | Kernel | None = None
         if weights is not None and t.regressor.type == "linear":
             regressor = Linear(weights[t.name], plan.leverage.get(t.name) or None)
@@ -120,6 +126,30 @@ def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int 
     return terms
 
 
+def _invariant(chosen, scale, selection):
+    if chosen.l_max is None:
+        return Invariant(nu=chosen.nu, a=chosen.a, b=chosen.b, scale=scale, selection=selection)
+    product = ChannelProduct.up_to(chosen.a, chosen.l_max, scale)
+    product.selection = selection
+    return product
+
+
+def build_layers(options: TrainOptions, expansions, plan: Plan) -> list[Mixing]:
+    """Layers with the matrices that the data decided, or zeros before that."""
+    columns = {
+        e.name: e.n_max * (len(plan.species) if e.mixing is None else len(e.mixing)) for e in expansions
+    }  # fmt: skip
+    layers = []
+    for chosen in options.layers:
+        matrices = plan.layers.get(chosen.name)
+        if matrices is None:
+            n_centers = len(plan.species) if chosen.per_center else 1
+            n_columns = sum(columns[name] for name in chosen.inputs)
+            matrices = np.zeros((n_centers, chosen.l_max + 1, chosen.channels, n_columns))
+        layers.append(Mixing(chosen.name, chosen.inputs, matrices))
+    return layers
+
+
 def build_model(
     options: TrainOptions, plan: Plan, *, weights=None, reference_energies=None, boundaries=("periodic",),
     committee=None, provenance=None,
@@ -127,9 +157,11 @@ def build_model(
     """The model of these options; without ``weights`` a descriptor."""
     zbl = options.data.zbl
     n_members = committee[0] if committee else 1
+    expansions = build_expansions(options, plan.species, plan.mixing)
     return Model(
         species=plan.species,
-        expansions=build_expansions(options, plan.species, plan.mixing),
+        expansions=expansions,
+        layers=build_layers(options, expansions, plan),
         terms=build_terms(options, plan, weights, n_members),
         reference_energies=None if reference_energies is None else [float(e) for e in reference_energies],
         zbl=Zbl(zbl.inner, zbl.outer) if zbl and weights is not None else None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .label_checks import Sample
-from .solve import Prior, RidgePath, leave_structures_out, merge, sum_of_squares
+from .solve import Prior, RidgePath, leave_structures_out, merge, solution_path, sum_of_squares
 
 
 @dataclass
@@ -62,18 +62,21 @@ def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) ->
     """Strengths and their scores. One matrix of singular vectors is held at a time, whatever the number of folds."""
     if criterion == "folds":
         return _cross_validation(problem, prior, n_folds)
-    path = RidgePath(prior.whiten(problem.union()), problem.n_free)
+    augmented = prior.whiten(problem.union())
+    if criterion == "validation":
+        path = solution_path(augmented, problem.n_free)
+        lams = path.grid()
+        v = path.solutions(lams)
+        errors = [sum_of_squares(prior.whiten(a), v) / n for a, n in problem.validation.values()]
+        return lams, np.mean(errors, axis=0)
+    path = RidgePath(augmented, problem.n_free)
     if criterion == "structures":
         assert problem.structure_rows is not None
         lams = path.grid(25)
         rows = (prior.whiten(block) for block in problem.structure_rows())
         return lams, leave_structures_out(path, rows, lams) / problem.n_rows
     lams = path.grid()
-    if criterion == "gcv":
-        return lams, np.array([path.gcv(lam, problem.n_rows) for lam in lams])
-    v = path.solutions(lams)
-    errors = [sum_of_squares(prior.whiten(a), v) / n for a, n in problem.validation.values()]
-    return lams, np.mean(errors, axis=0)
+    return lams, np.array([path.gcv(lam, problem.n_rows) for lam in lams])
 
 
 def _cross_validation(problem, prior, n_folds):
@@ -82,7 +85,7 @@ def _cross_validation(problem, prior, n_folds):
     lams, total = None, 0.0
     for group in groups:
         rest = merge([f for k, f in enumerate(problem.folds) if k not in group], problem.n_columns)
-        path = RidgePath(prior.whiten(rest), problem.n_free)
+        path = solution_path(prior.whiten(rest), problem.n_free)
         lams = path.grid() if lams is None else lams
         v = path.solutions(lams)
         held_out = merge([problem.folds[k] for k in group], problem.n_columns)

@@ -219,7 +219,7 @@ def _solve(job: Job, case: Case, problem: Problem, method: str) -> tuple[np.ndar
         job.note(f"The regularization {choice.lam:.2g} is at the end of the range that was tried ({choice.at_the_end})")
     whitened = prior.whiten(_final_rows(job, problem))
     if method == "normal":
-        v = normal_solve(whitened, choice.lam)
+        v = normal_solve(whitened, choice.lam, proven=choice.criterion in ("validation", "folds"))
     else:
         v = augmented_solve(whitened, choice.lam, problem.n_free)
     center = prior.unwhiten(v)

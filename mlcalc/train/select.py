@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from ase.data import chemical_symbols
 
+from ..model import ChannelProduct
 from .data import located
 from .engine import Engine, ordered_map
 from .expansion_options import PcaMixing
@@ -146,9 +147,10 @@ def points_wanted(regressor, z: int) -> int:
     return points if isinstance(points, int) else points.get(chemical_symbols[z], 0)
 
 
-def make_plan(options: TrainOptions, species, structures, threads, progress) -> Plan:
-    """Scales, feature selections, sparse points and couplings from the training structures."""
-    plan = Plan(list(species))
+def make_plan(options: TrainOptions, species, structures, threads, progress, layers=None) -> Plan:
+    """Scales, feature selections, sparse points and couplings from the training structures; ``layers`` are the matrices
+    of the layers."""
+    plan = Plan(list(species), layers=dict(layers or {}))
     for chosen in options.expansions:
         if isinstance(chosen.mixing, PcaMixing):
             engine = Engine(build_model(options, Plan(list(species))), options.engine.arguments())
@@ -175,6 +177,8 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
             axis=1,
         )
         if term.regressor.type == "linear":
+            if any(i.l_max is not None for i in term.invariants):
+                plan.widths[term.name] = _widths(model.terms[k].invariants, sizes, plan.selections[term.name], x)
             wanted = term.regressor.extrapolation
             if wanted is False or (wanted == "auto" and x.shape[1] > 512):
                 continue
@@ -191,6 +195,24 @@ def make_plan(options: TrainOptions, species, structures, threads, progress) -> 
             )
             plan.points[term.name][number] = mine[choose(normalized(mine, term.regressor), n, term.regressor.method)]
     return plan
+
+
+def _widths(invariants, sizes, selections, x):
+    """Prior standard deviations of the weights of features x (n, n_features), relative to each other: the inverse root
+    mean square of the features of one path of a product within channels, or of all features of another invariant, so
+    that each may add as much to the energy."""
+    widths, at = [], 0
+    for invariant, size, selection in zip(invariants, sizes, selections, strict=True):
+        kept = np.arange(size) if selection is None else selection
+        groups = np.zeros(len(kept), dtype=int)
+        if isinstance(invariant, ChannelProduct):
+            groups = kept // (size // len(invariant.paths))
+        square = np.mean(x[:, at : at + len(kept)] ** 2, axis=0)
+        mean = np.bincount(groups, square) / np.maximum(np.bincount(groups), 1)
+        floor = 1e-24 * max(mean.max(), np.finfo(float).tiny)
+        widths.append(1.0 / np.sqrt(np.maximum(mean, floor))[groups])
+        at += len(kept)
+    return np.concatenate(widths)
 
 
 def _scale(invariant, x):

@@ -74,6 +74,10 @@ class Factor:
         self._compress()
         if self._triangle is not None:
             return self._triangle
+        if self.n > MANY_COLUMNS:  # an eigenvalue problem of this size takes minutes
+            gram = self._gram.copy()
+            gram[np.diag_indices(self.n + 1)] += np.finfo(float).eps * np.trace(gram)
+            return linalg.cholesky(gram, lower=False, overwrite_a=True, check_finite=False)
         values, vectors = linalg.eigh(self._gram, lower=False, check_finite=False)
         keep = values > values[-1] * np.finfo(float).eps * len(values)
         return np.sqrt(values[keep])[:, None] * vectors[:, keep].T
@@ -89,8 +93,9 @@ def merge(factors, n: int) -> np.ndarray:
 
 @dataclass
 class PriorBlock:
-    """A range of columns with prior weights w ~ N(0, weight^2 K^-1). ``cholesky`` is the lower factor of K; None for
-    the identity. Columns in no block (offsets) are not regularised and must come last."""
+    """A range of columns with prior weights w ~ N(0, weight^2 K^-1). ``cholesky`` is the lower factor of K, or the
+    diagonal of that of a diagonal K; None for the identity. Columns in no block (offsets) are not
+    regularized and must come last."""
 
     start: int
     stop: int
@@ -109,7 +114,9 @@ class Prior:
         out = np.array(matrix, order="F")
         for b in self.blocks:
             part = out[:, b.start : b.stop]
-            if b.cholesky is not None and part.size:
+            if b.cholesky is not None and b.cholesky.ndim == 1:
+                part = part / b.cholesky
+            elif b.cholesky is not None and part.size:
                 part = linalg.solve_triangular(b.cholesky, part.T, lower=True, check_finite=False).T
             out[:, b.start : b.stop] = part * b.weight
         return out
@@ -119,7 +126,9 @@ class Prior:
         w = np.array(v, dtype=float)
         for b in self.blocks:
             part = w[b.start : b.stop] * b.weight
-            if b.cholesky is not None and part.size:
+            if b.cholesky is not None and b.cholesky.ndim == 1:
+                part = part / b.cholesky
+            elif b.cholesky is not None and part.size:
                 part = linalg.solve_triangular(b.cholesky, part, lower=True, trans=1, check_finite=False)
             w[b.start : b.stop] = part
         return w
@@ -201,10 +210,50 @@ class RidgePath:
         [Golub, Heath, Wahba, Technometrics 21, 215 (1979)]."""
         return n_rows * self.residual(lam) / max(n_rows - self.degrees_of_freedom(lam), 1e-9 * n_rows) ** 2
 
-    def grid(self, n: int = 65) -> np.ndarray:
-        """Regularisation strengths from rounding level to where everything is suppressed."""
+    def grid(self, n: int = 85) -> np.ndarray:
+        """Regularization strengths from near the rounding of the squares of singular values to where everything is
+        suppressed."""
         top = float(self.s[0]) ** 2 if len(self.s) else 0.0
-        return np.geomspace(1e-15 * top, 1e1 * top, n) if top > 0 else np.array([1.0])
+        return np.geomspace(1e-20 * top, 1e1 * top, n) if top > 0 else np.array([1.0])
+
+
+class CholeskyPath:
+    """Solutions of min |R v - z|^2 + lambda |v|^2 from R^T R, a Cholesky factorization for every lambda: for thousands
+    of columns, where a singular value decomposition takes too long. Where lambda is lost in the rounding of R^T R the
+    solution is NaN."""
+
+    def __init__(self, augmented: np.ndarray, n_free: int = 0):
+        self.eliminated = Eliminated(augmented, n_free)
+        reduced = self.eliminated.reduced
+        gram = reduced.T @ reduced
+        self.gram, self.right = gram[:-1, :-1], gram[:-1, -1]
+
+    def solutions(self, lams) -> np.ndarray:
+        """(n, len(lams)), free columns included"""
+        out = np.full((len(self.right), len(lams)), np.nan)
+        for k, lam in enumerate(lams):
+            matrix = self.gram.copy()
+            matrix[np.diag_indices(len(matrix))] += lam
+            try:
+                factor = linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+            except linalg.LinAlgError:
+                continue
+            out[:, k] = linalg.cho_solve(factor, self.right, check_finite=False)
+        return self.eliminated.complete(out)
+
+    def grid(self, n: int = 17) -> np.ndarray:
+        """Regularization strengths from the rounding of R^T R to where only the largest columns are left."""
+        top = float(np.trace(self.gram))
+        return np.geomspace(1e-16 * top, 1e-2 * top, n) if top > 0 else np.array([1.0])
+
+
+#: columns above which a path is made of Cholesky factorizations
+MANY_COLUMNS = 2500
+
+
+def solution_path(augmented: np.ndarray, n_free: int = 0) -> RidgePath | CholeskyPath:
+    """The cheaper path of solutions for the number of columns."""
+    return (CholeskyPath if augmented.shape[1] > MANY_COLUMNS else RidgePath)(augmented, n_free)
 
 
 def augmented_solve(augmented: np.ndarray, lam: float, n_free: int = 0) -> np.ndarray:
@@ -224,10 +273,15 @@ def augmented_solve(augmented: np.ndarray, lam: float, n_free: int = 0) -> np.nd
     return eliminated.complete(linalg.solve_triangular(r[:n, :n], r[:n, n], check_finite=False))
 
 
-def normal_solve(augmented: np.ndarray, lam: float) -> np.ndarray:
+def normal_solve(augmented: np.ndarray, lam: float, proven: bool = False) -> np.ndarray:
     """v from the sums of squares R^T R + lambda 1.
 
-    Raises IllConditioned if rounding in the sums is not small beside what is solved for."""
+    Raises IllConditioned if rounding in the sums is not small beside what is solved for; ``proven`` says that the
+    errors of such a solution were looked at."""
+    if proven:
+        v = CholeskyPath(augmented).solutions([lam])[:, 0]
+        if np.isfinite(v).all():
+            return v
     n = augmented.shape[1] - 1
     gram = augmented.T @ augmented
     matrix = gram[:n, :n] + lam * np.eye(n)

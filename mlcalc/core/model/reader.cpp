@@ -35,6 +35,7 @@ private:
     void read_boundaries(Model& model) const;
     ExpansionDescription read_expansion(const Field& field, const Model& model);
     DensityDescription read_density(const Field& field, const Model& model);
+    void read_density_basis(const Field& basis) const;
     PotentialDescription read_potential(const Field& field, const Model& model);
     void read_free_boundaries(const std::string& prefix, PotentialDescription& out);
     void read_filters(const std::string& prefix, PotentialDescription& out);
@@ -144,6 +145,16 @@ void read_common(const Field& field, const Model& model, ExpansionBase& out) {
     field["accuracy"].above(0, 1);
 }
 
+void ModelReader::read_density_basis(const Field& basis) const {
+    const std::string type = version_ >= 3
+                                 ? basis["type"].one_of({"gto", "laplacian_eigenstates", "legendre", "tabulated"})
+                                 : basis["type"].one_of({"gto", "laplacian_eigenstates", "tabulated"});
+    if (type != "legendre") return basis.only({"type"});
+    basis.only({"type", "scale", "exponent"});
+    basis["scale"].above(0, max_number);
+    basis["exponent"].above(0, max_number);
+}
+
 DensityDescription ModelReader::read_density(const Field& field, const Model& model) {
     field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
                 "center_atom_weight", "mixing", "accuracy"});
@@ -171,8 +182,7 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
         scaling["scale"].above(0, max_length);
         scaling["exponent"].number(0, 100);
     }
-    field["basis"].only({"type"});
-    field["basis"]["type"].one_of({"gto", "laplacian_eigenstates", "tabulated"});
+    read_density_basis(field["basis"]);
     out.radial = read_table("expansions." + out.name + ".radial", out.cutoff, out.n_max, out.l_max);
     out.mixing = read_mixing(field, out.name, out.n_species);
     return out;
