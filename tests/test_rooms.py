@@ -3,6 +3,7 @@
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,52 @@ def test_no_public_name_is_also_that_of_a_file(package):
     files = {path.stem for path in (PACKAGE / package).iterdir() if path.is_dir() or path.suffix == ".py"}
     rooms = set(module._ROOMS) if package == "" else set()
     assert not (set(module.__all__) - rooms) & files
+
+
+# the rooms of the C++ core, from low to high; files outside of a folder form the room "."
+
+CORE = PACKAGE / "core"
+CORE_ROOMS = ["base", "simd", "model", "pairs", "far_field", "expansions", "layers", "readouts", ".", "training"]
+OF_THE_CORE = sorted(p for p in CORE.rglob("*.?pp"))
+STANDARD = {"nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}
+
+
+def core_room(path):
+    parts = path.relative_to(CORE).parts
+    return parts[0] if len(parts) > 1 else "."
+
+
+def includes(path):
+    """What a source of the core includes in quotes, and in brackets."""
+    text = path.read_text()
+    return re.findall(r'#include "([^"]+)"', text), re.findall(r"#include <([^>]+)>", text)
+
+
+@pytest.mark.parametrize("path", OF_THE_CORE, ids=lambda path: str(path.relative_to(CORE)))
+def test_no_include_runs_from_a_lower_room_of_the_core_to_a_higher_one(path):
+    mine = core_room(path)
+    assert mine in CORE_ROOMS, f"{path} is in no room: give it one, and list the room here"
+    ours, theirs = includes(path)
+    for name in ours:
+        assert (CORE / name).is_file(), f'{path.name} includes "{name}": name the room, or use <> for what is not ours'
+        other = core_room(CORE / name)
+        assert CORE_ROOMS.index(other) <= CORE_ROOMS.index(mine), f"{path.name} ({mine}) includes {name} ({other})"
+    # the core sees the standard library, JSON and the system's memory, never LAMMPS, MPI or Python
+    for name in theirs:
+        assert "/" not in name or name in STANDARD or name.startswith("sys/"), f"{path.name} includes <{name}>"
+        assert not re.search(r"mpi|python|lammps", name, re.IGNORECASE), f"{path.name} includes <{name}>"
+
+
+def test_headers_of_the_core_do_not_include_each_other_in_a_circle():
+    graph = {p: {CORE / name for name in includes(p)[0] if name.endswith(".hpp")} for p in OF_THE_CORE}
+    graph = {p: others for p, others in graph.items() if p.suffix == ".hpp"}
+    done = set()
+    while len(done) < len(graph):
+        free = [p for p in graph if p not in done and graph[p] <= done]
+        assert free, f"a circle among {sorted(p.name for p in graph if p not in done)}"
+        done.update(free)
+
+
+def test_the_reader_of_includes_sees_what_the_compiler_does():
+    ours, theirs = includes(CORE / "potential.cpp")
+    assert "evaluator.hpp" in ours and "algorithm" in theirs

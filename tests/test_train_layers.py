@@ -134,7 +134,7 @@ def test_gradient_of_the_eliminated_loss(frames):
     rng, h = np.random.default_rng(1), 3e-4
     for _ in range(3):
         d = rng.normal(size=x.size)
-        assert gradient @ d == pytest.approx((value(x + h * d)[0] - value(x - h * d)[0]) / (2 * h), rel=1e-4, abs=1e-6)
+        assert gradient @ d == pytest.approx((value(x + h * d)[0] - value(x - h * d)[0]) / (2 * h), rel=1e-3, abs=1e-5)
     assert abs(gradient @ x) < 1e-8 * np.linalg.norm(gradient) * np.linalg.norm(x)
 
 

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Energies, features and training rows of a model.
+
+@cython.no_gc_clear
+cdef class Potential:
+    """Energies, forces and virials of a model; the one engine behind the ASE calculator and, in C++, the LAMMPS pair style.
+
+    ``model`` are the bytes of a model file, ``source`` its name for messages. ``lode`` chooses how the far field is
+    evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
+    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``interlaced`` False makes a plain mesh
+    of one grid instead of two shifted ones. ``comm`` is an object with ``rank``,
+    ``size``, ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
+    one process.
+
+    Raises RuntimeError with one sentence naming the file and the field if the model file is not valid.
+    """
+    cdef unique_ptr[CPotential] potential
+    cdef unique_ptr[Descriptor] descriptor  # made when features are first asked for
+    cdef shared_ptr[const Model] parsed
+    cdef PotentialOptions options
+    cdef unique_ptr[Communicator] communicator
+    cdef unique_ptr[MeshBackendFactory] mesh_factory
+    cdef Bridge bridge
+    cdef bint busy
+
+    def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
+                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, interlaced=True, double k_cutoff=0.0,
+                   memory_limit=4 << 30, int n_threads=1, comm=None):
+        methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
+                   "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
+        if lode not in methods:
+            raise ValueError(f"lode must be one of {', '.join(methods)}, got {lode!r}")
+        if not isinstance(interlaced, (bool, np.bool_)):
+            raise ValueError(f"interlaced must be True or False, got {interlaced!r}")
+        cdef PotentialOptions options
+        cdef int method = methods[lode]
+        options.far_field.method = <FarFieldMethod> method
+        options.far_field.accuracy = accuracy
+        for axis in range(3):
+            options.far_field.mesh[axis] = mesh[axis]
+        options.far_field.order = order
+        options.far_field.interlaced = interlaced
+        options.far_field.k_cutoff = k_cutoff
+        options.far_field.memory_limit = memory_limit
+        options.n_threads = options.far_field.n_threads = n_threads
+        cdef string name = source.encode()
+        self.parsed = parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
+        self.options = options
+        self.potential.reset(new CPotential(self.parsed, options))
+        self.bridge = Bridge()
+        self.bridge.communicator = comm
+        self.bridge.n_threads = n_threads
+        cdef PythonCalls calls
+        calls.sum = call_sum
+        calls.max = call_max
+        cdef PythonMeshCalls mesh_calls
+        mesh_calls.make = make_mesh
+        mesh_calls.release = release_mesh
+        mesh_calls.halo = exchange_halo
+        mesh_calls.transform = transform
+        if comm is None:
+            self.communicator.reset(new Communicator())
+            self.mesh_factory.reset(new PythonSerialMeshFactory(<void*> self.bridge, serial_transform, n_threads))
+        else:
+            self.mesh_factory.reset(new PythonMeshBackendFactory(<void*> self.bridge, mesh_calls))
+            self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))
+
+    def __dealloc__(self):
+        # before the bridge goes: their meshes are released through it
+        self.potential.reset()
+        self.descriptor.reset()
+
+    @property
+    def cutoff(self):
+        """The largest cutoff of the short range in Angstrom; 0 if the model has none."""
+        return self.potential.get().cutoff()
+
+    @property
+    def species(self):
+        """Atomic numbers of the species, ascending."""
+        return np.array(self.potential.get().model().species, dtype=np.int32)
+
+    @property
+    def n_members(self):
+        """Number of committee members; 1 without a committee."""
+        return self.potential.get().model().n_members
+
+    @property
+    def term_names(self):
+        return [term.name.decode() for term in self.potential.get().model().terms]
+
+    def n_features(self, int term=0):
+        """Number of features of a term, after selection."""
+        cdef const vector[Term]* terms = &self.potential.get().model().terms
+        if not 0 <= term < <int> terms.size():
+            raise IndexError(f"the model has {terms.size()} terms, got index {term}")
+        return terms[0][term].n_features
+
+    def summary(self):
+        """What the engine chose: instruction set, threads, evaluator of the far field."""
+        return self.potential.get().summary().decode()
+
+    def reset(self):
+        """Forgets the k list or mesh integers; the next computation chooses them anew."""
+        self.potential.get().reset()
+
+    def compute(self, species, positions, cell, pbc, first, j, r_ij, *, n_local=None, origin=(0.0, 0.0, 0.0),
+                bint forces=True, bint atom_virials=False, bint members=False, bint member_forces=False,
+                bint extrapolation=False):
+        """Energies and their derivatives, as a dictionary of arrays in eV and Angstrom.
+
+        ``species`` (n_all,) are indices into ``self.species`` (-1: neither centre nor source), ``first``
+        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbour list. Always: energies (n_local,),
+        components (3,): short range, far field, baseline; seconds (2,): short range, far field. With ``forces``:
+        forces (n_all, 3) and virial (3, 3) = -dE/d(strain). With ``atom_virials``: atom_virials (n_local, 3, 3). With
+        ``members``: member_energies (n_local, n_members). With ``member_forces``: member_forces (n_members, n_all, 3)
+        and member_virials (n_members, 3, 3). With ``extrapolation``: extrapolation (n_local,).
+
+        Raises ValueError for arguments that do not fit together and for atoms the model cannot describe.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Results results
+        n, n_all, n_members = views.atoms.n_local, views.atoms.n_all, self.n_members
+        out = {"energies": np.zeros(n)}
+        results.energies = <double*> data(out["energies"])
+        if forces:
+            out["forces"] = np.zeros((n_all, 3))
+            results.forces = <Vec3*> data(out["forces"])
+        if atom_virials:
+            out["atom_virials"] = np.zeros((n, 3, 3))
+            results.atom_virials = <Mat3*> data(out["atom_virials"])
+        if members:
+            out["member_energies"] = np.zeros((n, n_members))
+            results.member_energies = <double*> data(out["member_energies"])
+        if member_forces:
+            out["member_forces"] = np.zeros((n_members, n_all, 3))
+            out["member_virials"] = np.zeros((n_members, 3, 3))
+            results.member_forces = <Vec3*> data(out["member_forces"])
+            results.member_virials = <Mat3*> data(out["member_virials"])
+        if extrapolation:
+            out["extrapolation"] = np.zeros(n)
+            results.extrapolation = <double*> data(out["extrapolation"])
+        self.enter(views)
+        try:
+            with nogil:
+                self.potential.get().compute(views.atoms, views.neighbors, self.communicator.get()[0],
+                                             self.mesh_factory.get()[0], results)
+        finally:
+            self.leave()
+        if forces:
+            out["virial"] = matrix(results.virial)
+        out["components"] = np.array([results.components[k] for k in range(3)])
+        out["seconds"] = np.array([results.seconds[k] for k in range(2)])
+        return out
+
+    cdef Descriptor* describe(self) except NULL:
+        if self.descriptor.get() == NULL:
+            self.descriptor.reset(new Descriptor(self.parsed, self.options.far_field))
+        return self.descriptor.get()
+
+    def n_basis(self, int term=0):
+        """Number of columns of ``design``: over the centre species, features (linear) or sparse points (kernel)."""
+        return self.describe().n_basis(term)
+
+    def expansion(self, species, positions, cell, pbc, first, j, r_ij, *, str name, n_local=None,
+                  origin=(0.0, 0.0, 0.0)):
+        """Coefficients c[i, a, n, lm] of an expansion or a layer (a its channels, one n), (n_local, n_channels, n_max, (l_max + 1)**2), lm = l*l + l + m.
+
+        Arguments as for ``compute``. Raises ValueError for a name that is no expansion of this model.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef int index = descriptor.find(name.encode())
+        cdef CoefficientShape shape = descriptor.shape(index)
+        out = np.zeros((views.atoms.n_local, shape.n_channels, shape.n_max, shape.n_lm()))
+        cdef double* c = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.expansion(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                    self.mesh_factory.get()[0]), index, c)
+        finally:
+            self.leave()
+        return out
+
+    def features(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+                 origin=(0.0, 0.0, 0.0)):
+        """Features p of a term, (n_local, n_features), after scale and selection, before the normalisation of a kernel.
+
+        Arguments as for ``compute``; the order of features is that of docs/file-format.md.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        out = np.zeros((views.atoms.n_local, descriptor.n_features(term)))
+        cdef double* p = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.features(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                   self.mesh_factory.get()[0]), term, p)
+        finally:
+            self.leave()
+        return out
+
+    def features_backward(self, species, positions, cell, pbc, first, j, r_ij, *, p_adj, int term=0, n_local=None,
+                          origin=(0.0, 0.0, 0.0)):
+        """(dE/dr (n_all, 3), dE/d(strain) (3, 3)) of any function E of the features with dE/dp = p_adj
+        (n_local, n_features). Arguments as for ``compute``."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef cnp.ndarray adjoint = array(p_adj, np.float64, "p_adj", (views.atoms.n_local, descriptor.n_features(term)))
+        gradient = np.zeros((views.atoms.n_all, 3))
+        strain = np.zeros((3, 3))
+        cdef const double* p = <const double*> data(adjoint)
+        cdef Vec3* g = <Vec3*> data(gradient)
+        cdef Mat3* s = <Mat3*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.features_backward(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                            self.mesh_factory.get()[0]), term, p, g, s[0])
+        finally:
+            self.leave()
+        return gradient, strain
+
+    def feature_gradients(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+                          origin=(0.0, 0.0, 0.0)):
+        """dp_i/dr_j, (n_local, n_features, n_all, 3), and dp_i/d(strain), (n_local, n_features, 3, 3); dense, for tests
+        and small systems. Arguments as for ``compute``, one process only."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef size_t n_features = descriptor.n_features(term)
+        gradient = np.zeros((views.atoms.n_local, n_features, views.atoms.n_all, 3))
+        strain = np.zeros((views.atoms.n_local, n_features, 3, 3))
+        cdef double* g = <double*> data(gradient)
+        cdef double* s = <double*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.feature_gradients(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                            self.mesh_factory.get()[0]), term, g, s)
+        finally:
+            self.leave()
+        return gradient, strain
+
+    def design(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
+               origin=(0.0, 0.0, 0.0)):
+        """Training rows: the derivatives of E, dE/dr and dE/d(strain) with respect to each weight of the term's regressor.
+
+        Arrays (n_basis,), (n_all, 3, n_basis), (3, 3, n_basis); the weights run over centre species, then over features
+        (linear) or sparse points (kernel). Arguments as for ``compute``, one process only.
+        """
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        cdef size_t n_basis = descriptor.n_basis(term)
+        energy = np.empty(n_basis)
+        gradient = np.empty((views.atoms.n_all, 3, n_basis))
+        strain = np.empty((3, 3, n_basis))
+        cdef double* e = <double*> data(energy)
+        cdef double* g = <double*> data(gradient)
+        cdef double* s = <double*> data(strain)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.design(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                 self.mesh_factory.get()[0]), term, e, g, s)
+        finally:
+            self.leave()
+        return energy, gradient, strain
+
+    def set_mixing(self, matrices, int layer=0):
+        """Replaces the matrices of a layer in what describes and trains: features, design and mixing_gradient.
+        ``compute`` goes on with those of the model."""
+        cdef vector[double] values = np.ascontiguousarray(matrices, dtype=np.float64).ravel()
+        self.describe().set_parameters(layer, values)
+
+    def mixing_gradient(self, species, positions, cell, pbc, first, j, r_ij, *, weights, double energy, displacements,
+                        strain, int term=0, int layer=0, n_local=None, origin=(0.0, 0.0, 0.0)):
+        """The derivative of energy * E + dE along ``displacements`` (n_all, 3) and ``strain`` (3, 3), E the energy of a
+        linear term with ``weights`` (n_species, n_features), with respect to the matrices of a layer, flat. Arguments
+        as for ``compute``, one process only."""
+        cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
+        cdef Descriptor* descriptor = self.describe()
+        n_species = self.potential.get().model().species.size()
+        cdef cnp.ndarray w = array(weights, np.float64, "weights", (n_species, descriptor.n_features(term)))
+        cdef cnp.ndarray d = array(displacements, np.float64, "displacements", (views.atoms.n_all, 3))
+        cdef cnp.ndarray e = array(strain, np.float64, "strain", (3, 3))
+        out = np.zeros(descriptor.n_parameters(layer))
+        cdef const double* w_ = <const double*> data(w)
+        cdef const Vec3* d_ = <const Vec3*> data(d)
+        cdef const Mat3* e_ = <const Mat3*> data(e)
+        cdef double* o = <double*> data(out)
+        self.enter(views)
+        try:
+            with nogil:
+                descriptor.parameter_gradient(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
+                                                          self.mesh_factory.get()[0]), term, layer, w_, energy, d_,
+                                              e_[0], o)
+        finally:
+            self.leave()
+        return out
+
+    cdef enter(self, Views views):
+        """Before the core is called: checks the indices, and that no other thread is in the same engine."""
+        if self.busy:
+            raise RuntimeError("this Potential is already computing in another thread; give each thread its own")
+        check_views(views.atoms, views.neighbors, views.n_pairs, self.potential.get().model().species.size())
+        self.busy = True
+
+    cdef leave(self):
+        """After the core was called: an exception of the communicator is the one that the caller sees."""
+        self.busy = False
+        error, self.bridge.error = self.bridge.error, None
+        if error is not None:
+            raise error
