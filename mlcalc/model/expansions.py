@@ -131,12 +131,13 @@ class LaplacianEigenstates:
 class Legendre:
     """sqrt(2 n + 1) P_n(x) ((1 + x) / 2)^2, the same for every l, x from 1 at the center to -1 at the cutoff.
 
-    x is linear in (1 + r / scale)^-exponent (Angstrom): the functions are finer near the center, where energies change
-    most; all fall to zero at the cutoff with zero slope. For densities of points, as cluster expansions use them.
+    x is linear in 1 / (1 + (r / scale)^exponent) (Angstrom): the functions are finest around ``scale``, a distance of
+    neighbors, and waste nothing on distances far below it where no neighbor is; all fall to zero at the cutoff with zero
+    slope. For densities of points, as cluster expansions use them.
     """
 
-    scale: float = 6.0
-    exponent: float = 1.0
+    scale: float = 3.0
+    exponent: float = 2.0
 
     def __post_init__(self):
         object.__setattr__(self, "scale", positive(self.scale, "the scale of the Legendre basis"))
@@ -144,8 +145,8 @@ class Legendre:
 
     def functions(self, n_max, l_max, cutoff, r):
         """R_n(r), (len(r), l_max + 1, n_max)."""
-        end = (1 + cutoff / self.scale) ** -self.exponent
-        x = 1 - 2 * (1 - (1 + r / self.scale) ** -self.exponent) / (1 - end)
+        end = 1 / (1 + (cutoff / self.scale) ** self.exponent)
+        x = 1 - 2 * (1 - 1 / (1 + (r / self.scale) ** self.exponent)) / (1 - end)
         values = np.polynomial.legendre.legvander(x, n_max - 1) * np.sqrt(2 * np.arange(n_max) + 1)
         values *= (((1 + x) / 2) ** 2)[:, None]
         return np.repeat(values[:, None, :], l_max + 1, axis=1)

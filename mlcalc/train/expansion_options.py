@@ -98,8 +98,8 @@ class Legendre(Options):
 
     tag: ClassVar[str] = "type"
     type: Literal["legendre"]
-    scale: Positive = described(model.Legendre, "scale", "Å in which the resolution falls off")
-    exponent: Positive = described(model.Legendre, "exponent", "the larger, the finer near the center")
+    scale: Positive = described(model.Legendre, "scale", "Å around which they are finest: a distance of neighbors")
+    exponent: Positive = described(model.Legendre, "exponent", "the larger, the more they are concentrated there")
 
 
 class FieldGto(Options):

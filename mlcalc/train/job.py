@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
+from ..model import ChannelProduct
 from .baseline import make_targets, reference_energies
 from .checkpoint import Checkpoint
 from .data import Dataset, load_dataset
@@ -70,6 +71,8 @@ class Case:
     prior: Prior
     targets: dict[str, list[Target]]
     maker: RowMaker
+    #: of linear terms with products within channels: the path of each feature; other terms are not in it
+    paths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def atoms_of(self, z: int) -> int:
         """Atoms of a species in the training structures."""
@@ -123,7 +126,25 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
         options, plan, weights=zero_weights(options, plan, n_features), boundaries=job.boundaries
     )  # fmt: skip
     maker = RowMaker(options, Engine(skeleton, options.engine.arguments()), columns, groups)
-    return Case(plan, references, n_features, columns, _prior(options, plan, columns), targets, maker)
+    paths = {t.name: _paths(described, t) for t in described.terms}
+    linear = {t.name for t in options.terms if t.regressor.type == "linear"}
+    paths = {name: p for name, p in paths.items() if p is not None and name in linear}
+    return Case(plan, references, n_features, columns, _prior(options, plan, columns), targets, maker, paths)
+
+
+def _paths(model, term) -> np.ndarray | None:
+    """Numbers the features of a term so that those of one path of a product within channels, or of one other invariant,
+    have the same number; None for a term without products within channels."""
+    if not any(isinstance(i, ChannelProduct) for i in term.invariants):
+        return None
+    numbers, first = [], 0
+    for invariant in term.invariants:
+        size = model.full_size(invariant)
+        kept = np.arange(size) if invariant.selection is None else invariant.selection
+        of_channels = isinstance(invariant, ChannelProduct)
+        numbers.append(first + (kept // (size // len(invariant.paths)) if of_channels else 0 * kept))
+        first += len(invariant.paths) if of_channels else 1
+    return np.concatenate(numbers)
 
 
 def _stored_plan(job: Job, references, checkpoint: Checkpoint) -> Plan:
@@ -148,8 +169,6 @@ def _prior(options: TrainOptions, plan: Plan, columns: list[Columns]) -> Prior:
         factor = None
         if term.regressor.type == "kernel" and c.stop > c.start:
             factor = kernel_cholesky(kernel_matrix(plan.points[c.name][c.species], term.regressor))
-        elif c.name in plan.widths:
-            factor = 1.0 / plan.widths[c.name]
         blocks.append(PriorBlock(c.start, c.stop, factor, term.weight))
     return Prior(blocks)
 

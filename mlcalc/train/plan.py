@@ -41,12 +41,10 @@ class Plan:
     leverage: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
     #: matrices of the layers (1 or n_species, l_max + 1, K, Q)
     layers: dict[str, np.ndarray] = field(default_factory=dict)
-    #: prior standard deviations of the weights of linear terms relative to each other (n_features,); absent: equal
-    widths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def save(self, path: Path):
         arrays = {"species": np.array(self.species)}
-        for kind in ("mixing", "layers", "widths"):
+        for kind in ("mixing", "layers"):
             arrays.update({f"{kind}.{name}": m for name, m in getattr(self, kind).items()})
         for term, scales in self.scales.items():
             arrays[f"scales.{term}"] = np.array(scales)
@@ -63,7 +61,7 @@ class Plan:
         with np.load(path) as stored:
             plan = cls([int(z) for z in stored["species"]])
             names = set(stored.files)
-            for kind in ("mixing", "layers", "widths"):
+            for kind in ("mixing", "layers"):
                 part = {n.removeprefix(f"{kind}."): stored[n] for n in names if n.startswith(f"{kind}.")}
                 setattr(plan, kind, part)
             for term in options.terms:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from .progress import Progress
 from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
-from .solve import Factor, IllConditioned, augmented_solve, merge, normal_solve
+from .solve import Factor, IllConditioned, Prior, augmented_solve, merge, normal_solve
 
 
 @dataclass
@@ -180,6 +181,7 @@ def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> tuple[np.ndarray
     method = _method(job.options, case)
     while True:
         problem = problem_of(job, case, checkpoint, method)
+        case = balanced(case, problem)
         for text in contradictions(problem.sample, case.prior.whiten):
             if text not in job.notes:
                 job.note(text)
@@ -189,6 +191,24 @@ def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> tuple[np.ndarray
         except IllConditioned as error:
             job.note(f"normal equations were left for QR: {error}")
             method = "qr"
+
+
+def balanced(case: Case, problem: Problem) -> Case:
+    """The case with a prior in which each path of a product within channels may add as much to the labels: weights have
+    prior standard deviations of the inverse root mean square of the rows of their path."""
+    if not case.paths:
+        return case
+    squares = np.einsum("ij,ij->j", problem.union(), problem.union())
+    blocks = []
+    for column, block in zip(case.columns, case.prior.blocks, strict=True):
+        paths = case.paths.get(column.name)
+        if paths is not None:
+            mine = squares[column.start : column.stop]
+            mean = np.bincount(paths, mine) / np.maximum(np.bincount(paths), 1)
+            mean = np.maximum(mean, 1e-20 * max(mean.max(), np.finfo(float).tiny))
+            block = dataclasses.replace(block, cholesky=np.sqrt(mean / mean.max())[paths])
+        blocks.append(block)
+    return dataclasses.replace(case, prior=Prior(blocks))
 
 
 def _method(options: TrainOptions, case: Case) -> str:
@@ -251,6 +271,7 @@ def trial_score(job: Job) -> float:
     with tempfile.TemporaryDirectory() as folder, Checkpoint(Path(folder) / "trial", "trial") as checkpoint:
         case = plan_of(job, checkpoint)
         problem = problem_of(job, case, checkpoint, _method(options, case))
+        case = balanced(case, problem)
         return _choose(job, case, problem)[1].score
 
 

@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 from ase.data import chemical_symbols
 
-from ..model import ChannelProduct
 from .data import located
 from .engine import Engine, ordered_map
 from .expansion_options import PcaMixing
@@ -177,8 +176,6 @@ def make_plan(options: TrainOptions, species, structures, threads, progress, lay
             axis=1,
         )
         if term.regressor.type == "linear":
-            if any(i.l_max is not None for i in term.invariants):
-                plan.widths[term.name] = _widths(model.terms[k].invariants, sizes, plan.selections[term.name], x)
             wanted = term.regressor.extrapolation
             if wanted is False or (wanted == "auto" and x.shape[1] > 512):
                 continue
@@ -195,24 +192,6 @@ def make_plan(options: TrainOptions, species, structures, threads, progress, lay
             )
             plan.points[term.name][number] = mine[choose(normalized(mine, term.regressor), n, term.regressor.method)]
     return plan
-
-
-def _widths(invariants, sizes, selections, x):
-    """Prior standard deviations of the weights of features x (n, n_features), relative to each other: the inverse root
-    mean square of the features of one path of a product within channels, or of all features of another invariant, so
-    that each may add as much to the energy."""
-    widths, at = [], 0
-    for invariant, size, selection in zip(invariants, sizes, selections, strict=True):
-        kept = np.arange(size) if selection is None else selection
-        groups = np.zeros(len(kept), dtype=int)
-        if isinstance(invariant, ChannelProduct):
-            groups = kept // (size // len(invariant.paths))
-        square = np.mean(x[:, at : at + len(kept)] ** 2, axis=0)
-        mean = np.bincount(groups, square) / np.maximum(np.bincount(groups), 1)
-        floor = 1e-24 * max(mean.max(), np.finfo(float).tiny)
-        widths.append(1.0 / np.sqrt(np.maximum(mean, floor))[groups])
-        at += len(kept)
-    return np.concatenate(widths)
 
 
 def _scale(invariant, x):
