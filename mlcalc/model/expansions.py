@@ -132,12 +132,11 @@ class Legendre:
     """sqrt(2 n + 1) P_n(x) ((1 + x) / 2)^2, the same for every l, x from 1 at the center to -1 at the cutoff.
 
     x is linear in 1 / (1 + (r / scale)^exponent) (Angstrom): the functions are finest around ``scale``, a distance of
-    neighbors, and waste nothing on distances far below it where no neighbor is; all fall to zero at the cutoff with zero
-    slope. For densities of points, as cluster expansions use them.
+    neighbors; all fall to zero at the cutoff with zero slope. For densities of points, as cluster expansions use them.
     """
 
     scale: float = 3.0
-    exponent: float = 2.0
+    exponent: float = 1.0
 
     def __post_init__(self):
         object.__setattr__(self, "scale", positive(self.scale, "the scale of the Legendre basis"))
