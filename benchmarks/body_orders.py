@@ -4,9 +4,9 @@
     python benchmarks/body_orders.py                         all
     python benchmarks/body_orders.py --systems ethanol --models "K 16, (3,3,3,3)"
 
-Every setting was chosen by validation inside the training set. Mean absolute errors of the test sets, for ethanol of the
-molecule, as the literature has them. us/atom: energy, forces and virial
-of the trained model, one core, neighbor list given.
+Every setting was chosen by validation inside the training set. Mean absolute errors of the test sets, for ethanol of
+the molecule, as the literature has them. us/atom: energy, forces and virial of the trained model, one core, neighbor
+list given.
 """
 
 from __future__ import annotations
