@@ -25,6 +25,7 @@ RUNS = {
     "lammps.py": (["--cells", "2", "--seconds", "0.1", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
     "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"\| 4000 \| ([\d.]+)"),
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
+    "body_orders.py": (["--systems", "Mo", "--models", "K 32, (3,3,3,3)"], r"K 32.* ([\d.]+) us/atom"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
     "training_scale.py": (["--frames", "20", "--threads", "1"], r"\n +20 .* ([\d.]+) MB"),
@@ -33,6 +34,7 @@ RUNS = {
 LONG = {
     "mlearn.py",
     "rmd17.py",
+    "body_orders.py",
     "dimers.py",
     "batio3.py",
     "far_field.py",
@@ -41,7 +43,7 @@ LONG = {
     "training_scale.py",
     "versions.py",
 }
-NEED_DATA = {"mlearn.py", "rmd17.py", "dimers.py", "batio3.py"}
+NEED_DATA = {"mlearn.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
 
 
 def test_every_benchmark_is_run():

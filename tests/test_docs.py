@@ -22,7 +22,7 @@ from ase.io.lammpsdata import write_lammps_data
 import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
-from mlcalc.model import Committee, Kernel, Zbl
+from mlcalc.model import ChannelProduct, Committee, Kernel, Mixing, Zbl
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -180,11 +180,24 @@ def test_lammps_input(page, folder):
 def test_the_options_shown_are_options(page):
     from mlcalc.train import parse_options
 
-    options = {}
+    options, seen = {}, []
     for _, code in blocks(page, "yaml"):
         options |= yaml.safe_load(code)
-    parsed = parse_options(options)
-    assert [term.name for term in parsed.terms] == ["soap", "lode"]
+        if "terms" in options:
+            names = [term.name for term in parse_options(options).terms]
+            seen += [names] if names not in seen else []
+    assert seen == [["soap", "lode"], ["bodies"]]
+
+
+def layers_as_written():
+    """Layers and terms of the description of a model with products within channels."""
+    expansions = [DensityExpansion(cutoff=5.0, n_max=8, l_max=6), PotentialExpansion(n_max=2, l_max=2)]
+    layer = Mixing("A", ["rho", "V"], np.zeros((2, 4, 16, 20)))
+    model = Model([11, 17], expansions, [Term("bodies", [ChannelProduct.up_to("A", (3, 3))])], layers=[layer])
+    model.terms[0].regressor = Linear(np.zeros((2, model.n_features("bodies"))))
+    header = model.to_bytes()
+    document = json.loads(json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["mlcalc"])
+    return {key: document[key] for key in ("layers", "terms")}
 
 
 @pytest.mark.parametrize("page", with_blocks("json"))
@@ -194,6 +207,9 @@ def test_the_description_shown_is_one(page):
 
     for _, code in blocks(page, "json"):
         shown = json.loads(code)
+        if "expansions" not in shown:
+            assert shown == layers_as_written()
+            continue
         kinds = {"density": DensityExpansion, "potential": PotentialExpansion}
         expansions = [kinds[entry["type"]].from_json(entry) for entry in shown["expansions"]]
         assert [e.to_json() for e in expansions] == shown["expansions"]

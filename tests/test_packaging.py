@@ -69,7 +69,8 @@ def test_the_metadata_name_both_licenses_and_everything_that_is_imported():
     names = {"skmatter": "skmatter", "yaml": "pyyaml", "scipy_openblas32": "scipy-openblas32"}
     imported = set()
     for path in (ROOT / "mlcalc").rglob("*.py"):
-        for name in re.findall(r"^\s*(?:from|import) ([A-Za-z_0-9]+)", path.read_text(), re.MULTILINE):
+        lines = r"^\s*(?:from ([A-Za-z_0-9]+)[.\w]* import |import ([A-Za-z_0-9]+))"
+        for name in ("".join(found) for found in re.findall(lines, path.read_text(), re.MULTILINE)):
             if name not in sys.stdlib_module_names and name not in ("mlcalc", "mpi4py"):
                 imported.add(names.get(name, name.lower()))
     assert imported <= needed

@@ -71,6 +71,9 @@ COMMITTEE = {**MORE, "committee": {"members": 4}}
 MIXED = {"method": "pca", "channels": 1}
 TWO = {"terms": "two"}
 CONFIG = {"data.config_type": "kind"}
+LAYER = {"layers[]": "A"}  # the case of products within channels
+OPTIMIZED = {**LAYER, "layers[].mixing": {"method": "optimize", "structures": 6, "iterations": 3, "patience": 3}}
+LEGENDRE = {f"{DENSITY}.basis": "legendre"}
 
 EFFECTS = {
     "model": Effect("other.mlcalc", seen=names),
@@ -126,6 +129,9 @@ EFFECTS = {
     f"{DENSITY}.basis<gto>.type": Effect("gto", {f"{DENSITY}.basis": "laplacian_eigenstates"}),
     f"{DENSITY}.basis<gto>.radius": Effect(3.0, seen="refused: the GTO radius of a density is its cutoff"),
     f"{DENSITY}.basis<laplacian_eigenstates>.type": Effect("laplacian_eigenstates"),
+    f"{DENSITY}.basis<legendre>.type": Effect("legendre"),
+    f"{DENSITY}.basis<legendre>.scale": Effect(2.0, LEGENDRE),
+    f"{DENSITY}.basis<legendre>.exponent": Effect(2.0, LEGENDRE),
     f"{DENSITY}.mixing<pca>.method": Effect("pca", {f"{DENSITY}.mixing": {"method": "optimize", "channels": 1,
                                                                          "evaluations": 4}}),
     f"{DENSITY}.mixing<pca>.channels": Effect(2, {f"{DENSITY}.mixing": MIXED}),
@@ -161,6 +167,22 @@ EFFECTS = {
     f"{FIELD}.mixing<given>.method": Effect({"method": "given", "matrix": [[1.0, -1.0]]}, FAR),
     f"{FIELD}.mixing<given>.matrix": Effect(
         [[1.0, 0.5]], {**FAR, f"{FIELD}.mixing": {"method": "given", "matrix": [[1.0, -1.0]]}}),
+    "layers[].name": Effect("B", LAYER, "refused: uses expansion 'A'"),
+    "layers[].inputs": Effect(["rho", "V"], {**FAR, **LAYER}),
+    "layers[].channels": Effect(3, LAYER),
+    "layers[].l_max": Effect(0, LAYER, "refused: l_max must be at most 0"),
+    "layers[].per_center": Effect(False, LAYER),
+    "layers[].mixing<random>.method": Effect("random", {**LAYER, "layers[].mixing": "pca"}),
+    "layers[].mixing<random>.decay": Effect(0.5, LAYER),
+    "layers[].mixing<pca>.method": Effect("pca", LAYER),
+    "layers[].mixing<optimize>.method": Effect({"method": "optimize", "iterations": 3}, LAYER),
+    "layers[].mixing<optimize>.decay": Effect(0.5, OPTIMIZED),
+    "layers[].mixing<optimize>.structures": Effect(4, OPTIMIZED),
+    "layers[].mixing<optimize>.iterations": Effect(1, OPTIMIZED, notes),
+    "layers[].mixing<optimize>.patience": Effect(1, {**OPTIMIZED, "layers[].mixing": {
+        "method": "optimize", "structures": 6, "iterations": 40, "patience": 12}}, notes),
+    "layers[].mixing<optimize>.l_max": Effect([1, 1], OPTIMIZED),
+    "terms[].invariants[].l_max": Effect([1, 1], LAYER),
     "terms[].name": Effect("near"),
     "terms[].weight": Effect(30.0, TWO),
     "terms[].invariants[].nu": Effect(1, {"terms[].invariants": [{"nu": 2, "a": "rho"}]}),
@@ -255,6 +277,9 @@ def put(options, path, value, data):
     if (path, value) == ("expansions[]", "V"):
         options["expansions"].append(dict(V))
         options["terms"][0]["invariants"].append({"nu": 1, "a": "V"})
+    elif (path, value) == ("layers[]", "A"):
+        options["layers"] = [{"name": "A", "inputs": ["rho"], "channels": 2, "l_max": 1}]
+        options["terms"][0]["invariants"] = [{"a": "A", "l_max": [1, 1, 1]}]
     elif (path, value) == ("terms", "two"):
         options["terms"].append(
             {"name": "pairs", "invariants": [{"nu": 1, "a": "rho"}], "regressor": {"type": "linear"}}

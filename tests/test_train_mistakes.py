@@ -108,7 +108,7 @@ MISTAKES = {
     ),
     "an unknown basis": (
         changed("expansions/0/basis", {"type": "bogus"}),
-        "expansions[0].basis.type must be one of gto, laplacian_eigenstates, got 'bogus'",
+        "expansions[0].basis.type must be one of gto, laplacian_eigenstates, legendre, got 'bogus'",
     ),
     "an option of another type": (
         changed("terms/0/regressor", {"type": "linear", "zeta": 2}),

@@ -134,7 +134,7 @@ def choice(*allowed):
     def check(value):
         # True == 1 in Python; a choice of 1 or 2 is not a truth value
         if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed):
-            names = [str(a).lower() if isinstance(a, bool) else str(a) for a in allowed]
+            names = [str(a).lower() if isinstance(a, bool) else str(a) for a in allowed if a is not None]
             raise ValueError(f"must be one of {', '.join(names)}, got {value!r}{_hint(value, names)}")
         return value
 
