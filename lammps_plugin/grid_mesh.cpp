@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <new>
 
 #include "comm.h"
 #include "domain.h"
+#include "host_transforms.h"
 #include "lammps_mesh.h"
 #include "large_pages.h"
 #include "neighbor.h"
@@ -55,33 +57,63 @@ void GridMesh::DestroyGrid::operator()(Grid3d* grid) const {
     ::operator delete(grid);
 }
 
+/// Where LAMMPS ends each destruction with fftw_cleanup_threads(), all other plans of the process are lost: plans are
+/// then given up, not destroyed.
+void GridMesh::DestroyPlan::operator()(fft_plan_3d* plan) const {
+    if (plans_can_be_destroyed()) fft_3d_destroy_plan(plan);
+}
+
 GridMesh::GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above)
     : factory_(factory), lammps_(factory.lammps()), shape_(shape), below_(below), above_(above) {
     factory_.add(this);
-    build();
 }
 
 GridMesh::~GridMesh() {
     factory_.remove(this);
-    clear();
 }
 
-void GridMesh::clear() {
-    grid_.reset();
-    if (forward_plan_ != nullptr) fft_3d_destroy_plan(forward_plan_);
-    if (inverse_plan_ != nullptr) fft_3d_destroy_plan(inverse_plan_);
-    forward_plan_ = inverse_plan_ = nullptr;
+GridMesh::Domains GridMesh::present_domains() const {
+    const LAMMPS_NS::Comm& comm = *lammps_->comm;
+    Domains out;
+    out.layout = comm.layout;
+    out.skin = lammps_->neighbor->skin;
+    const double* splits[3] = {comm.xsplit, comm.ysplit, comm.zsplit};
+    for (std::size_t axis = 0; axis < 3; axis++) {
+        const bool tiled = comm.layout == LAMMPS_NS::Comm::LAYOUT_TILED;
+        const double* split = splits[axis] + comm.myloc[axis] * (tiled ? 0 : 1);
+        out.part[2 * axis] = tiled ? comm.mysplit[axis][0] : split[0];
+        out.part[2 * axis + 1] = tiled ? comm.mysplit[axis][1] : split[1];
+    }
+    const double* h = lammps_->domain->h;  // xx yy zz yz xz xy
+    out.box = mlcalc::Lattice({{{h[0], 0.0, 0.0}, {h[5], h[1], 0.0}, {h[4], h[3], h[2]}}});
+    return out;
 }
 
-void GridMesh::build() {
-    clear();
-    build_grid();
-    build_plans();
-    std::copy_n(lammps_->domain->h, 6, built_for_.begin());
+bool GridMesh::domains_have_changed() const {
+    const Domains now = present_domains();
+    if (now.layout != built_for_.layout || now.part != built_for_.part || now.skin != built_for_.skin) return true;
+    constexpr double most = 0.05;
+    for (int axis = 0; axis < 3; axis++)
+        if (std::fabs(now.box.height(axis) / built_for_.box.height(axis) - 1.0) > most) return true;
+    // a tilt factor moves atoms along x or y, and counts against the box in that direction
+    const mlcalc::Mat3 &to = now.box.cell, &from = built_for_.box.cell;
+    return std::fabs(to[1][0] - from[1][0]) > most * from[0][0] ||
+           std::fabs(to[2][0] - from[2][0]) > most * from[0][0] || std::fabs(to[2][1] - from[2][1]) > most * from[1][1];
+}
+
+bool GridMesh::bricks_have_changed() const {
+    return forward_plan_ == nullptr || planned_.lo != owned_.lo || planned_.hi != owned_.hi;
+}
+
+void GridMesh::drop_plans() {
+    forward_plan_.reset();
+    inverse_plan_.reset();
 }
 
 /// The halo covers the atoms' motion between two neighbor builds (half the skin), in a box that may shrink a little.
 void GridMesh::build_grid() {
+    grid_.reset();
+    built_for_ = present_domains();
     void* storage = ::operator new(sizeof(Grid3d));
     grid_.reset(new (storage) Grid3d(lammps_, lammps_->world, shape_[0], shape_[1], shape_[2]));
     grid_->set_distance(0.5 * 1.1 * lammps_->neighbor->skin);
@@ -95,6 +127,29 @@ void GridMesh::build_grid() {
         ghosted_.lo[axis] = lo[axis];
         ghosted_.hi[axis] = hi[axis] + 1;
     }
+    const auto [n1, n2] = two_factors(lammps_->comm->nprocs);
+    const int i1 = lammps_->comm->me % n1, i2 = lammps_->comm->me / n1;
+    const auto cut = [](int i, int n, int points) { return static_cast<int>(std::int64_t{i} * points / n); };
+    spectral_.lo = {0, cut(i2, n2, shape_[1]), cut(i1, n1, shape_[2])};
+    spectral_.hi = {shape_[0], cut(i2 + 1, n2, shape_[1]), cut(i1 + 1, n1, shape_[2])};
+    require_countable();
+    number_points();
+    int n_buffer1 = 0, n_buffer2 = 0;
+    grid_->setup_comm(n_buffer1, n_buffer2);
+    n_buffer1_ = static_cast<std::size_t>(n_buffer1);
+    n_buffer2_ = static_cast<std::size_t>(n_buffer2);
+}
+
+/// LAMMPS counts points and the doubles of a brick with int.
+void GridMesh::require_countable() const {
+    const std::size_t most = std::max({ghosted_.size(), owned_.size(), spectral_.size()});
+    if (everywhere(most < std::size_t{1} << 29, lammps_->world)) return;
+    throw mlcalc::Shared<std::invalid_argument>(std::invalid_argument(
+        "the mesh of the far field has more than 2^29 points on one rank, which LAMMPS cannot count; use more ranks"));
+}
+
+/// Of Grid3d's point numbers (x fastest) in our bricks (z fastest).
+void GridMesh::number_points() {
     position_.resize(ghosted_.size());
     const int nx = ghosted_.hi[0] - ghosted_.lo[0], ny = ghosted_.hi[1] - ghosted_.lo[1];
     for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
@@ -104,37 +159,23 @@ void GridMesh::build_grid() {
                             static_cast<std::size_t>(x - ghosted_.lo[0]);
         position_[theirs] = static_cast<int>(number);
     });
-    int n1 = 0, n2 = 0;
-    grid_->setup_comm(n1, n2);
-    n_buffer1_ = static_cast<std::size_t>(n1);
-    n_buffer2_ = static_cast<std::size_t>(n2);
 }
 
 void GridMesh::build_plans() {
-    const auto [n1, n2] = two_factors(lammps_->comm->nprocs);
-    const int i1 = lammps_->comm->me % n1, i2 = lammps_->comm->me / n1;
-    spectral_.lo = {0, i2 * shape_[1] / n2, i1 * shape_[2] / n1};
-    spectral_.hi = {shape_[0], (i2 + 1) * shape_[1] / n2, (i1 + 1) * shape_[2] / n1};
     const Brick& o = owned_;
     const Brick& s = spectral_;
     int n_buffer = 0;
     const LargePages pages;
-    forward_plan_ = fft_3d_create_plan(lammps_->world, shape_[2], shape_[1], shape_[0], o.lo[2], o.hi[2] - 1, o.lo[1],
-                                       o.hi[1] - 1, o.lo[0], o.hi[0] - 1, s.lo[2], s.hi[2] - 1, s.lo[1], s.hi[1] - 1,
-                                       s.lo[0], s.hi[0] - 1, 0, 2, &n_buffer, 0);
-    inverse_plan_ = fft_3d_create_plan(lammps_->world, shape_[0], shape_[2], shape_[1], s.lo[0], s.hi[0] - 1, s.lo[2],
-                                       s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2], o.hi[2] - 1,
-                                       o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0);
+    forward_plan_.reset(fft_3d_create_plan(lammps_->world, shape_[2], shape_[1], shape_[0], o.lo[2], o.hi[2] - 1,
+                                           o.lo[1], o.hi[1] - 1, o.lo[0], o.hi[0] - 1, s.lo[2], s.hi[2] - 1, s.lo[1],
+                                           s.hi[1] - 1, s.lo[0], s.hi[0] - 1, 0, 2, &n_buffer, 0));
+    inverse_plan_.reset(fft_3d_create_plan(lammps_->world, shape_[0], shape_[2], shape_[1], s.lo[0], s.hi[0] - 1,
+                                           s.lo[2], s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2],
+                                           o.hi[2] - 1, o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0));
     pages.advise_new_memory();
+    planned_ = owned_;
     if (!everywhere(forward_plan_ != nullptr && inverse_plan_ != nullptr, lammps_->world))
         throw MeshUnavailable("LAMMPS could not plan an FFT of the mesh of the far field");
-}
-
-bool GridMesh::box_has_drifted() const {
-    const double* h = lammps_->domain->h;
-    for (std::size_t k = 0; k < 6; k++)
-        if (std::fabs(h[k] - built_for_[k]) > 0.05 * built_for_[k % 3]) return true;
-    return false;
 }
 
 void GridMesh::exchange(double* grid, int n_values, bool forward) {
@@ -166,7 +207,6 @@ void GridMesh::pack(double* buffer, int n, const int* list) {
     for (int k = 0; k < n; k++)
         std::copy_n(exchanged_ + static_cast<std::size_t>(position_[static_cast<std::size_t>(list[k])]) * n_values,
                     n_values, buffer + static_cast<std::size_t>(k) * n_values);
-    halo_bytes_ += 8.0 * n * n_values_;
 }
 
 void GridMesh::unpack_forward(const double* buffer, int n, const int* list) {
@@ -190,7 +230,7 @@ void GridMesh::forward(const double* real_space, double* reciprocal, int n) {
     work_.resize(std::max<std::size_t>(2, n_in));
     for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
         std::copy_n(real_space + k * n_in, n_in, work_.data());
-        fft_3d(work_.data(), reciprocal + k * n_out, 1, forward_plan_);
+        fft_3d(work_.data(), reciprocal + k * n_out, 1, forward_plan_.get());
     }
 }
 
@@ -199,15 +239,13 @@ void GridMesh::inverse(const double* reciprocal, double* real_space, int n) {
     work_.resize(std::max<std::size_t>(2, n_in));
     for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
         std::copy_n(reciprocal + k * n_in, n_in, work_.data());
-        fft_3d(work_.data(), real_space + k * n_out, -1, inverse_plan_);
+        fft_3d(work_.data(), real_space + k * n_out, -1, inverse_plan_.get());
     }
 }
 
 bool GridMesh::works() {
-    bool right = halo_works();
-    right = transform_works() && right;
-    halo_bytes_ = 0.0;
-    return right;
+    const bool right = halo_works();
+    return transform_works() && right;
 }
 
 /// Ghosts must get the numbers of their owners, and owners the count of their images, two values per point.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/aligned.hpp"
+#include "base/lattice.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
 #include "lammps_grid.h"
 
@@ -31,9 +32,15 @@ public:
     void forward(const double* real_space, double* reciprocal, int n) override;
     void inverse(const double* reciprocal, double* real_space, int n) override;
 
-    /// Builds grid and plans for the present decomposition and box. Collective.
-    void build();
-    bool box_has_drifted() const;
+    /// For the present decomposition and box. Collective. Throws MeshUnavailable, or a sentence for a mesh too large.
+    void build_grid();
+    /// For the bricks of the grid. Collective.
+    void build_plans();
+    void drop_plans();
+    /// On this rank: has the decomposition changed since the grid was built, or has the box drifted by more than 5 %?
+    bool domains_have_changed() const;
+    /// On this rank: are the plans those of other bricks?
+    bool bricks_have_changed() const;
     /// Exchanges known values and transforms known waves; false on every rank if any rank got anything else.
     bool works();
 
@@ -42,16 +49,27 @@ public:
     void unpack_forward(const double* buffer, int n, const int* list);
     void unpack_reverse(const double* buffer, int n, const int* list);
 
-    double halo_bytes() const { return halo_bytes_; }
-
 private:
     struct DestroyGrid {
         void operator()(LAMMPS_NS::Grid3d* grid) const;
     };
 
-    void clear();
-    void build_grid();
-    void build_plans();
+    /// Of a plan that LAMMPS's library has made.
+    struct DestroyPlan {
+        void operator()(fft_plan_3d* plan) const;
+    };
+    using Plan = std::unique_ptr<fft_plan_3d, DestroyPlan>;
+    /// What a grid is built for: how the box is divided, this rank's part in fractions, and the box.
+    struct Domains {
+        int layout = -1;
+        std::array<double, 6> part{};
+        double skin = 0.0;
+        mlcalc::Lattice box;
+    };
+
+    Domains present_domains() const;
+    void number_points();
+    void require_countable() const;
     void exchange(double* grid, int n_values, bool forward);
     bool halo_works();
     bool transform_works();
@@ -62,15 +80,14 @@ private:
     int below_, above_;
     mlcalc::Brick owned_, ghosted_, spectral_;
     std::unique_ptr<LAMMPS_NS::Grid3d, DestroyGrid> grid_;
-    fft_plan_3d* forward_plan_ = nullptr;
-    fft_plan_3d* inverse_plan_ = nullptr;
+    Plan forward_plan_, inverse_plan_;
+    mlcalc::Brick planned_;      ///< the owned brick of the plans
     std::vector<int> position_;  ///< of Grid3d's point number (x fastest) in our bricks (z fastest)
-    std::array<double, 6> built_for_{};
+    Domains built_for_;
     mlcalc::AlignedVector<double> buffer1_, buffer2_, work_;
     std::size_t n_buffer1_ = 0, n_buffer2_ = 0;
     double* exchanged_ = nullptr;
     int n_values_ = 0;
-    double halo_bytes_ = 0.0;
 };
 
 }  // namespace mlcalc_lammps

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lammps_mesh.h"
 
-#include <algorithm>
-#include <stdexcept>
+#include <mpi.h>
 
-#include "comm.h"
+#include <algorithm>
+
+#include "force.h"
 #include "grid_mesh.h"
-#include "host.h"
+#include "host_transforms.h"
 #include "lammps.h"
-#include "utils.h"
+#include "neighbor.h"
 
 namespace mlcalc_lammps {
 
@@ -24,23 +25,47 @@ void LammpsMeshFactory::remove(GridMesh* mesh) {
 std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> shape, int below, int above) {
     if (!why_not_.empty()) throw MeshUnavailable("the mesh cannot be divided over the ranks: " + why_not_);
     auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
+    mesh->build_grid();
+    mesh->build_plans();
     if (!mesh->works())
         throw MeshUnavailable(
             "the mesh cannot be divided over the ranks: LAMMPS's grids or FFTs do not return what was put into them");
     return mesh;
 }
 
+/// A kspace style destroys and makes its plans when a run starts and when domains change, before this style is asked.
+/// Where that spoils the plans of others, ours are no longer touched.
+void LammpsMeshFactory::start_run() {
+    if (!plans_can_be_destroyed() && lammps_->force->kspace != nullptr) plans_spoiled_ = true;
+}
+
+/// For each mesh 1 if the question is answered with yes on any rank.
+std::vector<int> LammpsMeshFactory::which(bool (GridMesh::*question)() const, bool all) const {
+    std::vector<int> yes;
+    for (const GridMesh* mesh : meshes_) yes.push_back(all || (mesh->*question)() ? 1 : 0);
+    MPI_Allreduce(MPI_IN_PLACE, yes.data(), static_cast<int>(yes.size()), MPI_INT, MPI_MAX, lammps_->world);
+    return yes;
+}
+
+/// Everything old goes before anything new comes: to destroy a plan may spoil those that are made beside it.
 void LammpsMeshFactory::update() {
-    const bool drifted =
-        std::any_of(meshes_.begin(), meshes_.end(), [](const GridMesh* mesh) { return mesh->box_has_drifted(); });
-    if (!stale_ && !drifted) return;
-    stale_ = false;
-    for (GridMesh* mesh : meshes_) {
-        mesh->build();
+    if (meshes_.empty() || (!stale_ && !plans_spoiled_ && lammps_->neighbor->ago != 0)) return;
+    const std::vector<int> moved = which(&GridMesh::domains_have_changed, stale_);
+    const bool any = std::find(moved.begin(), moved.end(), 1) != moved.end();
+    const bool spoiled = plans_spoiled_ || (any && !plans_can_be_destroyed() && lammps_->force->kspace != nullptr);
+    stale_ = plans_spoiled_ = false;
+    if (!any && !spoiled) return;
+    for (std::size_t m = 0; m < meshes_.size(); m++)
+        if (moved[m] != 0) meshes_[m]->build_grid();
+    const std::vector<int> other = which(&GridMesh::bricks_have_changed, spoiled);
+    for (std::size_t m = 0; m < meshes_.size(); m++)
+        if (other[m] != 0) meshes_[m]->drop_plans();
+    for (std::size_t m = 0; m < meshes_.size(); m++)
+        if (other[m] != 0) meshes_[m]->build_plans();
+    for (GridMesh* mesh : meshes_)
         if (!mesh->works())
             throw MeshUnavailable(
                 "after the domains have changed, LAMMPS's grids or FFTs do not return what was put in");
-    }
 }
 
 }  // namespace mlcalc_lammps

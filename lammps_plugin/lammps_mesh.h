@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <array>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "base/failure.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
 
 namespace LAMMPS_NS {
@@ -18,7 +20,7 @@ namespace mlcalc_lammps {
 class GridMesh;
 
 /// The mesh cannot be divided over the ranks; thrown on every rank.
-struct MeshUnavailable : std::runtime_error {
+struct MeshUnavailable : std::runtime_error, mlcalc::SharedFailure {
     using std::runtime_error::runtime_error;
 };
 
@@ -29,10 +31,16 @@ public:
     LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps, LAMMPS_NS::Pair* pair);
     ~LammpsMeshFactory() override;
     std::unique_ptr<mlcalc::MeshBackend> make(std::array<int, 3> shape, int below, int above) override;
+    bool divides_halo() const override { return true; }
+    /// The owned grid, the input of a transform, and what the two plans of LAMMPS's FFT keep for their exchanges.
+    double bytes_per_point() const override { return 128.0; }
 
-    /// The domain decomposition has changed: the next `update` builds every mesh anew.
+    /// Before the first step of a run: other styles may have set up their own transforms.
+    void start_run();
+    /// LAMMPS says that the domain decomposition has changed.
     void invalidate() { stale_ = true; }
-    /// Before each compute, on every rank: builds the meshes anew if the decomposition or the box has changed.
+    /// Before each compute, on every rank: builds anew what no longer fits the domains or the box, whoever has changed
+    /// them. Collective at new neighbor lists.
     void update();
     /// The mesh whose halo is being communicated.
     GridMesh* active() const { return active_; }
@@ -45,12 +53,14 @@ public:
     void remove(GridMesh* mesh);
 
 private:
+    std::vector<int> which(bool (GridMesh::*)() const, bool all) const;
+
     LAMMPS_NS::LAMMPS* lammps_;
     LAMMPS_NS::Pair* pair_;
-    std::vector<GridMesh*> meshes_;
+    std::vector<GridMesh*> meshes_;  ///< in the same order on every rank
     GridMesh* active_ = nullptr;
     std::string why_not_;  ///< the library lacks something; empty if all is there
-    bool stale_ = false;
+    bool stale_ = false, plans_spoiled_ = false;
 };
 
 }  // namespace mlcalc_lammps

@@ -102,7 +102,6 @@ cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
         CPotential(shared_ptr[const Model], PotentialOptions) except +
         const Model& model()
         double cutoff()
-        void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&) except +
         void reset() except +
         string summary() except +
 
@@ -161,4 +160,8 @@ cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
     ctypedef cbool (*PythonTransform)(void*, cbool, const int*, double*, double*, int) noexcept
     cppclass PythonSerialMeshFactory(MeshBackendFactory):
         PythonSerialMeshFactory(void*, PythonTransform, int)
+    struct FailureReport:
+        cbool shared
+    void compute_and_report(CPotential&, const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&,
+                            int first_atom, FailureReport&) except +
     void check_views(const Atoms&, const NeighborList&, int n_pairs, int n_species) except +

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "core/base/failure.hpp"
 #include "core/base/types.hpp"
 #include "core/far_field/mesh/mesh_backend.hpp"
 #include "core/far_field/mesh/mesh_serial.hpp"
+#include "core/potential.hpp"
 
 namespace mlcalc {
 
@@ -156,6 +160,31 @@ private:
     void* python_;
     PythonMeshCalls calls_;
 };
+
+/// What Python is told of a failure beside the exception.
+struct FailureReport {
+    bool shared = false;  ///< every rank throws
+};
+
+/// Potential::compute for a front-end whose atom i is (first_atom + i) % n_all to its user.
+inline void compute_and_report(Potential& potential, const Atoms& atoms, const NeighborList& neighbors,
+                               Communicator& ranks, MeshBackendFactory& meshes, Results& results, int first_atom,
+                               FailureReport& report) {
+    try {
+        potential.compute(atoms, neighbors, ranks, meshes, results);
+    } catch (const AtomFailure& failure) {
+        report.shared = is_shared(failure);
+        std::vector<int> numbers;
+        for (const int i : failure.atoms()) {
+            numbers.push_back(static_cast<int>((std::int64_t{first_atom} + i) % atoms.n_all));
+        }
+        std::sort(numbers.begin(), numbers.end());
+        throw std::invalid_argument(failure.with(numbers));
+    } catch (const std::exception& failure) {
+        report.shared = is_shared(failure);
+        throw;
+    }
+}
 
 /// Checks what the core takes on trust from a front-end: indices that lead outside the arrays would end the
 /// interpreter. Throws std::invalid_argument.

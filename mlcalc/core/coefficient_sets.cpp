@@ -62,11 +62,33 @@ void CoefficientSets::reset() {
     for (const auto& expansion : expansions_) expansion->reset();
 }
 
-Mat3 CoefficientSets::reference_cell() const {
+std::vector<const FieldExpansion*> CoefficientSets::fields() const {
+    std::vector<const FieldExpansion*> out;
     for (const auto& expansion : expansions_) {
-        if (const auto* field = dynamic_cast<const FieldExpansion*>(expansion.get())) return field->reference_cell();
+        if (const auto* field = dynamic_cast<const FieldExpansion*>(expansion.get())) out.push_back(field);
     }
-    return {};
+    return out;
+}
+
+Mat3 CoefficientSets::reference_cell() const {
+    const auto all = fields();
+    return all.empty() ? Mat3{} : all.front()->reference_cell();
+}
+
+std::string CoefficientSets::far_field_choice() const {
+    std::string text;
+    for (const FieldExpansion* field : fields()) text += field->choice() + "\n";
+    return text;
+}
+
+FarField::Memory CoefficientSets::far_field_memory() const {
+    FarField::Memory sum;
+    for (const FieldExpansion* field : fields()) {
+        const FarField::Memory bytes = field->memory();
+        sum.mesh += bytes.mesh;
+        sum.atoms += bytes.atoms;
+    }
+    return sum;
 }
 
 void CoefficientSets::begin(const System& system, int n_passes) {

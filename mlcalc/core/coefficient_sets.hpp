@@ -16,6 +16,8 @@
 
 namespace mlcalc {
 
+class FieldExpansion;
+
 /// The numbered coefficient sets of a model: expansions first, layers after them. Data go from the expansions through
 /// the layers to the caller in `compute`, adjoints the other way in `backward`.
 class CoefficientSets {
@@ -35,6 +37,9 @@ public:
     /// Of the first far field, see FarField.
     Mat3 reference_cell() const;
     std::string summary() const;
+    /// See Potential.
+    std::string far_field_choice() const;
+    FarField::Memory far_field_memory() const;
     void reset();
 
     /// The coefficients of a block of centers and what the expansions keep of it, one per thread.
@@ -63,6 +68,7 @@ public:
 
 private:
     void prepare(Workspace& work) const;
+    std::vector<const FieldExpansion*> fields() const;
 
     int n_species_;
     std::vector<std::unique_ptr<Expansion>> expansions_;

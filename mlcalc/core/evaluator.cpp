@@ -85,7 +85,8 @@ bool Evaluator::with_member_passes() const {
 }
 
 double* Evaluator::members_of(const Results& results, Block block) const {
-    return results.member_energies == nullptr ? nullptr : results.member_energies + block.begin * model_->n_members;
+    if (results.member_energies == nullptr) return nullptr;
+    return results.member_energies + std::ptrdiff_t{block.begin} * model_->n_members;
 }
 
 /// Energies of the terms, and the adjoints of the coefficients of the mean where only its derivatives are wanted.
@@ -136,7 +137,8 @@ void Evaluator::baseline(const System& system, const Results& results, Block blo
         energies_[static_cast<std::size_t>(block.begin + i)] += energy;
         buffers.components[2] += energy;
         if (results.member_energies == nullptr) continue;
-        for (int k = 0; k < n_members; ++k) results.member_energies[(block.begin + i) * n_members + k] += energy;
+        double* members = members_of(results, block) + std::ptrdiff_t{i} * n_members;
+        for (int k = 0; k < n_members; ++k) members[k] += energy;
     }
 }
 

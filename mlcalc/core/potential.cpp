@@ -20,10 +20,11 @@ public:
         if (options.n_threads < 1) {
             throw std::invalid_argument("n_threads must be at least 1, got " + std::to_string(options.n_threads));
         }
+        check_options(options.far_field);
         blas::use_one_thread();
         forget_species();
     }
-    void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&);
+    void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&, std::exception_ptr);
     Evaluator& evaluator();
     void forget_species();
 
@@ -90,11 +91,11 @@ const int* Potential::Impl::as_evaluated(const Atoms& atoms) {
 }
 
 void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Communicator& ranks,
-                              MeshBackendFactory& meshes, Results& results) {
+                              MeshBackendFactory& meshes, Results& results, std::exception_ptr failure) {
     const bool talk = model->has_far_field() && ranks.size() > 1;
-    std::exception_ptr failure;
     double more = 0.0;
     try {
+        if (failure) std::rethrow_exception(failure);
         check_atoms(*model, atoms);
         more = add_species(atoms) ? 1.0 : 0.0;
     } catch (...) {
@@ -138,13 +139,13 @@ bool Potential::has_extrapolation() const {
 }
 
 void Potential::compute(const Atoms& atoms, const NeighborList& list, Communicator& communicator,
-                        MeshBackendFactory& factory, Results& results) {
+                        MeshBackendFactory& factory, Results& results, const std::exception_ptr& failed_before) {
     if (results.extrapolation != nullptr && !has_extrapolation()) {
         throw std::invalid_argument(
             "this model does not know what it was trained on: it has no extrapolation measure; train a linear model "
             "with a leverage, or a kernel model");
     }
-    impl_->compute(atoms, list, communicator, factory, results);
+    impl_->compute(atoms, list, communicator, factory, results, failed_before);
 }
 
 void Potential::reset() {
@@ -154,6 +155,14 @@ void Potential::reset() {
 
 Mat3 Potential::reference_cell() const {
     return impl_->chosen == nullptr ? Mat3{} : impl_->chosen->sets().reference_cell();
+}
+
+std::string Potential::far_field_choice() const {
+    return impl_->chosen == nullptr ? std::string() : impl_->chosen->sets().far_field_choice();
+}
+
+FarField::Memory Potential::far_field_memory() const {
+    return impl_->chosen == nullptr ? FarField::Memory{} : impl_->chosen->sets().far_field_memory();
 }
 
 std::string Potential::summary() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,13 +46,20 @@ public:
     double cutoff() const;  ///< the largest of all expansions and the ZBL, Angstrom; 0 if there is none
     /// Does one of the regressors hold what an extrapolation measure needs?
     bool has_extrapolation() const;
-    /// Collective if the model has a far field. A failure on one rank throws on every rank.
-    void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&);
+    /// Collective if the model has a far field. A failure that all ranks know of throws a Shared<...> on every rank;
+    /// any other exception is known to this rank only, see base/failure.hpp. `failed_before` is what the front-end
+    /// failed with on this rank, so that the others learn of it.
+    void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&,
+                 const std::exception_ptr& failed_before = nullptr);
     /// Forget the k list or mesh integers; the next compute chooses them anew.
     void reset();
     /// The cell for which the far field has chosen its integers; zeros without a far field or before the first compute.
     Mat3 reference_cell() const;
     std::string summary() const;
+    /// Evaluators of the far fields with their integers; the same text on every rank, so that ranks can decide by it.
+    std::string far_field_choice() const;
+    /// Bytes of the far fields on this rank.
+    FarField::Memory far_field_memory() const;
 
 private:
     class Impl;

@@ -22,6 +22,7 @@ cdef class Potential:
     cdef unique_ptr[MeshBackendFactory] mesh_factory
     cdef Bridge bridge
     cdef bint busy
+    cdef dict mixing  # of the layers for which set_mixing was called
 
     def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
                    double accuracy=1e-5, mesh=(0, 0, 0), int order=0, interlaced=True, double k_cutoff=0.0,
@@ -44,6 +45,7 @@ cdef class Potential:
         options.far_field.memory_limit = memory_limit
         options.n_threads = options.far_field.n_threads = n_threads
         cdef string name = source.encode()
+        self.mixing = {}
         self.parsed = parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
         self.options = options
         self.potential.reset(new CPotential(self.parsed, options))
@@ -97,16 +99,24 @@ cdef class Potential:
         return terms[0][term].n_features
 
     def summary(self):
-        """What the engine chose: instruction set, threads, evaluator of the far field."""
+        """What the engine chose: instruction set, threads, evaluator of the far field.
+
+        Raises RuntimeError while another thread computes.
+        """
+        self.check_idle()
         return self.potential.get().summary().decode()
 
     def reset(self):
-        """Forgets the k list or mesh integers; the next computation chooses them anew."""
+        """Forgets the k list or mesh integers; the next computation chooses them anew.
+
+        Raises RuntimeError while another thread computes.
+        """
+        self.check_idle()
         self.potential.get().reset()
 
     def compute(self, species, positions, cell, pbc, first, j, r_ij, *, n_local=None, origin=(0.0, 0.0, 0.0),
-                bint forces=True, bint atom_virials=False, bint members=False, bint member_forces=False,
-                bint extrapolation=False):
+                int first_atom=0, bint forces=True, bint atom_virials=False, bint members=False,
+                bint member_forces=False, bint extrapolation=False):
         """Energies and their derivatives, as a dictionary of arrays in eV and Angstrom.
 
         ``species`` (n_all,) are indices into ``self.species`` (-1: neither centre nor source), ``first``
@@ -116,10 +126,13 @@ cdef class Potential:
         ``members``: member_energies (n_local, n_members). With ``member_forces``: member_forces (n_members, n_all, 3)
         and member_virials (n_members, 3, 3). With ``extrapolation``: extrapolation (n_local,).
 
-        Raises ValueError for arguments that do not fit together and for atoms the model cannot describe.
+        Raises ValueError for arguments that do not fit together and for atoms the model cannot describe; it counts atoms
+        from ``first_atom`` on, and on after the last from 0. On several ranks an exception has the attribute
+        ``on_every_rank`` if every rank raises one.
         """
         cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)
         cdef Results results
+        cdef FailureReport report
         n, n_all, n_members = views.atoms.n_local, views.atoms.n_all, self.n_members
         out = {"energies": np.zeros(n)}
         results.energies = <double*> data(out["energies"])
@@ -143,8 +156,11 @@ cdef class Potential:
         self.enter(views)
         try:
             with nogil:
-                self.potential.get().compute(views.atoms, views.neighbors, self.communicator.get()[0],
-                                             self.mesh_factory.get()[0], results)
+                compute_and_report(self.potential.get()[0], views.atoms, views.neighbors, self.communicator.get()[0],
+                                   self.mesh_factory.get()[0], results, first_atom, report)
+        except Exception as error:
+            error.on_every_rank = report.shared
+            raise
         finally:
             self.leave()
         if forces:
@@ -154,8 +170,12 @@ cdef class Potential:
         return out
 
     cdef Descriptor* describe(self) except NULL:
+        cdef vector[double] values
         if self.descriptor.get() == NULL:
             self.descriptor.reset(new Descriptor(self.parsed, self.options.far_field))
+            for layer, matrices in self.mixing.items():
+                values = matrices
+                self.descriptor.get().set_parameters(layer, values)
         return self.descriptor.get()
 
     def n_basis(self, int term=0):
@@ -179,6 +199,9 @@ cdef class Potential:
             with nogil:
                 descriptor.expansion(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                     self.mesh_factory.get()[0]), index, c)
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return out
@@ -198,6 +221,9 @@ cdef class Potential:
             with nogil:
                 descriptor.features(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                    self.mesh_factory.get()[0]), term, p)
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return out
@@ -219,6 +245,9 @@ cdef class Potential:
             with nogil:
                 descriptor.features_backward(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                             self.mesh_factory.get()[0]), term, p, g, s[0])
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return gradient, strain
@@ -239,6 +268,9 @@ cdef class Potential:
             with nogil:
                 descriptor.feature_gradients(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                             self.mesh_factory.get()[0]), term, g, s)
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return gradient, strain
@@ -264,6 +296,9 @@ cdef class Potential:
             with nogil:
                 descriptor.design(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                  self.mesh_factory.get()[0]), term, e, g, s)
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return energy, gradient, strain
@@ -271,8 +306,11 @@ cdef class Potential:
     def set_mixing(self, matrices, int layer=0):
         """Replaces the matrices of a layer in what describes and trains: features, design and mixing_gradient.
         ``compute`` goes on with those of the model."""
-        cdef vector[double] values = np.ascontiguousarray(matrices, dtype=np.float64).ravel()
+        self.check_idle()
+        flat = np.ascontiguousarray(matrices, dtype=np.float64).ravel()
+        cdef vector[double] values = flat
         self.describe().set_parameters(layer, values)
+        self.mixing[layer] = flat.copy()
 
     def mixing_gradient(self, species, positions, cell, pbc, first, j, r_ij, *, weights, double energy, displacements,
                         strain, int term=0, int layer=0, n_local=None, origin=(0.0, 0.0, 0.0)):
@@ -296,16 +334,22 @@ cdef class Potential:
                 descriptor.parameter_gradient(make_system(views.atoms, views.neighbors, self.communicator.get()[0],
                                                           self.mesh_factory.get()[0]), term, layer, w_, energy, d_,
                                               e_[0], o)
+        except MemoryError:
+            self.descriptor.reset()  # what it keeps may be half made
+            raise
         finally:
             self.leave()
         return out
 
     cdef enter(self, Views views):
         """Before the core is called: checks the indices, and that no other thread is in the same engine."""
-        if self.busy:
-            raise RuntimeError("this Potential is already computing in another thread; give each thread its own")
+        self.check_idle()
         check_views(views.atoms, views.neighbors, views.n_pairs, self.potential.get().model().species.size())
         self.busy = True
+
+    cdef check_idle(self):
+        if self.busy:
+            raise RuntimeError("this Potential is already computing in another thread; give each thread its own")
 
     cdef leave(self):
         """After the core was called: an exception of the communicator is the one that the caller sees."""

@@ -135,8 +135,6 @@ class MLCalculator(Calculator):
         super().__init__()
         if not (isinstance(threads, int | np.integer) and threads >= 1):
             raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
-        if not 0 < accuracy < 1:
-            raise ValueError(f"accuracy is a relative error and must be between 0 and 1, got {accuracy!r}")
         engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "interlaced": interlaced}
         engine |= {"k_cutoff": k_cutoff, "memory_limit": memory_limit, "n_threads": threads}
         if comm is None:
@@ -158,6 +156,7 @@ class MLCalculator(Calculator):
         self.neighbors = SkinNeighborList(self.potential.cutoff, skin)
         description = _description(self._model)
         far_field = any(expansion["type"] == "potential" for expansion in description["expansions"])
+        self._far_field = far_field
         self._boundaries = description["boundaries"] if far_field else []
         regressors = [term["regressor"] or {} for term in description["terms"]]
         self.has_extrapolation = any(r.get("type") == "kernel" or r.get("leverage") for r in regressors)
@@ -263,8 +262,10 @@ class MLCalculator(Calculator):
             positions = np.roll(atoms.positions, -begin, axis=0)
             cell, pbc = atoms.cell.array, atoms.pbc
             pairs = self.neighbors.update(atoms.positions, cell, pbc, (begin, end))
-        with ranks.together():
-            mine = self.potential.compute(species, positions, cell, pbc, *pairs, n_local=end - begin, **request)
+        with ranks.together(collective=self._far_field):
+            mine = self.potential.compute(
+                species, positions, cell, pbc, *pairs, n_local=end - begin, first_atom=begin, **request
+            )
         return _gather(mine, ranks, begin, end, n, self.n_members)
 
     def _species(self, atoms):

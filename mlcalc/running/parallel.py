@@ -2,7 +2,8 @@
 """Division of one evaluation over the ranks of an mpi4py communicator.
 
 Every rank calls with the same atoms. The centers are divided into consecutive blocks, one per rank; the far field sums
-its structure factors or its mesh over the ranks. What a failure is on one rank is an exception on all of them.
+its structure factors or its mesh over the ranks. What a failure is on one rank is an exception on all of them, unless
+the others already wait for that rank in a sum or a transform: then the run ends with its sentence.
 """
 
 from __future__ import annotations
@@ -78,16 +79,20 @@ class Ranks:
         return bool(everyones[:, -1].any())
 
     @contextmanager
-    def together(self):
+    def together(self, collective: bool = False):
         """A block that every rank runs: if it raises on one rank it ends in an exception on all.
 
-        The ranks that failed raise their own exception, the others a ParallelError that quotes the first of them.
+        The ranks that failed raise their own exception, the others a ParallelError that quotes the first of them. In a
+        ``collective`` block the ranks wait for each other: there an exception is raised only if the engine says that
+        every rank has one; any other ends the run at once.
         """
         failure = None
         try:
             yield
         except Exception as error:
             failure = error
+        if collective and self.size > 1 and failure is not None and not getattr(failure, "on_every_rank", False):
+            self.abort(failure)
         if not self.max(failure is not None):
             return
         messages = self._comm.allgather(None if failure is None else f"{type(failure).__name__}: {failure}")
@@ -95,6 +100,17 @@ class Ranks:
             raise failure
         rank = next(rank for rank, message in enumerate(messages) if message is not None)
         raise ParallelError(f"rank {rank} of {self.size} failed with {messages[rank]}")
+
+    def abort(self, failure):
+        """Ends the run of all ranks, which wait for this one in a collective call, with this rank's sentence."""
+        print(
+            f"mlcalc: rank {self.rank} of {self.size} failed alone while the others wait for it, so the run ends here: "
+            f"{type(failure).__name__}: {failure}",
+            file=sys.stderr,
+            flush=True,
+        )
+        time.sleep(0.2)  # mpirun may lose what is printed right before the end
+        self._comm.Abort(1)
 
     def _wait(self, request, what):
         """Wait without burning the core that another rank may need, and not in silence."""

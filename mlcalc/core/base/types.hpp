@@ -5,6 +5,7 @@
 /// virial = -dE/d(strain), virial[a][b] = -dE/d eps_ab with r' = r (1 + eps), a 3x3 row-major matrix in eV.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -41,6 +42,11 @@ public:
     virtual void sum(double* /*values*/, std::size_t /*n*/) {}
     /// The largest of the values that the ranks pass.
     virtual double max(double value) { return value; }
+    /// Every rank gets the values of rank 0, to the last bit.
+    void broadcast(double* values, std::size_t n) {
+        if (rank() != 0) std::fill_n(values, n, 0.0);
+        sum(values, n);
+    }
 };
 
 }  // namespace mlcalc

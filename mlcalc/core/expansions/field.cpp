@@ -19,7 +19,9 @@ FieldExpansion::FieldExpansion(const PotentialDescription& description, const Fa
       options_(options),
       shape_(description.ExpansionBase::shape()),
       compact_(description.shape()),
-      channels_(description.n_species, description.mixing) {}
+      channels_(description.n_species, description.mixing) {
+    check_options(options, description);
+}
 
 FarField& FieldExpansion::evaluator(const System& system) {
     if (&system.ranks != ranks_ || &system.meshes != meshes_) reset();
@@ -97,15 +99,24 @@ void FieldExpansion::tangents(const System& system, const PairGeometry&, int i, 
     }
 }
 
+std::string FieldExpansion::choice() const {
+    return description_.name + ": " + (evaluator_ == nullptr ? "not chosen yet" : evaluator_->summary());
+}
+
+FarField::Memory FieldExpansion::memory() const {
+    FarField::Memory bytes = evaluator_ == nullptr ? FarField::Memory{} : evaluator_->memory();
+    bytes.atoms += 8 * v_.capacity();
+    for (const AlignedVector<double>& v_adj : v_adj_) bytes.atoms += 8 * v_adj.capacity();
+    return bytes;
+}
+
 std::string FieldExpansion::summary() const {
     if (evaluator_ == nullptr) return description_.name + ": potential, evaluator not chosen yet";
-    const FarField::Memory bytes = evaluator_->memory();
-    std::size_t atoms = bytes.atoms + 8 * v_.capacity();
-    for (const AlignedVector<double>& v_adj : v_adj_) atoms += 8 * v_adj.capacity();
+    const FarField::Memory bytes = memory();
     char text[80];
     std::snprintf(text, sizeof text, "; grids %.1f MB, atoms %.1f MB", 1e-6 * static_cast<double>(bytes.mesh),
-                  1e-6 * static_cast<double>(atoms));
-    return description_.name + ": " + evaluator_->summary() + text;
+                  1e-6 * static_cast<double>(bytes.atoms));
+    return choice() + text;
 }
 
 }  // namespace mlcalc

@@ -29,6 +29,9 @@ public:
     void tangents(const System&, const PairGeometry&, int i, Scratch&, TangentSink&) override;
     void reset() override { evaluator_.reset(); }
     std::string summary() const override;
+    /// Name, evaluator and integers; the same on every rank.
+    std::string choice() const;
+    FarField::Memory memory() const;
 
     /// The cell for which the evaluator has chosen its integers; zeros before that.
     Mat3 reference_cell() const { return evaluator_ == nullptr ? Mat3{} : evaluator_->reference_cell(); }

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 
 #include "base/lattice.hpp"
 #include "base/lattice_reduction.hpp"
+#include "far_field/far_field_plan.hpp"
 #include "far_field/free/free.hpp"
 #include "far_field/ksum/ksum.hpp"
 #include "far_field/mesh_plan.hpp"
+#include "simd/mesh_kernels.hpp"
 
 namespace mlcalc {
 namespace {
@@ -19,18 +22,7 @@ class AdaptiveFarField : public FarField {
 public:
     AdaptiveFarField(const PotentialDescription& description, const FarFieldOptions& options,
                      Communicator& communicator, MeshBackendFactory& factory)
-        : description_(description), options_(options), communicator_(&communicator), factory_(&factory) {
-        if (!(options.accuracy >= 1e-12 && options.accuracy <= 0.1)) {
-            throw std::invalid_argument("the accuracy of the far field must be from 1e-12 to 0.1, got " +
-                                        std::to_string(options.accuracy));
-        }
-        const auto& m = options.mesh;
-        const bool given = std::any_of(m.begin(), m.end(), [](int points) { return points != 0; });
-        if (given && *std::min_element(m.begin(), m.end()) < 1) {
-            throw std::invalid_argument("mesh needs three positive integers, or three zeros to have them chosen, got " +
-                                        std::to_string(m[0]) + " " + std::to_string(m[1]) + " " + std::to_string(m[2]));
-        }
-    }
+        : description_(description), options_(options), communicator_(&communicator), factory_(&factory) {}
     void compute(const Atoms& atoms, double* v) override {
         fit(atoms);
         chosen_->compute(in_basis(atoms), v);
@@ -42,20 +34,25 @@ public:
         fit(atoms);
         chosen_->jacobian(in_basis(atoms), jacobian, strain);
     }
-    Mat3 reference_cell() const override { return cell_; }
+    Mat3 reference_cell() const override { return chosen_ ? plan_.reference_cell : Mat3{}; }
     Memory memory() const override { return chosen_ ? chosen_->memory() : Memory{}; }
     std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
 
     void fit(const Atoms& atoms) {
         if (chosen_ && options_.keep_integers && atoms.pbc == pbc_) return;
+        // the last number is the verdict of rank 0 on what only nearly agrees between ranks
         std::vector<double> counts = species_counts(atoms);
-        if (chosen_ && counts == counts_ && atoms.pbc == pbc_ && (!pbc_[0] || spacing_fits(cell_, atoms.cell))) return;
-        const bool first = !chosen_ && atoms.pbc[0] && spacing_fits(options_.reference_cell, atoms.cell);
-        const Mat3 cell = first ? options_.reference_cell : atoms.cell;
-        chosen_ = choose(atoms.pbc, cell, counts);
+        const bool fits = chosen_ && atoms.pbc == pbc_ && (!pbc_[0] || spacing_fits(plan_.reference_cell, atoms.cell));
+        counts.push_back(communicator_->rank() == 0 && !fits ? 1.0 : 0.0);
+        communicator_->sum(counts.data(), counts.size());
+        const bool renew = counts.back() != 0.0;
+        counts.pop_back();
+        if (!renew && counts == counts_) return;
+        chosen_.reset();
+        choose(atoms, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
-        cell_ = cell;
+        options_.reference_cell = Mat3{};  // has served for the first choice
     }
 
 private:
@@ -64,49 +61,73 @@ private:
         for (int i = 0; i < atoms.n_local; ++i) {
             if (atoms.species[i] >= 0) counts[static_cast<std::size_t>(atoms.species[i])] += 1.0;
         }
-        communicator_->sum(counts.data(), counts.size());
         return counts;
     }
 
     /// The atoms in the cell that the evaluator works with. The basis is kept like the integers.
     Atoms in_basis(const Atoms& atoms) const {
         Atoms out = atoms;
-        if (pbc_[0] && reduced_) out.cell = changed(atoms.cell, basis_);
+        if (pbc_[0] && plan_.reduced) out.cell = changed(atoms.cell, plan_.basis);
         return out;
     }
 
-    std::unique_ptr<FarField> choose(const std::array<bool, 3>& pbc, const Mat3& cell,
-                                     const std::vector<double>& counts) {
-        const int n_periodic = pbc[0] + pbc[1] + pbc[2];
-        reduced_ = false;
-        if (n_periodic == 1 || n_periodic == 2) {
-            throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
-                                        (n_periodic == 2 ? "slab" : "wire") +
-                                        "; give it vacuum and make every direction periodic, or make none periodic");
+    void choose(const Atoms& atoms, const std::vector<double>& counts) {
+        plan_ = plan_together(*communicator_, [&] { return make_plan(atoms, counts); });
+        const int n_threads = options_.n_threads;
+        if (plan_.evaluator == FarFieldPlan::Evaluator::free) {
+            chosen_ = std::make_unique<FreeSum>(description_, n_threads, *communicator_);
+        } else if (plan_.evaluator == FarFieldPlan::Evaluator::mesh) {
+            chosen_ = std::make_unique<MeshSet>(description_, plan_.meshes, *communicator_, *factory_);
+        } else {
+            chosen_ = std::make_unique<KSum>(description_, plan_.k_cutoff, std::move(plan_.wave_vectors), n_threads,
+                                             *communicator_);
         }
-        if (n_periodic == 0) {
-            if (options_.method == FarFieldMethod::ksum || options_.method == FarFieldMethod::mesh) {
-                throw std::invalid_argument(
-                    "k-sum and mesh need three periodic directions, got none; use auto or free");
-            }
-            return std::make_unique<FreeSum>(description_, options_.n_threads, *communicator_);
-        }
-        if (options_.method == FarFieldMethod::free) {
-            throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
-        }
+    }
+
+    /// On rank 0 only.
+    FarFieldPlan make_plan(const Atoms& atoms, const std::vector<double>& counts) {
+        FarFieldPlan plan;
+        check_boundaries(atoms.pbc);
+        if (!atoms.pbc[0]) return plan;
+        const bool known = spacing_fits(options_.reference_cell, atoms.cell);
+        const Mat3 cell = plan.reference_cell = known ? options_.reference_cell : atoms.cell;
         if (!Lattice(cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
         double n_atoms = 0.0;
         for (double count : counts) n_atoms += count;
         // a mesh over several ranks is divided as the host divides its box
         const bool given = options_.mesh[0] > 0;  // integers that belong to the vectors of the caller
-        reduced_ = communicator_->size() == 1 && !given;
-        basis_ = reduced_basis(cell);
-        const Mat3 reduced = changed(cell, basis_);
-        if (!planner_) planner_ = std::make_unique<PeriodicPlanner>(description_, options_);
-        const auto plan = planner_->meshes(reduced_ ? reduced : cell, n_atoms);
-        if (plan) return std::make_unique<MeshSet>(description_, *plan, *communicator_, *factory_);
-        reduced_ = true;
-        return planner_->make_ksum(reduced, n_atoms, *communicator_);
+        plan.reduced = communicator_->size() == 1 && !given;
+        plan.basis = reduced_basis(cell);
+        const Mat3 reduced = changed(cell, plan.basis);
+        if (!planner_) {
+            planner_ = std::make_unique<PeriodicPlanner>(description_, options_, communicator_->size(), *factory_);
+        }
+        if (const auto meshes = planner_->meshes(plan.reduced ? reduced : cell, n_atoms)) {
+            plan.evaluator = FarFieldPlan::Evaluator::mesh;
+            plan.meshes = *meshes;
+            return plan;
+        }
+        plan.evaluator = FarFieldPlan::Evaluator::ksum;
+        plan.reduced = true;
+        plan.k_cutoff = planner_->ksum_cutoff(reduced, n_atoms);
+        plan.wave_vectors = KSum::wave_vectors(plan.k_cutoff, reduced);
+        return plan;
+    }
+
+    void check_boundaries(const std::array<bool, 3>& pbc) const {
+        const int n_periodic = pbc[0] + pbc[1] + pbc[2];
+        if (n_periodic == 1 || n_periodic == 2) {
+            throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
+                                        (n_periodic == 2 ? "slab" : "wire") +
+                                        "; give it vacuum and make every direction periodic, or make none periodic");
+        }
+        const bool periodic = options_.method == FarFieldMethod::ksum || options_.method == FarFieldMethod::mesh;
+        if (n_periodic == 0 && periodic) {
+            throw std::invalid_argument("k-sum and mesh need three periodic directions, got none; use auto or free");
+        }
+        if (n_periodic == 3 && options_.method == FarFieldMethod::free) {
+            throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
+        }
     }
 
     PotentialDescription description_;
@@ -117,12 +138,53 @@ private:
     std::unique_ptr<FarField> chosen_;
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};
-    Mat3 cell_{};
-    bool reduced_ = false;
-    BasisChange basis_{};
+    FarFieldPlan plan_;
 };
 
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", x);
+    return text;
+}
+
 }  // namespace
+
+void check_options(const FarFieldOptions& options) {
+    if (!(options.accuracy >= 1e-12 && options.accuracy <= 0.1)) {
+        throw std::invalid_argument("the accuracy of the far field must be from 1e-12 to 0.1, got " +
+                                    number(options.accuracy));
+    }
+    const auto& m = options.mesh;
+    const bool given = std::any_of(m.begin(), m.end(), [](int points) { return points != 0; });
+    if (given && (*std::min_element(m.begin(), m.end()) < 1 || *std::max_element(m.begin(), m.end()) > 1000000)) {
+        throw std::invalid_argument(
+            "mesh needs three positive integers, at most 10^6, or three zeros to have them chosen, got " +
+            std::to_string(m[0]) + " " + std::to_string(m[1]) + " " + std::to_string(m[2]));
+    }
+    if (options.order != 0 && (options.order < 3 || options.order > 12)) {
+        throw std::invalid_argument("the order of the mesh splines must be from 3 to 12, or 0 to have it chosen, got " +
+                                    std::to_string(options.order));
+    }
+    if (!(options.k_cutoff >= 0.0 && std::isfinite(options.k_cutoff))) {
+        throw std::invalid_argument("k_cutoff must be a number of at least 0, got " + number(options.k_cutoff));
+    }
+    if (options.memory_limit < 1) throw std::invalid_argument("memory_limit must be a positive number of bytes, got 0");
+}
+
+void check_options(const FarFieldOptions& options, const PotentialDescription& d) {
+    check_options(options);
+    const bool meshes = options.method == FarFieldMethod::automatic || options.method == FarFieldMethod::mesh;
+    // splines of order n have n - 2 continuous derivatives; the forces need l_max + 1
+    if (meshes && options.order != 0 && options.order < d.l_max + 3 && d.l_max < max_mesh_degree) {
+        throw std::invalid_argument("the order of the mesh splines must be at least " + std::to_string(d.l_max + 3) +
+                                    " for l_max " + std::to_string(d.l_max) + " of expansion '" + d.name + "', got " +
+                                    std::to_string(options.order));
+    }
+    if (options.method == FarFieldMethod::mesh && d.l_max >= max_mesh_degree) {
+        throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
+                                    std::to_string(d.l_max) + "; use the k-sum");
+    }
+}
 
 bool spacing_fits(const Mat3& chosen_for, const Mat3& cell) {
     const Lattice before(chosen_for), now(cell);

@@ -30,6 +30,11 @@ struct FarFieldOptions {
     bool keep_integers = false;
 };
 
+/// Throws std::invalid_argument with a sentence for settings that no system can be computed with.
+void check_options(const FarFieldOptions&);
+/// The same for this expansion.
+void check_options(const FarFieldOptions&, const PotentialDescription&);
+
 /// Has no edge and no height of the cell become longer or shorter by more than 10 %?
 bool spacing_fits(const Mat3& chosen_for, const Mat3& cell);
 
@@ -55,12 +60,13 @@ public:
         std::size_t atoms = 0;  ///< bytes of what grows with the number of atoms
     };
     virtual Memory memory() const { return {}; }
-    /// One line for the log: method, integers, order, estimated accuracy.
+    /// One line for the log: method, integers, order, estimated accuracy. The same on every rank.
     virtual std::string summary() const = 0;
 };
 
 /// Chooses the evaluator for the boundary conditions, atom count and options, and again when they change. Communicator
-/// and factory must outlive the evaluator. Throws std::invalid_argument with a sentence for slabs and wires.
+/// and factory must outlive the evaluator. The choice is made on rank 0 and followed by all; if it cannot be made,
+/// every rank throws a Shared<...> with its sentence: std::invalid_argument for slabs and wires, for example.
 std::unique_ptr<FarField> make_far_field(const PotentialDescription&, const FarFieldOptions&, const Atoms&,
                                          Communicator&, MeshBackendFactory&);
 

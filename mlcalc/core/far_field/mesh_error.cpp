@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <stdexcept>
 
 namespace mlcalc {
 namespace {
@@ -54,16 +55,32 @@ void alias_sums(int order, bool interlaced, const std::array<double, 3>& nu, std
     }
 }
 
+/// Does a coefficient count? Those of a radial function that vanishes have no forces, and no relative error.
+bool counts(double total, const std::vector<double>& all) {
+    return total > 1e-28 * *std::max_element(all.begin(), all.end());
+}
+
+void require_finite(const PotentialDescription& d, const std::vector<double>& total) {
+    if (std::all_of(total.begin(), total.end(), [](double t) { return std::isfinite(t); })) return;
+    throw std::invalid_argument("the radial functions of expansion '" + d.name +
+                                "' are out of range: their spectrum is not finite");
+}
+
 }  // namespace
 
 double converged_cutoff(const PotentialDescription& d, double accuracy) {
     const int n_steps = 600;
     const double dk = d.reciprocal.x_max() / n_steps, safety = 0.6;
     const std::vector<std::vector<double>> tail = tails(d, n_steps);
+    require_finite(d, tail[0]);
     for (std::size_t step = static_cast<std::size_t>(n_steps); step-- > 0;) {
-        double error = 0.0;
-        for (std::size_t f = 0; f < tail[0].size(); ++f) error += tail[step][f] / tail[0][f];
-        if (std::sqrt(error / static_cast<double>(tail[0].size())) > safety * accuracy) {
+        double error = 0.0, n = 0.0;
+        for (std::size_t f = 0; f < tail[0].size(); ++f) {
+            if (!counts(tail[0][f], tail[0])) continue;
+            error += tail[step][f] / tail[0][f];
+            n += 1.0;
+        }
+        if (n > 0.0 && !(std::sqrt(error / n) <= safety * accuracy)) {
             return static_cast<double>(step + 1) * dk;
         }
     }
@@ -75,7 +92,9 @@ MeshError::MeshError(const PotentialDescription& d, const FilterBank& bank, bool
       bank_(&bank),
       interlaced_(interlaced),
       power_(d.exponent, d.smearing),
-      total_(tails(d, 300)[0]) {}
+      total_(tails(d, 300)[0]) {
+    require_finite(d, total_);
+}
 
 /// Midpoints of an octant up to twice the Nyquist frequency, one of each set that differs by a permutation.
 const std::vector<MeshError::Point>& MeshError::points(int order) {
@@ -129,9 +148,13 @@ double MeshError::squared(const std::vector<std::size_t>& filters, int order, do
             wrong[f] += point.multiplicity * volume * amplitude[f] * amplitude[f] * aliases;
         }
     }
-    double error = 0.0;
-    for (std::size_t f = 0; f < wrong.size(); ++f) error += wrong[f] / (0.5 * pi * total_[f]);
-    return error / static_cast<double>(wrong.size());
+    double error = 0.0, n = 0.0;
+    for (std::size_t f = 0; f < wrong.size(); ++f) {
+        if (!counts(total_[f], total_)) continue;
+        error += wrong[f] / (0.5 * pi * total_[f]);
+        n += 1.0;
+    }
+    return n > 0.0 ? error / n : 0.0;
 }
 
 }  // namespace mlcalc

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -54,9 +55,12 @@ double wave_vectors(double cutoff, double volume) {
 
 }  // namespace
 
-PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const FarFieldOptions& options)
+PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const FarFieldOptions& options, int n_ranks,
+                                 const MeshBackendFactory& factory)
     : description_(description),
       options_(options),
+      n_ranks_(n_ranks),
+      factory_(factory),
       bank_(description),
       error_(description, bank_, options.interlaced),
       ksum_cutoff_(options.k_cutoff > 0.0
@@ -67,10 +71,11 @@ PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const 
 double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy) {
     const double target = accuracy * accuracy;
     double low = 0.02 * description_.smearing, high = 6.0 * description_.smearing;
-    if (error_.squared(filters, order, low) > target) return 0.0;
+    // written so that what is not a number meets no accuracy
+    if (!(error_.squared(filters, order, low) <= target)) return 0.0;
     for (int step = 0; step < 10; ++step) {
         const double middle = std::sqrt(low * high);
-        (error_.squared(filters, order, middle) > target ? high : low) = middle;
+        (error_.squared(filters, order, middle) <= target ? low : high) = middle;
     }
     return low;
 }
@@ -155,24 +160,64 @@ std::vector<Mesh::Settings> PeriodicPlanner::given() const {
     return {mesh};
 }
 
-void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
+/// What each of n_ranks ranks holds: spectra, filters and grids of its own points, its halo, its atoms.
+double PeriodicPlanner::bytes(const std::vector<Mesh::Settings>& meshes, double n_atoms, int n_ranks) const {
     const PotentialDescription& d = description_;
     const double n_jobs = Mesh::n_jobs(d.n_channels(), options_.interlaced);
-    double bytes = 0.0;
+    const double edge = factory_.divides_halo() ? std::cbrt(static_cast<double>(n_ranks)) : 1.0;
+    double out = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
-        const double points = static_cast<double>(mesh.shape[0]) * mesh.shape[1] * mesh.shape[2];
         const double n = static_cast<double>(mesh.filters.size());
-        bytes += points * 16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 2.0 + n);
-        bytes += n_atoms * 8.0 * (n * d.n_channels() * tensor_size(d.l_max + 1) + 30.0);
+        double points = 1.0 / n_ranks, ghosted = 1.0;
+        for (const int m : mesh.shape) {
+            points *= m;
+            ghosted *= m / edge + mesh.order + 2.0;
+        }
+        out += points * (16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 1.0 + n) + factory_.bytes_per_point());
+        out += ghosted * 16.0 * (n_ranks > 1 && !factory_.divides_halo() ? 3.0 : 1.0);
+        out += n_atoms / n_ranks * 8.0 * (n * d.n_channels() * tensor_size(d.l_max + 1) + 30.0);
     }
-    if (bytes <= static_cast<double>(options_.memory_limit)) return;
-    const auto text = [](double x) { return std::to_string(static_cast<long long>(x)); };
+    return out;
+}
+
+/// The least number of ranks on which the memory suffices; 0: it does on none.
+int PeriodicPlanner::enough_ranks(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
+    const auto suffice = [&](int n) { return bytes(meshes, n_atoms, n) <= static_cast<double>(options_.memory_limit); };
+    int too_few = n_ranks_, enough = 2 * n_ranks_;
+    for (; !suffice(enough); enough *= 2) {
+        if (enough > 1 << 20) return 0;
+        too_few = enough;
+    }
+    while (enough - too_few > 1) {
+        const int middle = too_few + (enough - too_few) / 2;
+        (suffice(middle) ? enough : too_few) = middle;
+    }
+    return enough;
+}
+
+namespace {
+
+std::string mebibytes(double bytes) {
+    return std::to_string(static_cast<long long>(std::ceil(bytes / 1048576.0))) + " MiB";
+}
+
+}  // namespace
+
+void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
+    const double needed = bytes(meshes, n_atoms, n_ranks_);
+    if (needed <= static_cast<double>(options_.memory_limit)) return;
     const std::array<int, 3>& shape = meshes.front().shape;
+    const int enough = enough_ranks(meshes, n_atoms);
+    char smearing[32];
+    std::snprintf(smearing, sizeof smearing, "%.6g", description_.smearing);
     throw std::invalid_argument(
-        "smearing " + std::to_string(d.smearing) + " Angstrom at this accuracy needs a mesh of " + text(shape[0]) +
-        " x " + text(shape[1]) + " x " + text(shape[2]) + " points, about " + text(bytes / 1048576.0) +
-        " MiB, more than the memory limit of " + text(static_cast<double>(options_.memory_limit) / 1048576.0) +
-        " MiB; use a larger smearing, a lower accuracy or a higher limit");
+        std::string("smearing ") + smearing + " Angstrom at this accuracy needs a mesh of " + std::to_string(shape[0]) +
+        " x " + std::to_string(shape[1]) + " x " + std::to_string(shape[2]) + " points, about " + mebibytes(needed) +
+        (n_ranks_ > 1 ? " on each of " + std::to_string(n_ranks_) + " ranks" : std::string()) +
+        ", more than the memory limit of " + mebibytes(static_cast<double>(options_.memory_limit)) +
+        " of each rank (keyword memory of pair_style, memory_limit of the calculator); use a higher limit, a larger "
+        "smearing, a lower accuracy" +
+        (enough > 0 ? " or at least " + std::to_string(enough) + " ranks" : std::string()));
 }
 
 double PeriodicPlanner::estimate(const std::vector<Mesh::Settings>& meshes, const Lattice& lattice) {
@@ -191,33 +236,29 @@ double PeriodicPlanner::ksum_limit() const {
     return table_margin * description_.reciprocal.x_max();
 }
 
-std::unique_ptr<FarField> PeriodicPlanner::make_ksum(const Mat3& cell, double n_atoms,
-                                                     Communicator& communicator) const {
-    if (ksum_cutoff_ > ksum_limit()) {
+double PeriodicPlanner::ksum_cutoff(const Mat3& cell, double n_atoms) const {
+    if (!(ksum_cutoff_ <= ksum_limit())) {
         throw std::invalid_argument("k_cutoff must be at most " + std::to_string(ksum_limit()) +
                                     " / Angstrom for this smearing, got " + std::to_string(ksum_cutoff_));
     }
     const double n_k = wave_vectors(ksum_cutoff_, Lattice(cell).volume);
     const CoefficientShape shape = description_.shape();
     const double per_k = 8.0 * shape.n_lm() + 4.0 * shape.n_channels + 4.0 * shape.n_max * (shape.l_max + 1);
-    const double bytes = 8.0 * n_k * per_k + n_atoms * shape.n_lm() * shape.n_q() * 16.0;
-    if (bytes > static_cast<double>(options_.memory_limit)) {
-        throw std::invalid_argument("the k-sum would need " + std::to_string(static_cast<long long>(n_k)) +
-                                    " wave vectors and " + std::to_string(static_cast<long long>(bytes / 1048576.0)) +
-                                    " MiB, more than the memory limit; use the mesh, a larger smearing, a lower "
-                                    "accuracy or a higher limit");
+    const double needed = 8.0 * n_k * per_k + n_atoms / n_ranks_ * shape.n_lm() * shape.n_q() * 16.0;
+    if (!(needed <= static_cast<double>(options_.memory_limit))) {
+        throw std::invalid_argument(
+            "the k-sum would need " + std::to_string(static_cast<long long>(n_k)) + " wave vectors and " +
+            mebibytes(needed) + ", more than the memory limit of " +
+            mebibytes(static_cast<double>(options_.memory_limit)) +
+            " of each rank; use the mesh, a larger smearing, a lower accuracy or a higher limit");
     }
-    return std::make_unique<KSum>(description_, ksum_cutoff_, cell, options_.n_threads, communicator);
+    return ksum_cutoff_;
 }
 
 std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, double n_atoms) {
     const bool automatic = options_.method == FarFieldMethod::automatic;
     const bool possible = description_.l_max + 1 <= max_mesh_degree;
     if (options_.method == FarFieldMethod::ksum || (automatic && (options_.k_cutoff > 0.0 || !possible))) return {};
-    if (!possible) {
-        throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
-                                    std::to_string(description_.l_max) + "; use the k-sum");
-    }
     const Lattice lattice(cell);
     const FarFieldCost cost{description_, n_atoms};
     const double ksum = cost.ksum(wave_vectors(ksum_cutoff_, lattice.volume));
@@ -233,6 +274,10 @@ std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, doubl
     }
     check_memory(settings.meshes, n_atoms);
     settings.estimate = estimate(settings.meshes, lattice);
+    if (!std::isfinite(settings.estimate)) {
+        throw std::invalid_argument("the error of the mesh of expansion '" + description_.name +
+                                    "' cannot be estimated, its radial functions are out of range; use the k-sum");
+    }
     return settings;
 }
 

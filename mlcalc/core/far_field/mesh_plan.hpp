@@ -17,12 +17,13 @@ namespace mlcalc {
 /// depend on the cell and are found once. Description and options must outlive it.
 class PeriodicPlanner {
 public:
-    PeriodicPlanner(const PotentialDescription&, const FarFieldOptions&);
+    /// For that many ranks, whose meshes come from this factory.
+    PeriodicPlanner(const PotentialDescription&, const FarFieldOptions&, int n_ranks, const MeshBackendFactory&);
     /// The meshes for this cell; none if the k-sum is asked for or, automatically, faster. Throws std::invalid_argument
     /// if they would exceed the memory limit.
     std::optional<MeshSet::Settings> meshes(const Mat3& cell, double n_atoms);
-    /// Throws std::invalid_argument if it would exceed the memory limit.
-    std::unique_ptr<FarField> make_ksum(const Mat3& cell, double n_atoms, Communicator&) const;
+    /// Throws std::invalid_argument if the k-sum would exceed the memory limit.
+    double ksum_cutoff(const Mat3& cell, double n_atoms) const;
 
 private:
     /// Filters that share a mesh.
@@ -38,10 +39,14 @@ private:
     std::vector<Mesh::Settings> given() const;
     double estimate(const std::vector<Mesh::Settings>&, const Lattice&);
     double ksum_limit() const;
+    double bytes(const std::vector<Mesh::Settings>&, double n_atoms, int n_ranks) const;
+    int enough_ranks(const std::vector<Mesh::Settings>&, double n_atoms) const;
     void check_memory(const std::vector<Mesh::Settings>&, double n_atoms) const;
 
     const PotentialDescription& description_;
     const FarFieldOptions& options_;
+    int n_ranks_;
+    const MeshBackendFactory& factory_;
     FilterBank bank_;
     MeshError error_;
     double ksum_cutoff_;                          ///< of a list that still meets the accuracy in a cell that has grown

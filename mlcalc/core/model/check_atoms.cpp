@@ -2,8 +2,9 @@
 #include "model/check_atoms.hpp"
 
 #include <cmath>
-#include <stdexcept>
 #include <string>
+
+#include "base/failure.hpp"
 
 namespace mlcalc {
 
@@ -11,16 +12,16 @@ void check_atoms(const Model& model, const Atoms& atoms) {
     const int n_species = static_cast<int>(model.species.size());
     for (int i = 0; i < atoms.n_all; ++i) {
         if (atoms.species[i] >= n_species) {
-            throw std::invalid_argument("atom " + std::to_string(i) + " has species index " +
-                                        std::to_string(atoms.species[i]) + ", the model has " +
-                                        std::to_string(n_species) + " species");
+            throw AtomFailure("atom {} has species index " + std::to_string(atoms.species[i]) + ", the model has " +
+                                  std::to_string(n_species) + " species",
+                              {i});
         }
     }
     if (!model.has_far_field()) return;
     for (int i = 0; i < atoms.n_local; ++i) {
         const Vec3& r = atoms.positions[i];
         if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2])) {
-            throw std::invalid_argument("the position of atom " + std::to_string(i) + " is not finite");
+            throw AtomFailure("the position of atom {} is not finite", {i});
         }
     }
 }

@@ -132,6 +132,12 @@ double Field::above(double lowest, double highest) const {
     return value;
 }
 
+double Field::length(double lowest, double highest) const {
+    const double value = above(0, highest);
+    if (value < lowest) refuse("must be at least " + text(lowest) + ", got " + kind(*value_));
+    return value;
+}
+
 std::string Field::string() const {
     if (!value_->is_string()) refuse("must be a string, got " + kind(*value_));
     return value_->get<std::string>();

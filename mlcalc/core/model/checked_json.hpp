@@ -31,6 +31,8 @@ public:
     double number(double lowest, double highest) const;
     /// A number above `lowest`, exclusive.
     double above(double lowest, double highest) const;
+    /// A number above 0 that is not so small that what is computed with it overflows.
+    double length(double lowest, double highest) const;
     std::string string() const;
     std::string one_of(std::initializer_list<const char*> choices) const;
     /// Letters, digits, '_', '-' and '+', at most 64: what can stand in the name of a tensor.

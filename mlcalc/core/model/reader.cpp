@@ -19,7 +19,7 @@ constexpr int format_version = 3;
 // generous bounds for what any model needs; they keep every size far from overflow
 constexpr long long max_n = 64, max_channels = 512, max_members = 1024, max_list = 64;
 constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
-constexpr double max_length = 1000.0;                       // Angstrom
+constexpr double min_length = 1e-6, max_length = 1000.0;   // Angstrom
 constexpr double max_number = 1e12;
 
 /// Reads the description of one model; the tensors it asks for must be there in the right shape.
@@ -106,7 +106,7 @@ void ModelReader::read_baseline(Model& model) const {
     const Field zbl = document_["zbl"];
     if (zbl.is_null()) return;
     zbl.only({"inner", "outer"});
-    model.zbl = ZblDescription{zbl["inner"].number(0, max_length), zbl["outer"].above(0, max_length)};
+    model.zbl = ZblDescription{zbl["inner"].number(0, max_length), zbl["outer"].length(min_length, max_length)};
     if (model.zbl->inner >= model.zbl->outer) zbl["inner"].refuse("must be below zbl.outer");
 }
 
@@ -160,18 +160,18 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
                 "center_atom_weight", "mixing", "accuracy"});
     DensityDescription out;
     read_common(field, model, out);
-    out.cutoff = field["cutoff"].above(0, max_length);
+    out.cutoff = field["cutoff"].length(min_length, max_length);
     const Field smoothing = field["smoothing"];
     if (smoothing["type"].one_of({"shifted_cosine", "step"}) == "shifted_cosine") {
         smoothing.only({"type", "width"});
-        out.smoothing_width = smoothing["width"].above(0, out.cutoff);
+        out.smoothing_width = smoothing["width"].length(min_length, out.cutoff);
     } else {
         smoothing.only({"type"});
     }
     const Field density = field["density"];
     if (density["type"].one_of({"gaussian", "delta"}) == "gaussian") {
         density.only({"type", "width"});
-        density["width"].above(0, max_length);
+        density["width"].length(min_length, max_length);
     } else {
         density.only({"type"});
     }
@@ -179,7 +179,7 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
     if (!scaling.is_null()) {
         scaling.only({"rate", "scale", "exponent"});
         scaling["rate"].above(0, max_number);
-        scaling["scale"].above(0, max_length);
+        scaling["scale"].length(min_length, max_length);
         scaling["exponent"].number(0, 100);
     }
     read_density_basis(field["basis"]);
@@ -194,23 +194,24 @@ PotentialDescription ModelReader::read_potential(const Field& field, const Model
     PotentialDescription out;
     read_common(field, model, out);
     out.exponent = static_cast<int>(field["exponent"].integer(0, 12));
-    out.smearing = field["smearing"].above(0, max_length);
+    out.smearing = field["smearing"].length(min_length, max_length);
     const Field basis = field["basis"];
     const std::string type = basis["type"].one_of({"gto", "multi_width", "tabulated"});
     if (type == "gto") {
         basis.only({"type", "radius"});
-        basis["radius"].above(0, max_length);
+        basis["radius"].length(min_length, max_length);
     } else if (type == "multi_width") {
         basis.only({"type", "widths"});
         const auto n = static_cast<std::size_t>(out.n_max);
-        for (const Field& width : basis["widths"].array(n, n)) width.above(0, max_length);
+        for (const Field& width : basis["widths"].array(n, n)) width.length(min_length, max_length);
     } else {
         basis.only({"type"});
     }
     const std::string prefix = "expansions." + out.name + ".";
     const double k_max = tensors_.doubles(prefix + "reciprocal_k_max", {1})[0];
-    if (!(k_max > 0 && k_max <= max_number)) {
-        refuse(field.source(), "tensor '" + prefix + "reciprocal_k_max'", "must be above 0");
+    // in 1/Angstrom; the tables need no more, and nothing that is computed with them may overflow
+    if (!(k_max >= 1.0 / max_length && k_max <= 1e3 / min_length)) {
+        refuse(field.source(), "tensor '" + prefix + "reciprocal_k_max'", "must be above 0, from 0.001 to 10^9");
     }
     out.reciprocal = read_table(prefix + "reciprocal", k_max, out.n_max, out.l_max);
     out.center = tensors_.doubles(prefix + "center", {static_cast<std::size_t>(out.n_max)});
@@ -222,8 +223,8 @@ PotentialDescription ModelReader::read_potential(const Field& field, const Model
 
 void ModelReader::read_free_boundaries(const std::string& prefix, PotentialDescription& out) {
     const double r_max = tensors_.doubles(prefix + "real_r_max", {1})[0];
-    if (!(r_max > 0 && r_max <= max_number)) {
-        refuse(tensors_.source(), "tensor '" + prefix + "real_r_max'", "must be above 0");
+    if (!(r_max >= min_length && r_max <= max_number)) {
+        refuse(tensors_.source(), "tensor '" + prefix + "real_r_max'", "must be above 0, from 10^-6 to 10^12");
     }
     out.real = read_table(prefix + "real", r_max, out.n_max, out.l_max);
     const std::size_t n_far = tensors_.shape(prefix + "far", 3)[0];

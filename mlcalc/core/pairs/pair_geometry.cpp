@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
-#include <string>
 
+#include "base/failure.hpp"
 #include "simd/instruction_set.hpp"
 
 namespace mlcalc {
@@ -14,8 +13,10 @@ namespace {
 constexpr double closest2 = 1e-12;  // Angstrom^2
 
 [[noreturn]] void refuse_pair(int i, int j, double r2) {
-    if (!std::isfinite(r2)) throw std::invalid_argument("the positions must be finite numbers");
-    throw std::invalid_argument("atoms " + std::to_string(i) + " and " + std::to_string(j) + " are at the same place");
+    if (!std::isfinite(r2)) {
+        throw AtomFailure("the positions must be finite numbers; look at atoms {} and {}", {i, j});
+    }
+    throw AtomFailure("atoms {} and {} are at the same place", {i, j});
 }
 
 }  // namespace

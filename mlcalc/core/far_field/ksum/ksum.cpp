@@ -15,7 +15,23 @@ constexpr double pi = 3.14159265358979323846;
 
 }  // namespace
 
-KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3& cell, int n_threads,
+KSum::WaveVectors KSum::wave_vectors(double k_cutoff, const Mat3& cell) {
+    WaveVectors out;
+    const Lattice lattice(cell);
+    int most[3];
+    for (int a = 0; a < 3; ++a) most[a] = static_cast<int>(k_cutoff * lattice.length(a) / (2 * pi)) + 1;
+    for (int n1 = 0; n1 <= most[0]; ++n1) {
+        for (int n2 = n1 == 0 ? 0 : -most[1]; n2 <= most[1]; ++n2) {
+            for (int n3 = n1 == 0 && n2 == 0 ? 1 : -most[2]; n3 <= most[2]; ++n3) {
+                const Vec3 k = lattice.wave_vector(n1, n2, n3);
+                if (std::hypot(k[0], k[1], k[2]) < k_cutoff) out.push_back({n1, n2, n3});
+            }
+        }
+    }
+    return out;
+}
+
+KSum::KSum(const PotentialDescription& description, double k_cutoff, WaveVectors wave_vectors, int n_threads,
            Communicator& communicator)
     : description_(description),
       channels_(description.n_species, description.mixing),
@@ -25,25 +41,14 @@ KSum::KSum(const PotentialDescription& description, double k_cutoff, const Mat3&
       communicator_(&communicator),
       k_cutoff_(k_cutoff),
       n_threads_(n_threads),
+      integers_(std::move(wave_vectors)),
       n_lm_(static_cast<std::size_t>(shape_.n_lm())),
       n_q_(static_cast<std::size_t>(shape_.n_q())),
       n_columns_(n_lm_ * n_q_),
       work_(static_cast<std::size_t>(n_threads)) {
-    const Lattice lattice(cell);
-    int most[3];
-    for (int a = 0; a < 3; ++a) most[a] = static_cast<int>(k_cutoff * lattice.length(a) / (2 * pi)) + 1;
-    for (int n1 = 0; n1 <= most[0]; ++n1) {
-        for (int n2 = n1 == 0 ? 0 : -most[1]; n2 <= most[1]; ++n2) {
-            for (int n3 = n1 == 0 && n2 == 0 ? 1 : -most[2]; n3 <= most[2]; ++n3) {
-                const Vec3 k = lattice.wave_vector(n1, n2, n3);
-                if (std::hypot(k[0], k[1], k[2]) < k_cutoff) integers_.push_back({n1, n2, n3});
-            }
-        }
-    }
     for (const auto& n : integers_) {
         for (std::size_t a = 0; a < 3; ++a) largest_[a] = std::max(largest_[a], std::abs(n[a]));
     }
-    set_cell(cell);
 }
 
 KSum::Range KSum::block(std::size_t b) const {

@@ -21,8 +21,10 @@ namespace mlcalc {
 /// [Grisafi & Ceriotti, JCP 151, 204105 (2019)]. Only structure factors and their adjoints are summed over ranks.
 class KSum : public FarField {
 public:
-    /// k list of all |k| < k_cutoff in `cell`.
-    KSum(const PotentialDescription&, double k_cutoff, const Mat3& cell, int n_threads, Communicator&);
+    using WaveVectors = std::vector<std::array<int, 3>>;
+    /// Integers of all |k| < k_cutoff in `cell`, one of each pair k, -k, ordered so that runs share (n1, n2).
+    static WaveVectors wave_vectors(double k_cutoff, const Mat3& cell);
+    KSum(const PotentialDescription&, double k_cutoff, WaveVectors, int n_threads, Communicator&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;
@@ -94,7 +96,7 @@ private:
     Communicator* communicator_;
     double k_cutoff_;
     int n_threads_;
-    std::vector<std::array<int, 3>> integers_;  ///< one of each pair k, -k, ordered so that runs share (n1, n2)
+    WaveVectors integers_;
     std::array<int, 3> largest_{};
     std::size_t n_lm_, n_q_, n_columns_;
 

@@ -29,11 +29,10 @@ void KSum::jacobian(const Atoms& atoms, double* jacobian, double* strain) {
     });
     const std::size_t rows = std::max<std::size_t>(1, columns_at_once / n_columns);
     const auto n_parts = static_cast<int>((n_atoms + rows - 1) / rows);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads_) if (n_threads_ > 1)
-    for (int part = 0; part < n_parts; ++part) {  // the first have the most pairs
+    for_parts(n_threads_, n_parts, [&](int part) {  // the first have the most pairs
         const std::size_t begin = static_cast<std::size_t>(part) * rows;
         jacobian_rows(atoms, all.data(), begin, std::min(begin + rows, n_atoms), jacobian);
-    }
+    });
     for_shares(n_threads_, n_atoms, [&](std::size_t begin, std::size_t end, std::size_t) {
         for (std::size_t i = begin; i < end; ++i) {
             double* own = jacobian + (i * n_all + i) * 3 * size;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "base/failure.hpp"
 #include "base/threads.hpp"
 #include "far_field/mesh/mesh.hpp"
 #include "far_field/mesh/mesh_reach.hpp"
@@ -73,9 +74,9 @@ void Mesh::place_atoms(const Atoms& atoms) {
     double any = *std::max_element(outside.begin(), outside.end());
     if (communicator_->size() > 1) any = communicator_->max(any);
     if (any > 0.0) {
-        throw std::runtime_error(
+        throw Shared<std::runtime_error>(std::runtime_error(
             "an atom has left the part of the mesh that its rank can reach; the neighbor list must be rebuilt more "
-            "often");
+            "often"));
     }
     sort_atoms();
 }

@@ -47,6 +47,10 @@ class MeshBackendFactory {
 public:
     virtual ~MeshBackendFactory() = default;
     virtual std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) = 0;
+    /// Does the halo of a rank shrink as the ranks become more, or is it the whole mesh?
+    virtual bool divides_halo() const { return false; }
+    /// Bytes that the backends themselves take for each owned point.
+    virtual double bytes_per_point() const { return 0.0; }
 };
 
 }  // namespace mlcalc

@@ -29,7 +29,8 @@ void MeshSet::jacobian(const Atoms& atoms, double* jacobian, double* strain) {
     if (!ksum_) {
         const double cutoff =
             std::min(converged_cutoff(description_, settings_.accuracy), 0.9 * description_.reciprocal.x_max());
-        ksum_ = std::make_unique<KSum>(description_, cutoff, atoms.cell, settings_.n_threads, *communicator_);
+        ksum_ = std::make_unique<KSum>(description_, cutoff, KSum::wave_vectors(cutoff, atoms.cell),
+                                       settings_.n_threads, *communicator_);
     }
     ksum_->jacobian(atoms, jacobian, strain);
 }

@@ -9,7 +9,4 @@ namespace mlcalc_lammps {
 /// empty if it fits. Asks only through C functions of the LAMMPS library, whose meaning does not depend on the version.
 std::string why_unfit(void* lammps);
 
-/// Why the mesh cannot be distributed with LAMMPS's own grids and FFTs, empty if it can.
-std::string why_no_distributed_mesh();
-
 }  // namespace mlcalc_lammps

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host.h"
 
-#include <dlfcn.h>
 #include <mpi.h>
 
 #include <type_traits>
 
+#include "find_symbol.h"
 #include "lmptype.h"
 
 // The version of LAMMPS whose headers this file is compiled with, as lammps_version() counts: 20250722.
@@ -16,11 +16,6 @@
 namespace mlcalc_lammps {
 
 namespace {
-
-template <typename Function>
-Function* find(const char* symbol) {
-    return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, symbol));
-}
 
 std::string quoted(int number) {
     return std::to_string(number);
@@ -76,16 +71,6 @@ std::string why_unfit(void* lammps) {
     if (reason.empty()) reason = wrong_integers(lammps);
     if (reason.empty()) reason = wrong_mpi();
     return reason;
-}
-
-std::string why_no_distributed_mesh() {
-    auto* single = find<bool()>("_ZN9LAMMPS_NS4Info22has_fft_single_supportEv");
-    if (single != nullptr && single()) return "this LAMMPS has single-precision FFTs and double is needed";
-    if (find<void()>("fft_3d_create_plan") == nullptr || find<void()>("fft_3d") == nullptr)
-        return "this LAMMPS has no FFTs (the KSPACE package is missing)";
-    if (find<void()>("_ZN9LAMMPS_NS6Grid3d8get_sizeERiS1_S1_") == nullptr)
-        return "this LAMMPS has no distributed grids of the kind that is needed";
-    return {};
 }
 
 }  // namespace mlcalc_lammps

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/// What the loader asks this library for.
+#include "lammps.h"
+#include "pair_mlcalc.h"
+
+extern "C" __attribute__((visibility("default"))) void* mlcalc_make_pair(void* lammps) {
+    return static_cast<LAMMPS_NS::Pair*>(new LAMMPS_NS::PairMLCalc(static_cast<LAMMPS_NS::LAMMPS*>(lammps)));
+}
