@@ -2,6 +2,7 @@
 #include "potential.hpp"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 
 #include "base/agreement.hpp"
@@ -21,12 +22,17 @@ public:
             throw std::invalid_argument("n_threads must be at least 1, got " + std::to_string(options.n_threads));
         }
         check_options(options.far_field);
-        blas::use_one_thread();
+        for (const ExpansionDescription& expansion : model->expansions) {
+            const auto* field = std::get_if<PotentialDescription>(&expansion);
+            if (field != nullptr) check_options(options.far_field, *field);
+        }
+        blas::use_one_thread(options.n_threads);
         forget_species();
     }
     void compute(const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&, std::exception_ptr);
     Evaluator& evaluator();
     void forget_species();
+    void forget_evaluator();
 
     std::shared_ptr<const Model> model;
     PotentialOptions options;
@@ -45,6 +51,14 @@ private:
 void Potential::Impl::forget_species() {
     present_.assign(model->species.size(), 0.0);
     for (const int s : options.species) present_.at(static_cast<std::size_t>(s)) = 1.0;
+}
+
+/// Memory has ended in the midst of something: what the evaluator keeps for the next time may be half made.
+void Potential::Impl::forget_evaluator() {
+    if (chosen == nullptr) return;
+    const Mat3 cell = chosen->sets().reference_cell();
+    if (cell != Mat3{}) options.far_field.reference_cell = cell;
+    chosen.reset();
 }
 
 /// Are there species that were not there before?
@@ -145,7 +159,12 @@ void Potential::compute(const Atoms& atoms, const NeighborList& list, Communicat
             "this model does not know what it was trained on: it has no extrapolation measure; train a linear model "
             "with a leverage, or a kernel model");
     }
-    impl_->compute(atoms, list, communicator, factory, results, failed_before);
+    try {
+        impl_->compute(atoms, list, communicator, factory, results, failed_before);
+    } catch (const std::bad_alloc&) {
+        impl_->forget_evaluator();
+        throw;
+    }
 }
 
 void Potential::reset() {

@@ -104,7 +104,11 @@ def _extent_of_functions(functions, n_max, l_max):
             f"the radial functions of a potential must decay before {TABULATED_EXTENT:g} Angstrom, like a Gaussian"
         )
     weights = values**2
-    width = np.sqrt(np.max((weights * r[:, None, None] ** 2).sum(axis=0) / weights.sum(axis=0)))
+    total = weights.sum(axis=0)
+    present = total > 0  # a ragged basis has functions that vanish
+    if not present.any():
+        raise ValueError("all radial functions of this basis vanish")
+    width = np.sqrt(np.max((weights * r[:, None, None] ** 2).sum(axis=0)[present] / total[present]))
     return float(r[left[-1] + 1]), float(width)
 
 
@@ -144,8 +148,9 @@ def far_radius(expansion, basis, far, accuracy):
     """Distance from which the series holds: the smearing has gone, and the last term is negligible."""
     r = 8.5 * np.hypot(expansion.smearing, basis.width)
     if len(far) > 1:
-        last = np.abs(far[-1]).max(axis=-1) / np.abs(far[0]).max(axis=-1)
-        r = max(r, float(np.max((last / accuracy) ** (0.5 / (len(far) - 1)))))
+        first, last = np.abs(far[0]).max(axis=-1), np.abs(far[-1]).max(axis=-1)
+        last = last[first > 0] / first[first > 0]  # an l whose functions vanish has no series
+        r = max(r, float(np.max((last / accuracy) ** (0.5 / (len(far) - 1)), initial=0.0)))
     return float(min(r, TABULATED_EXTENT))
 
 

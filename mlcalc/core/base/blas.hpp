@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 extern "C" {
 void scipy_cblas_dgemm(int order, int trans_a, int trans_b, int m, int n, int k, double alpha, const double* a, int lda,
@@ -37,9 +38,17 @@ inline void gemm(Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, 
                       static_cast<int>(ldc));
 }
 
-/// One BLAS thread: the parallelism is over atoms and ranks.
-inline void use_one_thread() {
+/// One BLAS thread: the parallelism is over atoms and ranks. OpenBLAS ends the process if it finds no memory for its
+/// buffers, so each thread that may call it lets it take them here, where a product is large enough for that.
+inline void use_one_thread(int n_callers = 1) {
     scipy_openblas_set_num_threads(1);
+    constexpr std::size_t n = 160;
+    std::vector<double> all(static_cast<std::size_t>(n_callers) * 2 * n * n, 0.0);
+#pragma omp parallel for schedule(static, 1) num_threads(n_callers) if (n_callers > 1)
+    for (int t = 0; t < n_callers; ++t) {
+        double* a = all.data() + static_cast<std::size_t>(t) * 2 * n * n;
+        gemm(Op::none, Op::none, n, n, n, 1.0, a, n, a, n, 0.0, a + n * n, n);
+    }
 }
 
 }  // namespace mlcalc::blas

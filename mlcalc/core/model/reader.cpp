@@ -19,7 +19,7 @@ constexpr int format_version = 3;
 // generous bounds for what any model needs; they keep every size far from overflow
 constexpr long long max_n = 64, max_channels = 512, max_members = 1024, max_list = 64;
 constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
-constexpr double min_length = 1e-6, max_length = 1000.0;   // Angstrom
+constexpr double min_length = 1e-6, max_length = 1000.0;    // Angstrom
 constexpr double max_number = 1e12;
 
 /// Reads the description of one model; the tensors it asks for must be there in the right shape.
