@@ -200,7 +200,8 @@ void PairMLCalc::read_restart(FILE* file) {
     if (!allocated) allocate();
     for (int i = 1; i <= atom->ntypes; i++)
         for (int j = i; j <= atom->ntypes; j++) setflag[i][j] = 1;  // init_style says what is missing
-    const std::string path = mlcalc_lammps::find_model_file(lmp, record.path, {mlcalc_lammps::folder_of(file)});
+    const std::string path = mlcalc_lammps::find_model_file(
+        lmp, record.path, {comm->me == 0 ? mlcalc_lammps::folder_of(file) : std::string()});
     if (path.empty()) {
         restart_problem_ = fmt::format("the model file {} of the restart file cannot be opened", record.path);
     } else {

@@ -30,7 +30,7 @@ void write_restart_record(FILE*, const RestartRecord&);
 StyleSettings read_restart_settings(LAMMPS_NS::LAMMPS*, FILE*);
 RestartRecord read_restart_record(LAMMPS_NS::LAMMPS*, FILE*);
 
-/// The folder of an open file, on rank 0; empty if the system does not tell.
+/// The folder of an open file, for rank 0 (others have none); empty if the system does not tell.
 std::string folder_of(FILE*);
 
 }  // namespace mlcalc_lammps

