@@ -10,7 +10,8 @@ from ase import Atoms
 from lammps_runs import write_data
 
 EXACT = 1e-9  # accuracy of the far field in ASE
-NUMBERS = {"Na": 11, "Cl": 17}
+KINDS = {"near": "linear zbl", "far": "linear V", "both": "linear soap + lode", "kernel": "kernel zeta 2"}
+FAR = {"far", "both"}  # accurate to the request
 
 
 @dataclass

@@ -4,15 +4,13 @@
 import models
 import pytest
 from ase.build import bulk
-from lammps_lives import EXACT, Life, energies, read_dump
+from lammps_lives import EXACT, FAR, KINDS, Life, energies, read_dump
 from lammps_runs import needs_lammps
 
 from mlcalc import lammps
 from mlcalc.calculator import MLCalculator
 
 pytestmark = needs_lammps
-KINDS = {"near": "linear zbl", "far": "linear V", "both": "linear soap + lode", "kernel": "kernel zeta 2"}
-FAR = {"far", "both"}
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,8 @@ class MLCalculator(Calculator):
     lode, accuracy, mesh, order, interlaced, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
         the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``interlaced`` False
-        makes plain meshes of one grid, which must be finer, instead of two shifted ones. The integers of the k list or
+        makes plain meshes of one grid, which must be finer, instead of two shifted ones. ``memory_limit`` is the
+        largest number of bytes that the far field may take in each process. The integers of the k list or
         mesh are chosen at the first call and kept while the number of atoms, the species and the periodicity
         stay and their spacing drifts by less than 10 %, so that a relaxation or an equation of state sees one smooth
         energy; ``reset()`` lets the next call choose anew.

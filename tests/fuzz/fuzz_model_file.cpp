@@ -124,7 +124,7 @@ private:
     void change_bytes(std::string& bytes);
     void change_entry(json& header);
     void change_text(std::string& text);
-    void change_values(std::string& tensors);
+    void change_values(Parts& parts);
 
     std::mt19937_64 random_;
 };
@@ -157,6 +157,10 @@ json Mutator::hostile_value() {
                                              0.5,
                                              -0.5,
                                              1e-320,
+                                             2.3e-308,
+                                             5e-324,
+                                             1.7e308,
+                                             1e-7,
                                              1e-12,
                                              1e12,
                                              1e300,
@@ -329,22 +333,39 @@ void Mutator::change_text(std::string& text) {
     }
 }
 
-void Mutator::change_values(std::string& tensors) {
+/// Every tensor is met as often as every other, so that those of one number are.
+void Mutator::change_values(Parts& parts) {
     static const std::vector<double> values = {std::numeric_limits<double>::quiet_NaN(),
                                                std::numeric_limits<double>::infinity(),
                                                -std::numeric_limits<double>::infinity(),
+                                               std::numeric_limits<double>::max(),
+                                               std::numeric_limits<double>::min(),
+                                               std::numeric_limits<double>::denorm_min(),
                                                1e308,
-                                               5e-324,
+                                               1e200,
+                                               1e12,
+                                               1e-6,
+                                               1e-200,
+                                               1e-310,
                                                -1.0,
+                                               -0.0,
                                                0.0};
     static const std::vector<std::int32_t> integers = {-1, 0, 1, 2147483647, -2147483647 - 1, 1000000};
-    if (tensors.size() < 8) return;
-    if (below(2)) {
-        std::memcpy(&tensors[below(tensors.size() / 8) * 8], &pick(values), 8);
+    std::vector<std::string> names;
+    for (const auto& entry : parts.header.items())
+        if (entry.value().contains("data_offsets")) names.push_back(entry.key());
+    if (names.empty()) return;
+    const json& entry = parts.header.at(pick(names));
+    const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
+    const auto end = entry.at("data_offsets").at(1).get<std::size_t>();
+    const bool real = entry.at("dtype").get<std::string>() == "F64";
+    const std::size_t size = real ? 8 : 4;
+    if (begin > end || end > parts.tensors.size() || end - begin < size) return;
+    char* at = &parts.tensors[begin + below((end - begin) / size) * size];
+    if (real) {
+        std::memcpy(at, &pick(values), 8);
     } else {
-        // the integer tensors stand at the end
-        const std::size_t n = tensors.size() / 4, last = std::min<std::size_t>(n, 16);
-        std::memcpy(&tensors[(n - 1 - below(last)) * 4], &pick(integers), 4);
+        std::memcpy(at, &pick(integers), 4);
     }
 }
 
@@ -356,7 +377,7 @@ void Mutator::change(Parts& parts, std::size_t kind) {
         } else if (kind < 8) {
             change_text(parts.document);
         } else if (kind < 10) {
-            change_values(parts.tensors);
+            change_values(parts);
         } else if (json document = json::parse(parts.document, nullptr, false); !document.is_discarded()) {
             change_json(document);
             parts.document = document.dump();
