@@ -66,7 +66,7 @@ def options(system: str, model: str, folder: str, threads: int) -> dict:
     channels, l_max, mixing = MODELS[system][model]
     rho = {
         "name": "rho", "type": "density", "n_max": 8, "l_max": l_max[0], "cutoff": CUTOFF[system], "density": "delta",
-        "basis": "legendre", "center_atom_weight": 0.0 if system == "ethanol" else 1.0,
+        "basis": "legendre",
     }  # fmt: skip
     return {
         "model": f"{folder}/model.mlcalc",

@@ -241,10 +241,10 @@ class CholeskyPath:
             out[:, k] = linalg.cho_solve(factor, self.right, check_finite=False)
         return self.eliminated.complete(out)
 
-    def grid(self, n: int = 17) -> np.ndarray:
+    def grid(self, n: int = 21) -> np.ndarray:
         """Regularization strengths from the rounding of R^T R to where only the largest columns are left."""
         top = float(np.trace(self.gram))
-        return np.geomspace(1e-16 * top, 1e-2 * top, n) if top > 0 else np.array([1.0])
+        return np.geomspace(1e-19 * top, 1e-2 * top, n) if top > 0 else np.array([1.0])
 
 
 #: columns above which a path is made of Cholesky factorizations
