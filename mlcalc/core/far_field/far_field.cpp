@@ -178,7 +178,8 @@ void check_options(const FarFieldOptions& options, const PotentialDescription& d
     if (meshes && options.order != 0 && options.order < d.l_max + 3 && d.l_max < max_mesh_degree) {
         throw std::invalid_argument("the order of the mesh splines must be at least " + std::to_string(d.l_max + 3) +
                                     " for l_max " + std::to_string(d.l_max) + " of expansion '" + d.name + "', got " +
-                                    std::to_string(options.order));
+                                    std::to_string(options.order) +
+                                    "; splines of order n have n - 2 continuous derivatives");
     }
     if (options.method == FarFieldMethod::mesh && d.l_max >= max_mesh_degree) {
         throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
