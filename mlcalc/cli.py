@@ -252,6 +252,22 @@ def run_features(args) -> None:
     print(args.output)
 
 
+def add_convert(sub) -> None:
+    sub.epilog = "Which potentials convert, and how well they agree: docs/gap.md."
+    sub.add_argument("potential", help="XML file of QUIP; its files of sparse points are beside it")
+    sub.add_argument("--output", "-o", required=True, help="the model file to write, *.mlcalc")
+    sub.add_argument(
+        "--species", nargs="+", metavar="SYMBOL", help="the model is for these; default: all it was made for"
+    )
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run_convert(args) -> None:
+    from .commands.convert import convert_file
+
+    print(convert_file(args.potential, args.output, args.species, progress=not args.quiet))
+
+
 def add_demo(sub) -> None:
     sub.epilog = """Nothing is downloaded or precomputed. Without LAMMPS the reference is an Ewald sum in Python and the
 dynamics are ASE's."""
@@ -285,6 +301,7 @@ COMMANDS = {
     ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
+    "convert": Command("A Gaussian approximation potential of QUIP as a model file.", add_convert, run_convert),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
 }

@@ -118,6 +118,9 @@ def _origin(origin: dict) -> list[str]:
     """The training in short: data, errors, options that decide most."""
     if not origin:
         return []
+    if "imported" in origin:
+        labels = ", ".join(map(str, origin.get("label", [])))
+        return ["", f"converted from {origin['imported']} {labels}", "", "more: --provenance, --json"]
     lines = ["", f"trained {origin.get('created', '')} by mlcalc {origin.get('versions', {}).get('mlcalc', 'unknown')}"]
     data = origin.get("data", {})
     if data.get("files"):

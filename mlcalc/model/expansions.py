@@ -266,6 +266,21 @@ class DensityExpansion:
         return out
 
     @classmethod
+    def from_table(cls, table, cutoff, **options):
+        """The expansion of a density of points on functions that are known by their table alone.
+
+        `table` (n_knots, 3, l_max + 1, n_max) holds values and two derivatives at uniform knots from 0 to `cutoff`;
+        the value of l = 0 at the first knot is that of the center atom. `options` are further arguments of this class.
+        """
+        table = np.ascontiguousarray(table, dtype=float)
+        require(table.ndim == 4 and table.shape[1] == 3 and len(table) > 1,
+                f"a table must have shape (n_knots, 3, l_max + 1, n_max), got {table.shape}")  # fmt: skip
+        out = cls(cutoff=cutoff, n_max=table.shape[3], l_max=table.shape[2] - 1, density=Delta(), basis=Tabulated(),
+                  **options)  # fmt: skip
+        object.__setattr__(out, "_table", radial.Table(out.cutoff, table))
+        return out
+
+    @classmethod
     def from_featomic(cls, hypers, name="rho", **options):
         """The expansion of a featomic SoapPowerSpectrum or SphericalExpansion: a calculator, its dictionary or JSON.
 

@@ -299,14 +299,14 @@ class Table:
         return tuple(np.einsum("kx,xkln->xln", np.stack(w), rows) for w in (values, slopes))
 
 
-def tabulate(functions, x_max, accuracy, x_min=0.0):
+def tabulate(functions, x_max, accuracy, x_min=0.0, acceptable=None):
     """The coarsest table found whose interpolant meets `accuracy`, verified between its knots.
 
     functions(x) -> (3, len(x), l_max + 1, n_max), values and derivatives. Errors of values and of derivatives are
-    relative to the largest value and derivative of each function on [x_min, x_max]. Raises ValueError if the accuracy
-    cannot be reached.
+    relative to the largest value and derivative of each function on [x_min, x_max]. If the accuracy cannot be reached,
+    returns the best table found if its error is at most `acceptable`, else raises ValueError.
     """
-    n_intervals, last = 48, np.inf
+    n_intervals, last, best, chosen = 48, np.inf, np.inf, None
     while n_intervals < MAX_KNOTS:
         x = np.linspace(0.0, x_max, n_intervals + 1)
         exact = functions(x)
@@ -316,12 +316,16 @@ def tabulate(functions, x_max, accuracy, x_min=0.0):
         worst = _worst_error(table, functions, x_min, np.abs(exact[:2]).max(axis=1))
         if worst <= accuracy:
             return table
+        if worst < best:
+            best, chosen = worst, table
         if worst > 0.5 * last:
             break
         last = worst if n_intervals > 200 else np.inf
         # the error of the value falls with the sixth power of the spacing, that of the derivative with the fifth
         n_intervals = int(n_intervals * min(max(1.02 * (worst / accuracy) ** 0.18, 1.2), 8.0)) + 1
-    raise ValueError(f"no radial table of accuracy {accuracy:g} with up to {MAX_KNOTS} knots, the best has {worst:.1g}")
+    if acceptable is not None and best <= acceptable:
+        return chosen
+    raise ValueError(f"no radial table of accuracy {accuracy:g} with up to {MAX_KNOTS} knots, the best has {best:.1g}")
 
 
 def _worst_error(table, functions, x_min, size):

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Potentials of QUIP as models: the numbers of quippy, and a sentence for what cannot be."""
+
+import json
+import re
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from finite_differences import derivative, directions, displaced
+
+from mlcalc import MLCalculator, gap
+from mlcalc.cli import main
+from mlcalc.gap.converter import rounding
+from mlcalc.gap.quip_strings import arguments, number
+from mlcalc.model import Model
+
+
+def calculator(model, tmp_path):
+    model.save(tmp_path / "gap.mlcalc")
+    return MLCalculator(tmp_path / "gap.mlcalc")
+
+
+def test_fixtures_give_the_numbers_of_quippy(data, tmp_path):
+    """Two species, a subset of them, all in one channel, decay, a basis of GTOs, sigma0: the file has them all."""
+    read = gap.read(data / "gap_fixtures" / "soap_options.xml")
+    model = gap.convert(read)
+    limit = rounding(read, model.species)
+    for frame in json.loads((data / "gap_fixtures" / "soap_options.json").read_text()):
+        atoms = Atoms(frame["numbers"], positions=frame["positions"], cell=frame["cell"], pbc=True)
+        atoms.calc = calculator(model, tmp_path)
+        assert np.abs(atoms.get_potential_energies() - frame["energies"]).max() < 10 * limit + 1e-12
+        assert np.abs(atoms.get_forces() - frame["forces"]).max() < 1e-11
+        assert np.abs(atoms.get_stress(voigt=False) - frame["stress"]).max() < 1e-12
+
+
+@pytest.mark.parametrize("folder, name, species", [("gap_mo", "soap.xml", [42]), ("gap_si", "gap_si_500.xml", None)])
+def test_published_kinds_of_potentials(folder, name, species, data, tmp_path):
+    """Positions in the files have 8 decimals, and so the comparison."""
+    model = gap.convert(gap.read(data / folder / name), species)
+    for atoms in ase.io.read(data / folder / "reference.extxyz", ":"):
+        copy = atoms.copy()
+        copy.calc = calculator(model, tmp_path)
+        assert copy.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=2e-7)
+        assert np.abs(copy.get_forces() - atoms.get_forces()).max() < 5e-7
+
+
+POINTS = 3
+SOAP = "soap l_max=2 n_max=3 cutoff=3.5 atom_sigma=0.5 Z=14 n_species=1 species_Z={14}"
+
+
+def write(path, descriptor=SOAP, *, size=19, version=1769700636, zeta='zeta="2"', covariance=2, inner="", init="IP GAP",
+          file="", alpha=0.7, fitted="T", sliced=False, after=""):  # fmt: skip
+    """A potential with random sparse points of length 1."""
+    rng = np.random.default_rng(3)
+    rows = rng.random((POINTS, size))
+    rows[:, -1] = 0
+    rows /= np.linalg.norm(rows, axis=1)[:, None]
+    text = ""
+    for k, row in enumerate(rows):
+        words = [repr(float(v)).replace("e", "D") for v in row]
+        if sliced:
+            cut = size // 2
+            body = "".join(f'<sparseX_slice start="{a + 1}" end="{b}">{" ".join(words[a:b])}</sparseX_slice>'
+                           for a, b in ((0, cut), (cut, size)))  # fmt: skip
+        else:
+            body = "" if file else " ".join(words)
+        text += f'<sparseX i="{k + 1}" alpha="{alpha}" sparseCutoff="1.0">{body}</sparseX>\n'
+    path.write_text(
+        f'<P><Potential label="P" init_args="{init}"/><GAP_params label="P" gap_version="{version}">'
+        f'<GAP_data><e0 Z="14" value="-.5D+000"/></GAP_data><gpSparse label="P" n_coordinate="1" fitted="{fitted}">'
+        f'<gpCoordinates label="P1" dimensions="{size}" signal_variance="0.5" signal_mean="0" sparsified="T" '
+        f'n_permutations="1" {zeta} '
+        f'covariance_type="{covariance}" n_sparseX="{POINTS}" {file}>{inner}<descriptor>{descriptor}</descriptor>\n'
+        f'<permutation i="1">{" ".join(str(k + 1) for k in range(size))}</permutation>\n{text}'
+        f"</gpCoordinates></gpSparse>{after}</GAP_params></P>"
+    )
+    return rows
+
+
+@pytest.fixture
+def silicon():
+    rng = np.random.default_rng(1)
+    return Atoms("Si5", positions=rng.uniform(0, 4.5, (5, 3)) + [[0, 0, 0]], cell=[5.5] * 3, pbc=True)
+
+
+def energy(path, tmp_path, atoms):
+    copy = atoms.copy()
+    copy.calc = calculator(gap.convert(gap.read(path)), tmp_path)
+    return copy.get_potential_energy()
+
+
+def test_the_same_potential_written_in_other_ways(tmp_path, silicon):
+    path = tmp_path / "gap.xml"
+    rows = write(path)
+    reference = energy(path, tmp_path, silicon)
+    write(path, sliced=True)
+    assert energy(path, tmp_path, silicon) == reference
+    write(path, zeta="", inner="<theta> 2.0 </theta>")
+    assert energy(path, tmp_path, silicon) == reference
+    write(path, SOAP.replace("cutoff=3.5", "cutoff=5.0") + ", CUTOFF={3.5}")
+    assert energy(path, tmp_path, silicon) == reference
+    write(path, file='sparseX_filename="points"')
+    (tmp_path / "points").write_text("\n".join(repr(float(v)) for v in rows.ravel()))
+    assert energy(path, tmp_path, silicon) == reference
+    write(path, version=1400000000)
+    assert energy(path, tmp_path, silicon) != pytest.approx(reference, abs=1e-6)
+
+
+OPTIONS = {
+    "radial_basis=POLY": 19,
+    "cutoff_dexp=2 cutoff_rate=0 cutoff_scale=2": 19,
+    "diagonal_radial=T": 10,
+    "normalise=F": 19,
+    "central_weight=0": 19,
+}
+
+
+@pytest.mark.parametrize("options, size", OPTIONS.items(), ids=OPTIONS)
+def test_forces_are_derivatives(options, size, tmp_path, silicon):
+    write(tmp_path / "gap.xml", f"{SOAP} {options}", size=size)
+    silicon.calc = calculator(gap.convert(gap.read(tmp_path / "gap.xml")), tmp_path)
+    forces = silicon.get_forces()
+    for d in directions(forces.shape):
+
+        def along(x, d=d):
+            moved = displaced(silicon, x * d)
+            moved.calc = silicon.calc
+            return moved.get_potential_energy()
+
+        assert derivative(along) == pytest.approx(-(forces * d).sum(), rel=1e-6, abs=1e-7)
+
+
+REFUSED = {
+    "the descriptor 'bispectrum_so4' cannot be converted": {"descriptor": "bispectrum_so4 cutoff=3"},
+    "average=T has one kernel for a whole structure": {"descriptor": SOAP + " average=T"},
+    "soap with z_mix=T": {"descriptor": SOAP + " Z_mix=T"},
+    "soap with nu_r=1": {"descriptor": SOAP + " nu_R=1"},
+    "zeta = 2.5 of a soap kernel": {"zeta": 'zeta="2.5"'},
+    "covariance_type=ard_se instead of dot_product": {"covariance": 1},
+    "densities of all species": {
+        "descriptor": SOAP.replace("n_species=1", "n_species=2").replace("{14}", "{8 14}")
+        + " central_reference_all_species=T",
+        "size": 64,
+    },
+    "the core potential 'IP Coulomb' cannot be converted": {
+        "init": "Sum init_args_pot1={IP Coulomb} init_args_pot2={IP GAP}"
+    },
+    "is scaled": {"init": "IP GAP E_scale=2.0"},
+    "is not fitted": {"fitted": "F"},
+    "its file of sparse points points is missing": {"file": 'sparseX_filename="points"'},
+    "settings make 19": {"size": 20},
+    "l_max=two of the descriptor soap is not an integer": {"descriptor": SOAP.replace("l_max=2", "l_max=two")},
+    "has no cutoff": {"descriptor": SOAP.replace("cutoff=3.5", "")},
+    "are not all finite": {"alpha": "nan"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_cannot_be_is_refused_with_a_sentence(sentence, tmp_path, capsys):
+    path = tmp_path / "gap.xml"
+    write(path, **REFUSED[sentence])
+    assert main(["convert", str(path), "-o", str(tmp_path / "m.mlcalc"), "--quiet"]) == 1
+    told = capsys.readouterr().err
+    assert re.search(re.escape(sentence), told) and str(path) in told and told.count("\n") == 1
+    assert not (tmp_path / "m.mlcalc").exists()
+
+
+DAMAGES = {
+    "truncated": (lambda text: text[:-40], "holds 55 numbers instead of 3 points x 19"),
+    "longer": (lambda text: text + "0.5\n", "holds 58 numbers instead of 3 points x 19"),
+    "no number": (lambda text: text.replace("0", "x", 1), "could not convert"),
+}
+
+
+@pytest.mark.parametrize("damage, sentence", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_files_of_points(damage, sentence, tmp_path):
+    rows = write(tmp_path / "gap.xml", file='sparseX_filename="points"')
+    text = "".join(f"{v:.17f}\n" for v in rows.ravel())
+    (tmp_path / "points").write_text(damage(text))
+    with pytest.raises(ValueError, match=sentence):
+        gap.read(tmp_path / "gap.xml")
+    (tmp_path / "points").write_text(text)
+    write(tmp_path / "gap.xml", file=f'sparseX_filename="points" sparseX_md5sum="{"0" * 32}"')
+    with pytest.raises(ValueError, match="md5 sum is another one"):
+        gap.read(tmp_path / "gap.xml")
+
+
+def test_species_come_from_the_training_set_or_the_user(tmp_path):
+    everything = SOAP.replace("Z=14 n_species=1 species_Z={14}", "")
+    write(tmp_path / "gap.xml", everything)
+    with pytest.raises(ValueError, match="name them with --species"):
+        gap.convert(gap.read(tmp_path / "gap.xml"))
+    write(tmp_path / "gap.xml", everything, after="<XYZ_data>2\nLattice\nSi 0.0 1.0 2.0\nC 0.0 .5 1</XYZ_data>")
+    assert gap.convert(gap.read(tmp_path / "gap.xml")).species == [14]
+    write(tmp_path / "gap.xml")
+    with pytest.raises(ValueError, match="not for the atomic number 8"):
+        gap.convert(gap.read(tmp_path / "gap.xml"), [8, 14])
+
+
+def test_the_command_writes_a_model_that_says_where_it_comes_from(tmp_path, capsys):
+    write(tmp_path / "gap.xml")
+    assert (
+        main(["convert", str(tmp_path / "gap.xml"), "-o", str(tmp_path / "m.mlcalc"), "--species", "Si", "--quiet"])
+        == 0
+    )
+    assert "3 sparse points" in capsys.readouterr().out
+    assert Model.load(tmp_path / "m.mlcalc").provenance["imported"] == "GAP"
+    assert main(["info", str(tmp_path / "m.mlcalc")]) == 0
+    assert "converted from GAP P" in capsys.readouterr().out
+
+
+def test_strings_of_quip():
+    assert arguments("IP GAP label=a-b, x={1 {2}} Y='c d' x=3") == (
+        ["IP", "GAP"],
+        {"label": "a-b", "x": "3", "y": "c d"},
+    )
+    assert number(".5E-003") == 5e-4 and number("-1.D0") == -1
+    with pytest.raises(ValueError, match="not closed"):
+        arguments("x={1 2")
