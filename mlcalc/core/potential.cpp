@@ -122,15 +122,14 @@ void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Comm
         ranks.sum(present_.data(), present_.size());
         for (double& present : present_) present = std::min(present, 1.0);
     }
+    Atoms evaluated = atoms;
     try {
         evaluator();
-        as_evaluated(atoms);
+        evaluated.species = as_evaluated(atoms);
     } catch (...) {
         failure = std::current_exception();
     }
     agree(ranks, talk && news > 0.0, failure);
-    Atoms evaluated = atoms;
-    evaluated.species = as_evaluated(atoms);
     const System system{evaluated, list, ranks, meshes};
     chosen->compute(system, results, [&](const std::exception_ptr& f) { agree(ranks, talk, f); });
 }
