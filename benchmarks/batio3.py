@@ -2,7 +2,7 @@
 """BaTiO3 with stress: errors on held-out structures, and the sign and size of stress by finite strain.
 
 15 structures are few, so each is tested in turn: up to five fits (--fits), each to 9 structures with 3 for the
-regularisation and 3 for the test.
+regularization and 3 for the test.
 
 python benchmarks/batio3.py
 """
@@ -57,7 +57,7 @@ def options(kind: str, folder: str, threads: int) -> dict:
 
 
 def frames(turn: int = 0):
-    """All structures; those of part ``turn`` are the test set and those of the next part choose the regularisation."""
+    """All structures; those of part ``turn`` are the test set and those of the next part choose the regularization."""
     made = read(data_folder("batio3") / "BaTiO3.xyz", ":")
     for k, atoms in enumerate(made):
         part = (k - turn) % N_PARTS

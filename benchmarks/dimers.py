@@ -3,10 +3,10 @@
 
 The same SOAP (cutoff 3 Angstrom) alone and with rho x V for the potentials 1/r, 1/r^6 and the Gaussian density (p = 0),
 beside the guess that nothing changes after the last training point. One energy offset per curve, fixed on training
-points. The regularisation is chosen on training points 8 and 9 of each curve, then all 9 are fitted.
+points. The regularization is chosen on training points 8 and 9 of each curve, then all 9 are fitted.
 
 The settings of the expansions come from --search, which sees the first 9 points only and does with 7 of them what is
-later done with 9: fit to 5, regularisation by 6 and 7, refit to 7, error of 8 and 9.
+later done with 9: fit to 5, regularization by 6 and 7, refit to 7, error of 8 and 9.
 
     python benchmarks/dimers.py
     python benchmarks/dimers.py --search
@@ -41,7 +41,7 @@ SERIES = [(0.5, 1.5), (0.7, 2.0), (1.0, 2.0), (1.0, 3.0), (1.0, 4.0)]  # of widt
 
 
 def frames(boundaries: str, n_train: int = N_TRAIN, n_points: int = N_POINTS):
-    """The first ``n_points`` of each curve: ``n_train`` to learn from, the last two of them for the regularisation."""
+    """The first ``n_points`` of each curve: ``n_train`` to learn from, the last two of them for the regularization."""
     made = []
     for k, atoms in enumerate(read(data_folder("lode_dimers") / "charge-charge.xyz", ":")):
         point = k % N_POINTS
@@ -105,7 +105,7 @@ def train(kind, settings, data, folder, threads):
 
 
 def pull_curves(model, data, threads) -> dict:
-    """The force that drives the molecules apart: on the second one, along the line between their centres, eV/A."""
+    """The force that drives the molecules apart: on the second one, along the line between their centers, eV/A."""
     from mlcalc.train.data import Structure
     from mlcalc.train.errors import predict
 

@@ -32,7 +32,7 @@ N_FIT, N_ERROR = 100, 100
 N_CALIBRATE = 100
 
 
-def labelled(training_only: bool, members: int = 0):
+def labeled(training_only: bool, members: int = 0):
     """Structures of the official split; for the search some of the training set take the part of the test set, and a
     committee is calibrated on some."""
     made = []
@@ -75,7 +75,7 @@ def train(settings, training_only, folder, threads, points, members=0):
     from mlcalc.train import fit
 
     wanted = options(settings, folder, threads, points, members)
-    report = fit(wanted, labelled(training_only, members), progress=False, figures=bool(members)).report
+    report = fit(wanted, labeled(training_only, members), progress=False, figures=bool(members)).report
     errors = report["errors"]["test"]["all"]
     # nine atoms: the literature quotes errors of the molecule
     mae = {"energy (meV)": 9e3 * errors["energy"]["mae"], "force (meV/A)": 1e3 * errors["forces"]["mae"]}

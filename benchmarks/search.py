@@ -7,7 +7,7 @@ from __future__ import annotations
 def coordinate_search(grid: dict, start: dict, score) -> tuple[dict, list]:
     """The settings with the lowest score that is found by changing one of them after the other, and all attempts.
 
-    ``grid`` {name: values}; ``start`` one value of every name; ``score(settings)`` -> (number to minimise, {what to
+    ``grid`` {name: values}; ``start`` one value of every name; ``score(settings)`` -> (number to minimize, {what to
     print}). Every attempt is printed as it is made."""
     table: list = []
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training as the data grows: peak memory beside the budget and the size of the rows, time on one and two threads, and
-what --dry-run said about both. Rattled Si labelled by a model of random weights; a kernel model is fitted.
+what --dry-run said about both. Rattled Si labeled by a model of random weights; a kernel model is fitted.
 
 python benchmarks/training_scale.py
 """

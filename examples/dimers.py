@@ -3,7 +3,7 @@
 
     python examples/dimers.py                    # a minute or two; pip install tblite
 
-Pairs of molecules, like charges and charged with neutral, are labelled with GFN2-xTB at random orientations and
+Pairs of molecules, like charges and charged with neutral, are labeled with GFN2-xTB at random orientations and
 distances below 8 Angstrom (opposite charges would exchange an electron in vacuum). Two models of the interaction energy
 are trained with free boundaries: SOAP alone, and the same SOAP with the far field, LODE. Isolated molecules, which have
 no interaction, tell both where the curves end. Structures beyond 6.8 Angstrom are kept out of the fit: they say how
@@ -104,7 +104,7 @@ def xtb(atoms, charge):
 
 
 def interacting(a, b, charges, distance):
-    """Two molecules with their centers ``distance`` apart along z, labelled with what they do to each other."""
+    """Two molecules with their centers ``distance`` apart along z, labeled with what they do to each other."""
     b = b.copy()
     b.positions += [0, 0, distance]
     atoms = a + b

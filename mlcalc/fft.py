@@ -11,7 +11,7 @@ except ImportError:  # twice as slow, nothing else changes
 
 def transform(grids, out, forward, n_threads=1):
     """Complex FFTs of the last three axes of ``grids`` (n, m1, m2, m3) into ``out``, which may be the same array, not
-    normalised either way."""
+    normalized either way."""
     axes = (1, 2, 3)
     if ducc0 is not None:
         ducc0.fft.c2c(grids, axes=axes, forward=forward, inorm=0, out=out, nthreads=n_threads)

@@ -212,7 +212,7 @@ def test_free_boundaries_equal_a_large_box_for_a_short_ranged_field(salt_cluster
 
 @pytest.mark.parametrize("edge", [30.0, 40.0])
 def test_free_boundaries_equal_a_large_box_up_to_its_background(edge, salt_cluster):
-    """The neutralising background of a cubic box adds 2 pi / 3 V sum_j |r' - r_ij|^2 and a constant."""
+    """The neutralizing background of a cubic box adds 2 pi / 3 V sum_j |r' - r_ij|^2 and a constant."""
     expansion = PotentialExpansion(n_max=2, l_max=1, basis=Gto(2.5))
     nodes = radial_potential.Basis(expansion, 1.0)
     boxed = salt_cluster.copy()

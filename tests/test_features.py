@@ -170,7 +170,7 @@ def changed(path, value):
         (changed("cutoff.radius", None), "hypers.cutoff.radius is missing"),
         (changed("cutoff.smoothing.type", "Tanh"), "hypers.cutoff.smoothing.type must be ShiftedCosine or Step, got"),
         (changed("basis.radial.type", "SphericalBessel"), "hypers.basis.radial.type must be Gto"),
-        (changed("density.colour", "red"), "hypers.density.colour is not known here"),
+        (changed("density.color", "red"), "hypers.density.color is not known here"),
         (changed("density.scaling.type", "Linear"), "hypers.density.scaling.type must be Willatt2018"),
         (changed("basis", 3), "hypers.basis must be an object, got 3"),
         (changed("cutoff.radius", -1.0), "cutoff must be a positive number, got -1.0"),

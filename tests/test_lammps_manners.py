@@ -164,7 +164,7 @@ def test_restart_refuses_another_file_under_the_same_name(paths, tmp_path):
 
 
 def test_hybrid_overlay_and_scaled(paths, tmp_path):
-    """Atoms of NULL types are neither centres nor sources; overlaid styles add; scaled ones scale."""
+    """Atoms of NULL types are neither centers nor sources; overlaid styles add; scaled ones scale."""
     atoms = salt()
     atoms.numbers[::5] = 18
     model = paths["linear zbl"]

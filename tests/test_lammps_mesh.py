@@ -161,7 +161,7 @@ def test_every_kind_of_far_field_through_the_mesh(tmp_path):
 
 @pytest.mark.parametrize("method", ["ksum", "mesh"])
 def test_atoms_of_null_types_have_no_field(paths, tmp_path, method):
-    """They are neither centres nor sources."""
+    """They are neither centers nor sources."""
     atoms = large_salt()
     atoms.numbers[::5] = 18
     model = paths["linear soap + lode"]

@@ -46,7 +46,7 @@ def test_forces_meet_the_requested_accuracy_in_liquids(name, liquid_name):
 @pytest.mark.parametrize("exponent", [1, 3, 6])
 @pytest.mark.parametrize("mixing", [None, ((0.8, -0.4),), ((1.0, 0.5), (0.3, -1.0), (0.2, 0.9))])
 @INTERLACED
-def test_forces_and_virial_are_derivatives_of_the_discretised_energy(exponent, mixing, interlaced, small_salt):
+def test_forces_and_virial_are_derivatives_of_the_discretized_energy(exponent, mixing, interlaced, small_salt):
     expansion = PotentialExpansion(n_max=2, l_max=2, exponent=exponent, basis=MultiWidth((1.0, 1.8)), mixing=mixing)
     form = QuadraticForm(expansion, small_salt)
     options = {"mesh": (8, 10, 9), "order": 7, "interlaced": interlaced}  # coarse: far from converged
@@ -155,7 +155,7 @@ def test_every_instruction_set_gives_the_same_forces():
 
 
 @pytest.mark.parametrize("library", ["ducc0", "scipy"])
-def test_transforms_are_unnormalised_and_inverse_to_each_other(library, monkeypatch):
+def test_transforms_are_unnormalized_and_inverse_to_each_other(library, monkeypatch):
     if library == "ducc0" and fft.ducc0 is None:
         pytest.skip("ducc0 is not installed")
     if library == "scipy":

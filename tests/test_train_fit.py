@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
-from training_cases import ARGON_RHO, KERNEL, RHO, SOAP, argon, known_data, known_model, labelled, options, salt
+from training_cases import ARGON_RHO, KERNEL, RHO, SOAP, argon, known_data, known_model, labeled, options, salt
 
 from mlcalc.calculator import MLCalculator
 from mlcalc.expansions import DensityExpansion, Gaussian, MultiWidth, PotentialExpansion, ShiftedCosine
@@ -45,7 +45,7 @@ def test_a_known_kernel_model_is_recovered(tmp_path):
     rng = np.random.default_rng(0)
     for weights in model.terms[0].regressor.weights.values():
         weights[:] = rng.normal(size=weights.shape)
-    result = fit(wanted, labelled(salt(30), MLCalculator(model)), progress=False, figures=False)
+    result = fit(wanted, labeled(salt(30), MLCalculator(model)), progress=False, figures=False)
     errors = largest_error(result.report)
     assert errors["energy"] < 1e-5 and errors["forces"] < 1e-4
 
@@ -73,7 +73,7 @@ def test_a_known_far_field_is_recovered(tmp_path, boundaries):
             atoms.pbc = False
             atoms.cell = None
     labels = ("energy", "forces", "stress") if boundaries == "periodic" else ("energy", "forces")
-    data = labelled(frames, MLCalculator(model), labels)
+    data = labeled(frames, MLCalculator(model), labels)
     soap = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}], "regressor": {"type": "linear"}}
     lode = {**soap, "name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}, {"nu": 1, "a": "V"}]}
     entries = {"reference_energies": "zero", "stress": "stress" if boundaries == "periodic" else None}
@@ -99,7 +99,7 @@ def _silent():
 
 def test_the_repulsion_is_taken_out_before_the_fit(tmp_path):
     model = known_model(zbl=Zbl(2.0, 3.5))
-    data = labelled(salt(30), MLCalculator(model))
+    data = labeled(salt(30), MLCalculator(model))
     entries = {"zbl": {"inner": 2.0, "outer": 3.5}, "reference_energies": {"Na": -1.0, "Cl": -3.0}}
     result = fit(options(tmp_path, data=entries, solver={"regularization": 1e-7}), data, progress=False, figures=False)
     assert largest_error(result.report)["forces"] < 1e-5
@@ -113,7 +113,7 @@ def test_offsets_of_groups_are_found(tmp_path):
     frames = salt(30)
     for k, atoms in enumerate(frames):
         atoms.info["code"] = "a" if k % 2 else "b"
-    data = labelled(frames, MLCalculator(known_model(reference=(0.0, 0.0))))
+    data = labeled(frames, MLCalculator(known_model(reference=(0.0, 0.0))))
     for atoms in data:
         atoms.calc.results["energy"] += 700.0 if atoms.info["code"] == "a" else -20.0
     entries = {"energy_offset": "code", "reference_energies": "zero"}
@@ -140,7 +140,7 @@ def test_structures_without_some_labels_are_used(tmp_path):
 
 
 @pytest.mark.parametrize("term", [SOAP, {**KERNEL, "regressor": {"type": "kernel", "zeta": 2, "points": 60}}])
-def test_lennard_jones_is_learnt_with_a_committee_that_knows_its_errors(tmp_path, term):
+def test_lennard_jones_is_learned_with_a_committee_that_knows_its_errors(tmp_path, term):
     result = fit(
         options(tmp_path, term, expansions=[ARGON_RHO], committee={"members": 8}, data={"config_type": "config_type"},
                 weights={"energy": 0.0005, "forces": 0.005, "virial": 0.002}),
@@ -201,7 +201,7 @@ def test_feature_selection_and_species_coupling(tmp_path):
     assert Model.load(result.model_path).n_features("soap") == 20
 
 
-def test_optimised_couplings_beat_their_start(tmp_path):
+def test_optimized_couplings_beat_their_start(tmp_path):
     """Labels that come from one pseudo-species density: the coupling it is made of is found again."""
     truth = np.array([[0.9, -np.sqrt(1 - 0.81)]])
     rho = DensityExpansion(
@@ -211,7 +211,7 @@ def test_optimised_couplings_beat_their_start(tmp_path):
     model = Model([11, 17], [rho], [Term("soap", [Invariant(2, "rho", "rho")])])
     n = model.n_features("soap")
     model.terms[0].regressor = Linear(np.random.default_rng(4).normal(size=(2, n)) / n)
-    data = labelled(salt(20), MLCalculator(model))
+    data = labeled(salt(20), MLCalculator(model))
     errors = {}
     for method in ("pca", "optimize"):
         coupled = {**RHO, "mixing": {"method": method, "channels": 1, "evaluations": 30}}

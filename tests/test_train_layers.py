@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from models import RHO, V, arguments, linear_model, mixing
 from training_cases import RHO as RHO_OPTIONS
-from training_cases import known_model, labelled, options, salt
+from training_cases import known_model, labeled, options, salt
 
 from mlcalc import ChannelProduct, Invariant, MLCalculator, Model
 from mlcalc.train import OptionError, fit
@@ -25,7 +25,7 @@ TERM = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 2, 1]}], "re
 
 @pytest.fixture(scope="module")
 def frames():
-    return labelled(salt(36), MLCalculator(known_model()))
+    return labeled(salt(36), MLCalculator(known_model()))
 
 
 def train(frames, tmp_path, layer, term=None, **changes):

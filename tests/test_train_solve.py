@@ -78,8 +78,8 @@ def test_a_kernel_prior_is_the_quadratic_form_of_the_kernel(rows):
     assert np.allclose(w, np.linalg.solve(a.T @ a + 0.7 * penalty, a.T @ y), rtol=1e-6)
 
 
-def test_offsets_are_not_regularised(rows):
-    # two groups with offsets of 1000: only unregularised columns can follow
+def test_offsets_are_not_regularized(rows):
+    # two groups with offsets of 1000: only unregularized columns can follow
     groups = np.zeros((200, 3))
     groups[:100, 0] = groups[100:180, 1] = 1
     shifted = np.column_stack([rows[:, :-1], groups, rows[:, -1] + groups @ [1000.0, -500.0, 0.0]])
@@ -116,7 +116,7 @@ def test_normal_equations_admit_when_they_are_too_ill_conditioned():
 
 
 @pytest.mark.parametrize("criterion", ["validation", "folds", "gcv", "structures"])
-def test_every_criterion_finds_a_strength_that_generalises(criterion):
+def test_every_criterion_finds_a_strength_that_generalizes(criterion):
     rng = np.random.default_rng(8)
     n, truth = 40, rng.normal(size=40) / np.arange(1, 41)
     a = rng.normal(size=(360, n))

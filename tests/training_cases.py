@@ -32,7 +32,7 @@ def salt(n, seed=0, amplitude=0.15):
     return made
 
 
-def labelled(frames, calculator, properties=("energy", "forces", "stress")):
+def labeled(frames, calculator, properties=("energy", "forces", "stress")):
     out = []
     for atoms in frames:
         copy = atoms.copy()
@@ -64,7 +64,7 @@ def known_model(seed=1, zbl=None, reference=(-1.0, -3.0)):
 
 @functools.cache
 def _known_data():
-    return tuple(labelled(salt(30), MLCalculator(known_model())))
+    return tuple(labeled(salt(30), MLCalculator(known_model())))
 
 
 def known_data():
@@ -81,8 +81,8 @@ def _argon():
         atoms.rattle(0.12, seed=k)
         atoms.info["config_type"] = "odd" if k % 2 else "even"
         frames.append(atoms)
-    # the smooth cutoff: a jump in the labels could not be learnt
-    return tuple(labelled(frames, LennardJones(sigma=3.4, epsilon=0.0104, rc=6.0, ro=4.0, smooth=True)))
+    # the smooth cutoff: a jump in the labels could not be learned
+    return tuple(labeled(frames, LennardJones(sigma=3.4, epsilon=0.0104, rc=6.0, ro=4.0, smooth=True)))
 
 
 def argon():

@@ -14,7 +14,7 @@ std::unique_ptr<Expansion> make_expansion(const ExpansionDescription& descriptio
     if (const auto* density = std::get_if<DensityDescription>(&description)) {
         return std::make_unique<DensityExpansion>(*density);
     }
-    return std::make_unique<FieldExpansion>(std::get<PotentialDescription>(description), options);
+    return std::make_unique<FieldExpansion>(std::get<FieldDescription>(description), options);
 }
 
 }  // namespace

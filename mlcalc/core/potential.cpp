@@ -23,7 +23,7 @@ public:
         }
         check_options(options.far_field);
         for (const ExpansionDescription& expansion : model->expansions) {
-            const auto* field = std::get_if<PotentialDescription>(&expansion);
+            const auto* field = std::get_if<FieldDescription>(&expansion);
             if (field != nullptr) check_options(options.far_field, *field);
         }
         blas::use_one_thread(options.n_threads);

@@ -15,12 +15,12 @@ namespace mlcalc {
 struct Model;  // model/description.hpp: the checked contents of a model file
 
 /// Where `Potential::compute` writes. Pointers that are null are not computed. Everything is added by this rank's
-/// centres: the front-end zeroes, and sums over ranks (or lets LAMMPS do it).
+/// centers: the front-end zeroes, and sums over ranks (or lets LAMMPS do it).
 struct Results {
     double* energies = nullptr;         ///< (n_local) eV
     Vec3* forces = nullptr;             ///< (n_all) eV/Angstrom, ghosts included; added to
     Mat3 virial{};                      ///< this rank's share
-    Mat3* atom_virials = nullptr;       ///< (n_local) W_i = -dE_i/d eps, centre partition
+    Mat3* atom_virials = nullptr;       ///< (n_local) W_i = -dE_i/d eps, center partition
     double* member_energies = nullptr;  ///< (n_local, n_members), calibrated spread is the front-end's to take
     Vec3* member_forces = nullptr;      ///< (n_members, n_all)
     Mat3* member_virials = nullptr;     ///< (n_members)

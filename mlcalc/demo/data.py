@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Labelled configurations of molten salt, made with LAMMPS or, where it is not installed, with ASE."""
+"""Labeled configurations of molten salt, made with LAMMPS or, where it is not installed, with ASE."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

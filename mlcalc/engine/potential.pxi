@@ -119,8 +119,8 @@ cdef class Potential:
                 bint member_forces=False, bint extrapolation=False):
         """Energies and their derivatives, as a dictionary of arrays in eV and Angstrom.
 
-        ``species`` (n_all,) are indices into ``self.species`` (-1: neither centre nor source), ``first``
-        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbour list. Always: energies (n_local,),
+        ``species`` (n_all,) are indices into ``self.species`` (-1: neither center nor source), ``first``
+        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbor list. Always: energies (n_local,),
         components (3,): short range, far field, baseline; seconds (2,): short range, far field. With ``forces``:
         forces (n_all, 3) and virial (3, 3) = -dE/d(strain). With ``atom_virials``: atom_virials (n_local, 3, 3). With
         ``members``: member_energies (n_local, n_members). With ``member_forces``: member_forces (n_members, n_all, 3)
@@ -179,7 +179,7 @@ cdef class Potential:
         return self.descriptor.get()
 
     def n_basis(self, int term=0):
-        """Number of columns of ``design``: over the centre species, features (linear) or sparse points (kernel)."""
+        """Number of columns of ``design``: over the center species, features (linear) or sparse points (kernel)."""
         return self.describe().n_basis(term)
 
     def expansion(self, species, positions, cell, pbc, first, j, r_ij, *, str name, n_local=None,
@@ -208,7 +208,7 @@ cdef class Potential:
 
     def features(self, species, positions, cell, pbc, first, j, r_ij, *, int term=0, n_local=None,
                  origin=(0.0, 0.0, 0.0)):
-        """Features p of a term, (n_local, n_features), after scale and selection, before the normalisation of a kernel.
+        """Features p of a term, (n_local, n_features), after scale and selection, before the normalization of a kernel.
 
         Arguments as for ``compute``; the order of features is that of docs/file-format.md.
         """
@@ -279,7 +279,7 @@ cdef class Potential:
                origin=(0.0, 0.0, 0.0)):
         """Training rows: the derivatives of E, dE/dr and dE/d(strain) with respect to each weight of the term's regressor.
 
-        Arrays (n_basis,), (n_all, 3, n_basis), (3, 3, n_basis); the weights run over centre species, then over features
+        Arrays (n_basis,), (n_all, 3, n_basis), (3, 3, n_basis); the weights run over center species, then over features
         (linear) or sparse points (kernel). Arguments as for ``compute``, one process only.
         """
         cdef Views views = Views(species, positions, cell, pbc, first, j, r_ij, n_local, origin)

@@ -63,7 +63,7 @@ class Soap:
                    c.number("cutoff_transition_width", default="0.5"), c.number("atom_sigma", "atom_gaussian_width"),
                    c.number("central_weight", default="1"), c.number("basis_error_exponent", default="10"),
                    tuple(species), everywhere or c.version < CENTER_EVERYWHERE, c.version >= ONE_OVER_2L, decay, basis,
-                   c.logical("diagonal_radial"), c.logical("normalise", "normalize", default="T"),
+                   c.logical("diagonal_radial"), c.logical("normalize", "normalize", default="T"),
                    c.number("covariance_sigma0", default="0"), int(c.zeta))  # fmt: skip
 
     @property

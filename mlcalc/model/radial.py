@@ -162,7 +162,7 @@ def evaluate_series(series, n_max, l_max, r):
     return np.moveaxis(out.reshape(3, l_max + 1, n_max, len(r)), -1, 1)
 
 
-# --- integrals of a basis with the density of one neighbour at distance r --------------------------------------------
+# --- integrals of a basis with the density of one neighbor at distance r --------------------------------------------
 
 
 def _scaled_hyp1f1(twice_a, twice_b, z):
@@ -251,7 +251,7 @@ def gaussian_integral(functions, n_max, l_max, cutoff, width, r):
     slope, ratio = nodes / width**2, (r / width**2)[:, None]
 
     def derivative(k, l):
-        """(i_l' in terms of its neighbours) of the stack `k`."""
+        """(i_l' in terms of its neighbors) of the stack `k`."""
         below = l * k[l - 1] if l > 0 else 0.0
         return slope * (below + (l + 1) * k[l + 1]) / (2 * l + 1)
 

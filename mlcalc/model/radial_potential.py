@@ -122,7 +122,7 @@ def smeared_power(exponent, smearing, r):
 
 
 def center(expansion, basis):
-    """V_n00 that an atom makes at its own centre, sqrt(4 pi) int r^2 R_n0(r) g_p(r) dr."""
+    """V_n00 that an atom makes at its own center, sqrt(4 pi) int r^2 R_n0(r) g_p(r) dr."""
     g = smeared_power(expansion.exponent, expansion.smearing, basis.r)
     return np.sqrt(4 * np.pi) * (basis.r**2 * g) @ basis.values[:, 0]
 

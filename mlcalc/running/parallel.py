@@ -181,13 +181,13 @@ class SlabMesh:
         grid[...] = everything[np.ix_(*self._images)]
 
     def forward(self, real_space, reciprocal, n):
-        """FFTs of ``n`` complex grids from slabs of the first axis to slabs of the second, not normalised."""
+        """FFTs of ``n`` complex grids from slabs of the first axis to slabs of the second, not normalized."""
         planes = scipy.fft.fftn(real_space.reshape(n, -1, *self.shape[1:]), axes=(2, 3))
         columns = self._transpose(planes, self._y, 2, self._x, 1)
         reciprocal.reshape(n, self.shape[0], -1, self.shape[2])[...] = scipy.fft.fft(columns, axis=1)
 
     def inverse(self, reciprocal, real_space, n):
-        """The inverse of ``forward``, not normalised."""
+        """The inverse of ``forward``, not normalized."""
         columns = scipy.fft.ifft(reciprocal.reshape(n, self.shape[0], -1, self.shape[2]), axis=1, norm="forward")
         planes = self._transpose(columns, self._x, 1, self._y, 2)
         planes = scipy.fft.ifftn(planes, axes=(2, 3), norm="forward")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Choosing the regularisation by a criterion, from factors alone (leave-one-structure-out also needs the rows)."""
+"""Choosing the regularization by a criterion, from factors alone (leave-one-structure-out also needs the rows)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Regularised least squares from streamed rows: factors of the design matrix, priors, the path of solutions.
+"""Regularized least squares from streamed rows: factors of the design matrix, priors, the path of solutions.
 
 Rows of the design matrix A and labels y, already divided by their sigmas, arrive in blocks and are kept only as the
-triangular factor of [A y]. Everything after that - every regularisation strength, every validation error, every
+triangular factor of [A y]. Everything after that - every regularization strength, every validation error, every
 committee member - is computed from factors, never from the rows again.
 """
 
@@ -104,7 +104,7 @@ class PriorBlock:
 
 
 class Prior:
-    """Changes to variables v in which the regulariser is |v|^2: w = weight L^-T v for K = L L^T of every block."""
+    """Changes to variables v in which the regularizer is |v|^2: w = weight L^-T v for K = L L^T of every block."""
 
     def __init__(self, blocks: list[PriorBlock]):
         self.blocks = blocks
@@ -206,7 +206,7 @@ class RidgePath:
         return float(np.sum((lam / (self.s**2 + lam) * self.uz) ** 2)) + self.outside
 
     def gcv(self, lam: float, n_rows: int) -> float:
-        """Generalised cross-validation, the rotation-invariant leave-one-out error
+        """Generalized cross-validation, the rotation-invariant leave-one-out error
         [Golub, Heath, Wahba, Technometrics 21, 215 (1979)]."""
         return n_rows * self.residual(lam) / max(n_rows - self.degrees_of_freedom(lam), 1e-9 * n_rows) ** 2
 
@@ -288,7 +288,7 @@ def normal_solve(augmented: np.ndarray, lam: float, proven: bool = False) -> np.
     try:
         factor, lower = linalg.cho_factor(matrix, lower=True, check_finite=False)
     except linalg.LinAlgError:
-        raise IllConditioned("the regularised normal equations are not positive") from None
+        raise IllConditioned("the regularized normal equations are not positive") from None
     rcond, _ = lapack.dpocon(factor, float(np.abs(matrix).sum(axis=0).max()), uplo="L")
     if rcond < ILL_CONDITIONED:
         raise IllConditioned(f"the normal equations have a reciprocal condition of {rcond:.1e}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which structures are trained on, which choose the regularisation, and which only test."""
+"""Which structures are trained on, which choose the regularization, and which only test."""
 
 from __future__ import annotations
 

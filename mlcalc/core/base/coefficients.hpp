@@ -7,7 +7,7 @@
 namespace mlcalc {
 
 /// Shape of the coefficients of one expansion around one atom: c[lm * stride + q], with lm = l*l + l + m and
-/// q = channel * n_max + n. A channel is a neighbour species, or a pseudo-species if the expansion mixes species.
+/// q = channel * n_max + n. A channel is a neighbor species, or a pseudo-species if the expansion mixes species.
 /// `stride` is n_q rounded up to a multiple of `unit`; the padding is zero and stays zero in adjoints.
 struct CoefficientShape {
     int n_channels = 0;

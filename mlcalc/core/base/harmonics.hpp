@@ -29,7 +29,7 @@ private:
     std::vector<double> norm_;  ///< of (l, m >= 0), index l (l + 1) / 2 + m
 };
 
-/// Coefficients of the recurrence in l of normalised associated Legendre functions divided by sin^m, without the
+/// Coefficients of the recurrence in l of normalized associated Legendre functions divided by sin^m, without the
 /// Condon-Shortley phase and with sqrt(2) for m > 0, per (m, l >= m), l fastest: a, b of q_lm = a z q_{l-1,m} - b
 /// q_{l-2,m}, and (dq_lm/dz) / q_{l,m+1}. In place of a, (m, m) holds q_mm.
 std::vector<double> harmonics_recurrence(int l_max);

@@ -13,19 +13,19 @@
 
 namespace mlcalc {
 
-/// Full neighbour list grouped by centre: the pairs of centre `i` are `first[i] .. first[i + 1]`.
+/// Full neighbor list grouped by center: the pairs of center `i` are `first[i] .. first[i + 1]`.
 struct NeighborList {
     const int* first;  ///< (n_centers + 1)
-    const int* j;      ///< (n_pairs) index of the neighbour, ghosts included
+    const int* j;      ///< (n_pairs) index of the neighbor, ghosts included
     const Vec3* r_ij;  ///< (n_pairs) r_j - r_i with the periodic shift, Angstrom
 };
 
-/// The atoms of this rank. The first `n_local` are centres (their energies are counted here);
-/// the rest are ghosts, which appear only as neighbours and receive forces.
+/// The atoms of this rank. The first `n_local` are centers (their energies are counted here);
+/// the rest are ghosts, which appear only as neighbors and receive forces.
 struct Atoms {
     int n_local = 0;
     int n_all = 0;                    ///< local + ghosts
-    const int* species = nullptr;     ///< (n_all) index into the model's species; -1: neither centre nor source
+    const int* species = nullptr;     ///< (n_all) index into the model's species; -1: neither center nor source
     const Vec3* positions = nullptr;  ///< (n_all) Angstrom; only the far field reads them (pairs carry r_ij)
     Mat3 cell{};                      ///< rows are lattice vectors
     Vec3 origin{};                    ///< lower corner of the cell (LAMMPS's boxlo)

@@ -14,7 +14,7 @@ std::size_t size(int n) {
 
 }  // namespace
 
-FieldExpansion::FieldExpansion(const PotentialDescription& description, const FarFieldOptions& options)
+FieldExpansion::FieldExpansion(const FieldDescription& description, const FarFieldOptions& options)
     : description_(description),
       options_(options),
       shape_(description.ExpansionBase::shape()),

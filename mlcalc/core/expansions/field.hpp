@@ -17,7 +17,7 @@ namespace mlcalc {
 class FieldExpansion : public Expansion {
 public:
     /// The description must outlive the expansion.
-    FieldExpansion(const PotentialDescription& description, const FarFieldOptions& options);
+    FieldExpansion(const FieldDescription& description, const FarFieldOptions& options);
     CoefficientShape shape() const override { return shape_; }
     bool far() const override { return true; }
     void begin(const System&, int n_passes) override;
@@ -46,7 +46,7 @@ private:
     FarField& evaluator(const System&);
     void correct_centers(const Atoms&);
 
-    const PotentialDescription& description_;
+    const FieldDescription& description_;
     FarFieldOptions options_;
     CoefficientShape shape_, compact_;
     Channels channels_;

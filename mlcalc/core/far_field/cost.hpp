@@ -12,7 +12,7 @@ namespace mlcalc {
 /// 8 to 1000 ions of molten salt, benchmarks/far_field.py --tables crossover. Front-ends whose transforms are slower
 /// use the same numbers: the energy of a system must not depend on where it is computed and by how many ranks.
 struct FarFieldCost {
-    const PotentialDescription& description;
+    const FieldDescription& description;
     double n_atoms;
 
     double ksum(double n_wave_vectors) const;

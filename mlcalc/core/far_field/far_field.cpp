@@ -20,8 +20,8 @@ namespace {
 /// Chooses an evaluator and keeps it, with its integers, for as long as it fits.
 class AdaptiveFarField : public FarField {
 public:
-    AdaptiveFarField(const PotentialDescription& description, const FarFieldOptions& options,
-                     Communicator& communicator, MeshBackendFactory& factory)
+    AdaptiveFarField(const FieldDescription& description, const FarFieldOptions& options, Communicator& communicator,
+                     MeshBackendFactory& factory)
         : description_(description), options_(options), communicator_(&communicator), factory_(&factory) {}
     void compute(const Atoms& atoms, double* v) override {
         fit(atoms);
@@ -130,7 +130,7 @@ private:
         }
     }
 
-    PotentialDescription description_;
+    FieldDescription description_;
     FarFieldOptions options_;
     Communicator* communicator_;
     MeshBackendFactory* factory_;
@@ -171,7 +171,7 @@ void check_options(const FarFieldOptions& options) {
     if (options.memory_limit < 1) throw std::invalid_argument("memory_limit must be a positive number of bytes, got 0");
 }
 
-void check_options(const FarFieldOptions& options, const PotentialDescription& d) {
+void check_options(const FarFieldOptions& options, const FieldDescription& d) {
     check_options(options);
     const bool meshes = options.method == FarFieldMethod::automatic || options.method == FarFieldMethod::mesh;
     // splines of order n have n - 2 continuous derivatives; the forces need l_max + 1
@@ -197,7 +197,7 @@ bool spacing_fits(const Mat3& chosen_for, const Mat3& cell) {
     return true;
 }
 
-std::unique_ptr<FarField> make_far_field(const PotentialDescription& description, const FarFieldOptions& options,
+std::unique_ptr<FarField> make_far_field(const FieldDescription& description, const FarFieldOptions& options,
                                          const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {
     auto field = std::make_unique<AdaptiveFarField>(description, options, communicator, factory);
     field->fit(atoms);

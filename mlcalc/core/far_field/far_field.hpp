@@ -33,7 +33,7 @@ struct FarFieldOptions {
 /// Throws std::invalid_argument with a sentence for settings that no system can be computed with.
 void check_options(const FarFieldOptions&);
 /// The same for this expansion.
-void check_options(const FarFieldOptions&, const PotentialDescription&);
+void check_options(const FarFieldOptions&, const FieldDescription&);
 
 /// Has no edge and no height of the cell become longer or shorter by more than 10 %?
 bool spacing_fits(const Mat3& chosen_for, const Mat3& cell);
@@ -47,7 +47,7 @@ public:
     /// v[i * shape.size() + ..] of every local atom. Collective.
     virtual void compute(const Atoms&, double* v) = 0;
     /// v_adj = dE/dV: adds dE/dr of local atoms to `gradient`, this rank's share of dE/d eps to `strain` and, if not
-    /// null, the strain derivative of each centre's energy to atom_strain. Rows of v_adj are zero for atoms without a
+    /// null, the strain derivative of each center's energy to atom_strain. Rows of v_adj are zero for atoms without a
     /// species. Collective; must follow `compute` for the same atoms.
     virtual void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) = 0;
     /// dV_i/dr_j for training, jacobian[((i * n_all + j) * 3 + x) * shape.size() + ..], and dV_i/d eps,
@@ -67,7 +67,7 @@ public:
 /// Chooses the evaluator for the boundary conditions, atom count and options, and again when they change. Communicator
 /// and factory must outlive the evaluator. The choice is made on rank 0 and followed by all; if it cannot be made,
 /// every rank throws a Shared<...> with its sentence: std::invalid_argument for slabs and wires, for example.
-std::unique_ptr<FarField> make_far_field(const PotentialDescription&, const FarFieldOptions&, const Atoms&,
-                                         Communicator&, MeshBackendFactory&);
+std::unique_ptr<FarField> make_far_field(const FieldDescription&, const FarFieldOptions&, const Atoms&, Communicator&,
+                                         MeshBackendFactory&);
 
 }  // namespace mlcalc

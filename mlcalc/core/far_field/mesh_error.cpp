@@ -14,7 +14,7 @@ constexpr int n_axis = 6;  // midpoints per axis from 0 to the Nyquist frequency
 
 /// int k^2 (g_p F_nl k^(l+1))^2 dk of every coefficient, from k on, at the steps k = i dk: the spectrum of its forces
 /// for independent atoms.
-std::vector<std::vector<double>> tails(const PotentialDescription& d, int n_steps) {
+std::vector<std::vector<double>> tails(const FieldDescription& d, int n_steps) {
     const SplineTable& table = d.reciprocal;
     const SmearedPower power(d.exponent, d.smearing);
     const double dk = table.x_max() / n_steps;
@@ -60,7 +60,7 @@ bool counts(double total, const std::vector<double>& all) {
     return total > 1e-28 * *std::max_element(all.begin(), all.end());
 }
 
-void require_finite(const PotentialDescription& d, const std::vector<double>& total) {
+void require_finite(const FieldDescription& d, const std::vector<double>& total) {
     if (std::all_of(total.begin(), total.end(), [](double t) { return std::isfinite(t); })) return;
     throw std::invalid_argument("the radial functions of expansion '" + d.name +
                                 "' are out of range: their spectrum is not finite");
@@ -68,7 +68,7 @@ void require_finite(const PotentialDescription& d, const std::vector<double>& to
 
 }  // namespace
 
-double converged_cutoff(const PotentialDescription& d, double accuracy) {
+double converged_cutoff(const FieldDescription& d, double accuracy) {
     const int n_steps = 600;
     const double dk = d.reciprocal.x_max() / n_steps, safety = 0.6;
     const std::vector<std::vector<double>> tail = tails(d, n_steps);
@@ -87,7 +87,7 @@ double converged_cutoff(const PotentialDescription& d, double accuracy) {
     return dk;
 }
 
-MeshError::MeshError(const PotentialDescription& d, const FilterBank& bank, bool interlaced)
+MeshError::MeshError(const FieldDescription& d, const FilterBank& bank, bool interlaced)
     : description_(&d),
       bank_(&bank),
       interlaced_(interlaced),

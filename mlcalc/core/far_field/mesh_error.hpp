@@ -11,13 +11,13 @@ namespace mlcalc {
 
 /// Cutoff of the k-sum whose relative force error is below `accuracy`: structure factors are taken as those of
 /// independent atoms, each coefficient counts in units of its own spread. At most the k of the tables.
-double converged_cutoff(const PotentialDescription&, double accuracy);
+double converged_cutoff(const FieldDescription&, double accuracy);
 
 /// Relative force error of meshes, in the same terms: aliases of gathering and spreading, and what lies beyond the
 /// mesh.
 class MeshError {
 public:
-    MeshError(const PotentialDescription&, const FilterBank&, bool interlaced);
+    MeshError(const FieldDescription&, const FilterBank&, bool interlaced);
     /// The square of what a mesh of this order and spacing adds that carries these filters.
     double squared(const std::vector<std::size_t>& filters, int order, double spacing);
 
@@ -31,7 +31,7 @@ private:
     };
     const std::vector<Point>& points(int order);
 
-    const PotentialDescription* description_;
+    const FieldDescription* description_;
     const FilterBank* bank_;
     bool interlaced_;
     SmearedPower power_;

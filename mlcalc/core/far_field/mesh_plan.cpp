@@ -34,7 +34,7 @@ constexpr double few_atoms = 16.0;
 constexpr double mesh_safety = 4.0;
 
 /// Splines need l_max + 2 continuous derivatives for forces, one more to be of use.
-int least_order(const PotentialDescription& d) {
+int least_order(const FieldDescription& d) {
     return std::max(4, d.l_max + 4);
 }
 
@@ -55,7 +55,7 @@ double wave_vectors(double cutoff, double volume) {
 
 }  // namespace
 
-PeriodicPlanner::PeriodicPlanner(const PotentialDescription& description, const FarFieldOptions& options, int n_ranks,
+PeriodicPlanner::PeriodicPlanner(const FieldDescription& description, const FarFieldOptions& options, int n_ranks,
                                  const MeshBackendFactory& factory)
     : description_(description),
       options_(options),
@@ -162,7 +162,7 @@ std::vector<Mesh::Settings> PeriodicPlanner::given() const {
 
 /// What each of n_ranks ranks holds: spectra, filters and grids of its own points, its halo, its atoms.
 double PeriodicPlanner::bytes(const std::vector<Mesh::Settings>& meshes, double n_atoms, int n_ranks) const {
-    const PotentialDescription& d = description_;
+    const FieldDescription& d = description_;
     const double n_jobs = Mesh::n_jobs(d.n_channels(), options_.interlaced);
     const double edge = factory_.divides_halo() ? std::cbrt(static_cast<double>(n_ranks)) : 1.0;
     double out = 0.0;

@@ -18,7 +18,7 @@ namespace mlcalc {
 class PeriodicPlanner {
 public:
     /// For that many ranks, whose meshes come from this factory.
-    PeriodicPlanner(const PotentialDescription&, const FarFieldOptions&, int n_ranks, const MeshBackendFactory&);
+    PeriodicPlanner(const FieldDescription&, const FarFieldOptions&, int n_ranks, const MeshBackendFactory&);
     /// The meshes for this cell; none if the k-sum is asked for or, automatically, faster. Throws std::invalid_argument
     /// if they would exceed the memory limit.
     std::optional<MeshSet::Settings> meshes(const Mat3& cell, double n_atoms);
@@ -43,7 +43,7 @@ private:
     int enough_ranks(const std::vector<Mesh::Settings>&, double n_atoms) const;
     void check_memory(const std::vector<Mesh::Settings>&, double n_atoms) const;
 
-    const PotentialDescription& description_;
+    const FieldDescription& description_;
     const FarFieldOptions& options_;
     int n_ranks_;
     const MeshBackendFactory& factory_;

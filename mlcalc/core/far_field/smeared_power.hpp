@@ -13,7 +13,7 @@ public:
     SmearedPower(int exponent, double smearing);
     /// Value and derivative at k > 0.
     void evaluate(double k, double& value, double& derivative) const;
-    /// The term at k = 0: zero for p = 1, 2, 3, whose sources are neutralised by a background.
+    /// The term at k = 0: zero for p = 1, 2, 3, whose sources are neutralized by a background.
     double at_zero() const;
 
 private:

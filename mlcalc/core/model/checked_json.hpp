@@ -45,7 +45,6 @@ public:
     void only(std::initializer_list<const char*> keys) const;
     std::vector<std::string> keys() const;
     [[noreturn]] void refuse(const std::string& message) const;
-    const std::string& path() const { return path_; }
     const std::string& source() const { return *source_; }
 
 private:

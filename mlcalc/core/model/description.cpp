@@ -26,7 +26,7 @@ std::size_t n_features(const Invariant& invariant, const std::vector<Coefficient
 
 bool Model::has_far_field() const {
     return std::any_of(expansions.begin(), expansions.end(),
-                       [](const auto& e) { return std::holds_alternative<PotentialDescription>(e); });
+                       [](const auto& e) { return std::holds_alternative<FieldDescription>(e); });
 }
 
 double Model::cutoff() const {

@@ -42,7 +42,7 @@ struct DensityDescription : ExpansionBase {
 
 /// What defines an expansion of the smeared 1/r^p field of all atoms (LODE)
 /// [Grisafi & Ceriotti, JCP 151, 204105 (2019)].
-struct PotentialDescription : ExpansionBase {
+struct FieldDescription : ExpansionBase {
     int exponent = 1;
     double smearing = 0.0;
     SplineTable reciprocal;      ///< F_nl(k) = I_nl(k) / k^l on [0, k_max], function index l * n_max + n
@@ -59,7 +59,7 @@ struct PotentialDescription : ExpansionBase {
     CoefficientShape shape() const { return ExpansionBase::shape().compact(); }
 };
 
-using ExpansionDescription = std::variant<DensityDescription, PotentialDescription>;
+using ExpansionDescription = std::variant<DensityDescription, FieldDescription>;
 
 const ExpansionBase& base_of(const ExpansionDescription& expansion);
 

@@ -36,9 +36,9 @@ private:
     ExpansionDescription read_expansion(const Field& field, const Model& model);
     DensityDescription read_density(const Field& field, const Model& model);
     void read_density_basis(const Field& basis) const;
-    PotentialDescription read_potential(const Field& field, const Model& model);
-    void read_free_boundaries(const std::string& prefix, PotentialDescription& out);
-    void read_filters(const std::string& prefix, PotentialDescription& out);
+    FieldDescription read_potential(const Field& field, const Model& model);
+    void read_free_boundaries(const std::string& prefix, FieldDescription& out);
+    void read_filters(const std::string& prefix, FieldDescription& out);
     SplineTable read_table(const std::string& name, double x_max, int n_max, int l_max);
     std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
     MixingDescription read_layer(const Field& field, const Model& model);
@@ -188,10 +188,10 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
     return out;
 }
 
-PotentialDescription ModelReader::read_potential(const Field& field, const Model& model) {
+FieldDescription ModelReader::read_potential(const Field& field, const Model& model) {
     field.only({"name", "type", "n_max", "l_max", "exponent", "smearing", "basis", "center_atom_weight", "mixing",
                 "accuracy"});
-    PotentialDescription out;
+    FieldDescription out;
     read_common(field, model, out);
     out.exponent = static_cast<int>(field["exponent"].integer(0, 12));
     out.smearing = field["smearing"].length(min_length, max_length);
@@ -221,7 +221,7 @@ PotentialDescription ModelReader::read_potential(const Field& field, const Model
     return out;
 }
 
-void ModelReader::read_free_boundaries(const std::string& prefix, PotentialDescription& out) {
+void ModelReader::read_free_boundaries(const std::string& prefix, FieldDescription& out) {
     const double r_max = tensors_.doubles(prefix + "real_r_max", {1})[0];
     if (!(r_max >= min_length && r_max <= max_number)) {
         refuse(tensors_.source(), "tensor '" + prefix + "real_r_max'", "must be above 0, from 10^-6 to 10^12");
@@ -234,7 +234,7 @@ void ModelReader::read_free_boundaries(const std::string& prefix, PotentialDescr
     out.far = tensors_.doubles(prefix + "far", {n_far, n_l, static_cast<std::size_t>(out.n_max)});
 }
 
-void ModelReader::read_filters(const std::string& prefix, PotentialDescription& out) {
+void ModelReader::read_filters(const std::string& prefix, FieldDescription& out) {
     const auto n = static_cast<std::size_t>(out.n_max);
     const auto n_l = static_cast<std::size_t>(out.l_max) + 1;
     out.filters = out.reciprocal;

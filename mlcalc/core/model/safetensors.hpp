@@ -29,7 +29,6 @@ public:
     const std::string& source() const { return source_; }
     const std::string& document() const { return document_; }
     const std::string& checksum() const { return checksum_; }
-    bool has(const std::string& name) const { return tensors_.count(name) != 0; }
 
     /// The shape of a float64 tensor of `rank` dimensions.
     std::vector<std::size_t> shape(const std::string& name, std::size_t rank) const;

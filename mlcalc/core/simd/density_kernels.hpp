@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// The inner loops of the density expansion, compiled once per instruction set. A group is the neighbours of one
-/// species of one centre; its pairs are laid out in chunks of `lanes`, the last chunk filled up with pairs of weight 0.
+/// The inner loops of the density expansion, compiled once per instruction set. A group is the neighbors of one
+/// species of one center; its pairs are laid out in chunks of `lanes`, the last chunk filled up with pairs of weight 0.
 #pragma once
 
 namespace mlcalc {
@@ -23,7 +23,7 @@ struct DensityGroup {
     const double* geometry;  ///< [chunk][5][lane]: unit vector x, y, z, distance, weight
     double* radial;          ///< [chunk][function][lane] f_c u I_nl
     double* slope;           ///< [chunk][function][lane] its derivative
-    double* legendre;        ///< [chunk][(m, l)][lane] normalised q_lm, then c_m and s_m
+    double* legendre;        ///< [chunk][(m, l)][lane] normalized q_lm, then c_m and s_m
 };
 
 struct DensityScratch {

@@ -27,12 +27,12 @@ public:
     int find(const std::string& set) const;
     CoefficientShape shape(int set) const;
     std::size_t n_features(int term) const;
-    /// Columns of `design`: the sum over centre species of n_features (linear) or of the sparse points (kernel).
+    /// Columns of `design`: the sum over center species of n_features (linear) or of the sparse points (kernel).
     std::size_t n_basis(int term) const;
 
     /// c (n_local, n_channels, n_max, (l_max + 1)^2)
     void expansion(const System&, int set, double* c);
-    /// p (n_local, n_features), after scale and selection, before the normalisation of a kernel
+    /// p (n_local, n_features), after scale and selection, before the normalization of a kernel
     void features(const System&, int term, double* p);
     /// For p_adj = dE/dp: dE/dr added to `gradient` (n_all) and dE/d eps to `strain`.
     void features_backward(const System&, int term, const double* p_adj, Vec3* gradient, Mat3& strain);

@@ -12,7 +12,7 @@
 namespace mlcalc {
 namespace {
 
-/// The sources of each species, neighbours in space one after the other: then most chunks are as a whole within the
+/// The sources of each species, neighbors in space one after the other: then most chunks are as a whole within the
 /// table of radial functions or beyond it, and only one of the two is evaluated.
 std::vector<std::vector<std::size_t>> sources_by_species(const std::vector<double>& all, int n_species) {
     constexpr double width = 6.0;  // Angstrom; a chunk of 8 atoms at the density of a solid fills a cube of that edge
@@ -39,7 +39,7 @@ std::vector<std::vector<std::size_t>> sources_by_species(const std::vector<doubl
 
 }  // namespace
 
-FreeSum::FreeSum(const PotentialDescription& description, int n_threads, Communicator& communicator)
+FreeSum::FreeSum(const FieldDescription& description, int n_threads, Communicator& communicator)
     : description_(description),
       channels_(description.n_species, description.mixing),
       shape_(description.shape()),
@@ -62,7 +62,7 @@ FreeSum::FreeSum(const PotentialDescription& description, int n_threads, Communi
 }
 
 FreePlan FreeSum::plan() const {
-    const PotentialDescription& d = description_;
+    const FieldDescription& d = description_;
     return {d.n_max,
             d.l_max,
             static_cast<int>(d.real.n_functions),

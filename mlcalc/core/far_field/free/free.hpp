@@ -17,7 +17,7 @@ namespace mlcalc {
 /// share positions and gradients as sums.
 class FreeSum : public FarField {
 public:
-    FreeSum(const PotentialDescription&, int n_threads, Communicator&);
+    FreeSum(const FieldDescription&, int n_threads, Communicator&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;
@@ -58,7 +58,7 @@ private:
                            Work&) const;
     Work& work(std::size_t thread);
 
-    PotentialDescription description_;
+    FieldDescription description_;
     Channels channels_;
     CoefficientShape shape_;
     Harmonics harmonics_;

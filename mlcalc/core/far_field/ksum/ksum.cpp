@@ -31,7 +31,7 @@ KSum::WaveVectors KSum::wave_vectors(double k_cutoff, const Mat3& cell) {
     return out;
 }
 
-KSum::KSum(const PotentialDescription& description, double k_cutoff, WaveVectors wave_vectors, int n_threads,
+KSum::KSum(const FieldDescription& description, double k_cutoff, WaveVectors wave_vectors, int n_threads,
            Communicator& communicator)
     : description_(description),
       channels_(description.n_species, description.mixing),

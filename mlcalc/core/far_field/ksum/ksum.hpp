@@ -24,14 +24,12 @@ public:
     using WaveVectors = std::vector<std::array<int, 3>>;
     /// Integers of all |k| < k_cutoff in `cell`, one of each pair k, -k, ordered so that runs share (n1, n2).
     static WaveVectors wave_vectors(double k_cutoff, const Mat3& cell);
-    KSum(const PotentialDescription&, double k_cutoff, WaveVectors, int n_threads, Communicator&);
+    KSum(const FieldDescription&, double k_cutoff, WaveVectors, int n_threads, Communicator&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;
     std::string summary() const override;
     Memory memory() const override;
-
-    std::size_t n_wave_vectors() const { return integers_.size(); }
 
     static constexpr int atom_block = 96;
     static constexpr std::size_t k_block = 512;
@@ -88,7 +86,7 @@ private:
         return harmonics_gradient_[(k * 3 + static_cast<std::size_t>(axis)) * n_lm_ + static_cast<std::size_t>(lm)];
     }
 
-    PotentialDescription description_;
+    FieldDescription description_;
     Channels channels_;
     CoefficientShape shape_;
     SmearedPower power_;

@@ -84,7 +84,7 @@ void KSum::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat
     if (atom_strain != nullptr) atom_strains(atoms, v_adj, atom_strain);
 }
 
-/// dE/dC and dE/dS of every channel from the centres of this rank, and their share of the strain derivative.
+/// dE/dC and dE/dS of every channel from the centers of this rank, and their share of the strain derivative.
 void KSum::adjoint_of_structure(const Atoms& atoms, const double* v_adj, Mat3& strain) {
     structure_adjoint_.assign(static_cast<std::size_t>(channels_.size()) * 2 * integers_.size(), 0.0);
     if (atoms.n_local == 0) return;

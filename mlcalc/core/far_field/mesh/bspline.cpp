@@ -39,7 +39,7 @@ std::vector<Polynomial> pieces(int order) {
 
 }  // namespace
 
-BSpline::BSpline(int order, int n_derivatives) : order_(order), n_derivatives_(n_derivatives) {
+BSpline::BSpline(int order, int n_derivatives) {
     if (order < 3 || order > 12) {
         throw std::invalid_argument("the order of the mesh splines must be from 3 to 12, got " + std::to_string(order));
     }
@@ -58,19 +58,6 @@ BSpline::BSpline(int order, int n_derivatives) : order_(order), n_derivatives_(n
             piece[n - 1] = 0.0;
         }
     }
-}
-
-int BSpline::evaluate(double u, double* out) const {
-    const double start = std::floor(u - 0.5 * order_), g = u - 0.5 * order_ - start - 0.5;
-    const auto n = static_cast<std::size_t>(order_), row = static_cast<std::size_t>(padded(order_));
-    for (std::size_t d = 0; d <= static_cast<std::size_t>(n_derivatives_); ++d) {
-        for (std::size_t t = 0; t < row; ++t) {
-            double sum = 0.0;
-            for (std::size_t k = n; k-- > 0;) sum = sum * g + coefficients_[(d * n + k) * row + t];
-            out[d * row + t] = sum;
-        }
-    }
-    return static_cast<int>(start) + 1;
 }
 
 double BSpline::transform(int order, double n_over_m) {

@@ -7,7 +7,7 @@
 
 namespace mlcalc {
 
-/// Centred cardinal B-splines of one order on the integer grid, and their derivatives: the order mesh points around u
+/// Centered cardinal B-splines of one order on the integer grid, and their derivatives: the order mesh points around u
 /// are first, first + 1, ..  with first = floor(u - order / 2) + 1, and on each of them the spline is a polynomial in
 /// f - 1/2, f = u - order / 2 - floor(u - order / 2).
 class BSpline {
@@ -16,17 +16,12 @@ public:
     static int padded(int order) { return order <= 8 ? 8 : 12; }
 
     BSpline(int order, int n_derivatives);
-    int order() const { return order_; }
-    int n_derivatives() const { return n_derivatives_; }
     /// [derivative][power of f - 1/2][point], zero beyond the order.
     const double* coefficients() const { return coefficients_.data(); }
-    /// d-th derivative at the points around u; returns the first of them. out: [derivative][point], padded.
-    int evaluate(double u, double* out) const;
     /// Fourier transform of the spline at the frequency n / M: sinc(n / M)^order.
     static double transform(int order, double n_over_m);
 
 private:
-    int order_, n_derivatives_;
     AlignedVector<double> coefficients_;
 };
 

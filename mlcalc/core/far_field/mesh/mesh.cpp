@@ -7,7 +7,7 @@
 
 namespace mlcalc {
 
-Mesh::Mesh(const PotentialDescription& description, const FilterBank& bank, const Settings& settings, int n_threads,
+Mesh::Mesh(const FieldDescription& description, const FilterBank& bank, const Settings& settings, int n_threads,
            Communicator& communicator, MeshBackendFactory& factory)
     : settings_(settings),
       channels_(description.n_species, description.mixing),

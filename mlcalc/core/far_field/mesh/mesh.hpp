@@ -24,7 +24,7 @@ namespace mlcalc {
 /// so one potential per filter is enough and the angular part comes from the derivatives of the splines at the atom, as
 /// in multipolar smooth particle mesh Ewald [Essmann et al., JCP 103, 8577 (1995); Simmonett, Brooks, JCP 154, 054112
 /// (2021)]. An interlaced mesh averages two grids shifted by half a spacing [Hockney, Eastwood (1988)], a plain one is
-/// a single grid; two channels share one complex transform. Forces and virial are the derivatives of the discretised
+/// a single grid; two channels share one complex transform. Forces and virial are the derivatives of the discretized
 /// energy.
 class Mesh {
 public:
@@ -37,7 +37,7 @@ public:
     /// Complex grids to transform: two channels in one, on one grid or on each of the two of an interlaced mesh.
     static int n_jobs(int n_channels, bool interlaced) { return interlaced ? n_channels : (n_channels + 1) / 2; }
     /// Description, bank, communicator and factory must outlive the mesh.
-    Mesh(const PotentialDescription&, const FilterBank&, const Settings&, int n_threads, Communicator&,
+    Mesh(const FieldDescription&, const FilterBank&, const Settings&, int n_threads, Communicator&,
          MeshBackendFactory&);
     /// Adds to v. Collective.
     void compute(const Atoms&, double* v);

@@ -34,10 +34,10 @@ public:
     virtual void fill_halo(double* grid, int n_values) = 0;
     /// May both sides of a transform be the same array? That saves a copy of the mesh.
     virtual bool in_place() const { return false; }
-    /// Unnormalised complex FFTs of `n` consecutive grids: (owned.size() complex) -> (spectral.size() complex). sign -1
+    /// Unnormalized complex FFTs of `n` consecutive grids: (owned.size() complex) -> (spectral.size() complex). sign -1
     /// in the exponent.
     virtual void forward(const double* real_space, double* reciprocal, int n) = 0;
-    /// The inverse, unnormalised.
+    /// The inverse, unnormalized.
     virtual void inverse(const double* reciprocal, double* real_space, int n) = 0;
 };
 

@@ -23,7 +23,7 @@ std::size_t extent(const Brick& brick, int axis) {
 
 }  // namespace
 
-FilterBank::FilterBank(const PotentialDescription& d)
+FilterBank::FilterBank(const FieldDescription& d)
     : table(d.filters.n_functions > 0 ? d.filters : d.reciprocal), uses(table.n_functions) {
     const std::size_t n_max = static_cast<std::size_t>(d.n_max), n_filters = uses.size();
     const bool shared = d.filters.n_functions > 0;
@@ -42,7 +42,7 @@ int FilterBank::l_max(std::size_t q) const {
     return most;
 }
 
-MeshFilters::MeshFilters(const PotentialDescription& d, const FilterBank& bank, std::vector<std::size_t> chosen,
+MeshFilters::MeshFilters(const FieldDescription& d, const FilterBank& bank, std::vector<std::size_t> chosen,
                          std::array<int, 3> mesh, int order, int n_threads)
     : bank_(&bank), chosen_(std::move(chosen)), power_(d.exponent, d.smearing), mesh_(mesh), n_threads_(n_threads) {
     for (const std::size_t q : chosen_) l_max_.push_back(bank.l_max(q));

@@ -19,7 +19,7 @@ struct FilterBank {
         int l, n;
         double weight;
     };
-    explicit FilterBank(const PotentialDescription&);
+    explicit FilterBank(const FieldDescription&);
     std::size_t size() const { return uses.size(); }
     int l_max(std::size_t q) const;
 
@@ -31,8 +31,8 @@ struct FilterBank {
 /// transform of the spline. Here q counts those of `chosen`.
 class MeshFilters {
 public:
-    MeshFilters(const PotentialDescription&, const FilterBank&, std::vector<std::size_t> chosen,
-                std::array<int, 3> mesh, int order, int n_threads);
+    MeshFilters(const FieldDescription&, const FilterBank&, std::vector<std::size_t> chosen, std::array<int, 3> mesh,
+                int order, int n_threads);
 
     std::size_t size() const { return chosen_.size(); }
     const std::vector<FilterBank::Use>& uses(std::size_t q) const { return bank_->uses[chosen_[q]]; }

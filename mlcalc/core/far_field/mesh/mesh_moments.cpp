@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Between V of the centres and the derivatives of the potentials on the mesh.
+/// Between V of the centers and the derivatives of the potentials on the mesh.
 #include <algorithm>
 
 #include "base/threads.hpp"
@@ -59,8 +59,8 @@ void Mesh::filter_adjoint(std::size_t q, int channel, const double* v_adj, doubl
     }
 }
 
-/// The adjoint of the gather: multipoles of the centres, to be spread with the derivatives of the splines, the force on
-/// the centre itself, and what turns with the cell there, d grad_a / d eps_ab = -grad_b.
+/// The adjoint of the gather: multipoles of the centers, to be spread with the derivatives of the splines, the force on
+/// the center itself, and what turns with the cell there, d grad_a / d eps_ab = -grad_b.
 void Mesh::multipoles(std::size_t q, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
     const int l_max = filters_.l_max(q), size = tensor_size(l_max), n_channels = channels_.size();
     const std::size_t stride = static_cast<std::size_t>(size * n_channels);
@@ -151,7 +151,7 @@ void Mesh::source_gradient(const Atoms& atoms, Vec3* gradient) const {
     });
 }
 
-/// The share of each centre in the strain of the filters: six more fields per filter, only on request.
+/// The share of each center in the strain of the filters: six more fields per filter, only on request.
 void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
     const auto contract = [&](std::size_t q, std::size_t k, const double* t) {
         const int l_max = filters_.l_max(q);

@@ -20,7 +20,7 @@ protected:
     std::array<int, 3> shape_;
 
 private:
-    /// Doubles between neighbours along each axis of the ghosted brick.
+    /// Doubles between neighbors along each axis of the ghosted brick.
     std::array<std::size_t, 3> strides(int n_values) const;
     int below_, above_, n_threads_;
 };

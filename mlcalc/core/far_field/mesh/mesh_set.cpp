@@ -8,7 +8,7 @@
 
 namespace mlcalc {
 
-MeshSet::MeshSet(const PotentialDescription& description, const Settings& settings, Communicator& communicator,
+MeshSet::MeshSet(const FieldDescription& description, const Settings& settings, Communicator& communicator,
                  MeshBackendFactory& factory)
     : description_(description), bank_(description_), settings_(settings), communicator_(&communicator) {
     for (const Mesh::Settings& mesh : settings.meshes) {

@@ -21,7 +21,7 @@ public:
         double estimate = -1.0;  ///< relative force error expected; < 0: not estimated
         int n_threads = 1;
     };
-    MeshSet(const PotentialDescription&, const Settings&, Communicator&, MeshBackendFactory&);
+    MeshSet(const FieldDescription&, const Settings&, Communicator&, MeshBackendFactory&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;
@@ -29,7 +29,7 @@ public:
     Memory memory() const override;
 
 private:
-    PotentialDescription description_;
+    FieldDescription description_;
     FilterBank bank_;
     Settings settings_;
     Communicator* communicator_;
