@@ -90,16 +90,16 @@ void FarFieldLog::warn_of_growth() {
 void FarFieldLog::warn_of_boundaries(const mlcalc::Model& model) const {
     const Domain& domain = *lammps_->domain;
     const auto& trained = model.boundaries;
-    const int n_periodic = domain.xperiodic + domain.yperiodic + domain.zperiodic;
-    const std::string kind = n_periodic == 3 ? "periodic" : n_periodic == 0 ? "free" : "";
-    if (lammps_->comm->me != 0 || kind.empty() || !model.has_far_field() || trained.empty() ||
-        std::find(trained.begin(), trained.end(), kind) != trained.end())
+    const mlcalc::Boundaries here =
+        mlcalc::boundaries_of({domain.xperiodic != 0, domain.yperiodic != 0, domain.zperiodic != 0});
+    if (lammps_->comm->me != 0 || !model.has_far_field() || trained.empty() ||
+        std::find(trained.begin(), trained.end(), here) != trained.end())
         return;
     lammps_->error->warning(
         FLERR,
         "mlcalc: this system has {} boundaries, but the model was trained with {} ones; its far field may "
         "mean something else here",
-        kind, trained.front());
+        mlcalc::name_of(here), mlcalc::name_of(trained.front()));
 }
 
 void FarFieldLog::measure(const std::shared_ptr<const mlcalc::Model>& model, const StyleSettings& settings,

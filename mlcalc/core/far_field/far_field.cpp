@@ -115,17 +115,17 @@ private:
     }
 
     void check_boundaries(const std::array<bool, 3>& pbc) const {
-        const int n_periodic = pbc[0] + pbc[1] + pbc[2];
-        if (n_periodic == 1 || n_periodic == 2) {
+        const Boundaries boundaries = boundaries_of(pbc);
+        if (boundaries == Boundaries::slab || boundaries == Boundaries::wire) {
             throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
-                                        (n_periodic == 2 ? "slab" : "wire") +
+                                        name_of(boundaries) +
                                         "; give it vacuum and make every direction periodic, or make none periodic");
         }
         const bool periodic = options_.method == FarFieldMethod::ksum || options_.method == FarFieldMethod::mesh;
-        if (n_periodic == 0 && periodic) {
+        if (boundaries == Boundaries::free && periodic) {
             throw std::invalid_argument("k-sum and mesh need three periodic directions, got none; use auto or free");
         }
-        if (n_periodic == 3 && options_.method == FarFieldMethod::free) {
+        if (boundaries == Boundaries::periodic && options_.method == FarFieldMethod::free) {
             throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
         }
     }

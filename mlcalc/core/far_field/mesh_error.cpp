@@ -16,7 +16,7 @@ constexpr int n_axis = 6;  // midpoints per axis from 0 to the Nyquist frequency
 /// for independent atoms.
 std::vector<std::vector<double>> tails(const FieldDescription& d, int n_steps) {
     const SplineTable& table = d.reciprocal;
-    const SmearedPower power(d.exponent, d.smearing);
+    const auto kernel = make_field_kernel(d);
     const double dk = table.x_max() / n_steps;
     std::vector<double> f(table.n_functions), df(table.n_functions);
     std::vector<std::vector<double>> out(static_cast<std::size_t>(n_steps) + 1,
@@ -24,7 +24,7 @@ std::vector<std::vector<double>> tails(const FieldDescription& d, int n_steps) {
     for (int step = n_steps - 1; step >= 0; --step) {
         const double k = (step + 0.5) * dk;
         double g, dg;
-        power.evaluate(k, g, dg);
+        kernel->evaluate(k, g, dg);
         table.evaluate(k, f.data(), df.data());
         for (std::size_t q = 0; q < f.size(); ++q) {
             const int l = static_cast<int>(q) / d.n_max;
@@ -87,12 +87,8 @@ double converged_cutoff(const FieldDescription& d, double accuracy) {
     return dk;
 }
 
-MeshError::MeshError(const FieldDescription& d, const FilterBank& bank, bool interlaced)
-    : description_(&d),
-      bank_(&bank),
-      interlaced_(interlaced),
-      power_(d.exponent, d.smearing),
-      total_(tails(d, 300)[0]) {
+MeshError::MeshError(const FieldDescription& d, const FieldSpectrum& spectrum, bool interlaced)
+    : description_(&d), spectrum_(&spectrum), interlaced_(interlaced), total_(tails(d, 300)[0]) {
     require_finite(d, total_);
 }
 
@@ -124,34 +120,31 @@ const std::vector<MeshError::Point>& MeshError::points(int order) {
 }
 
 double MeshError::squared(const std::vector<std::size_t>& filters, int order, double spacing) {
-    const SplineTable& table = bank_->table;
     const double nyquist = pi / spacing, volume = std::pow(nyquist / n_axis, 3);
-    std::vector<double> b(table.n_functions), db(table.n_functions), amplitude(total_.size()),
-        wrong(total_.size(), 0.0);
+    const FilterBank& bank = spectrum_->bank();
+    std::vector<double> f(bank.size()), df(bank.size()), amplitude(total_.size()), wrong(total_.size(), 0.0);
     const std::vector<Point>& all = points(order);
     for (const Point& point : all) {
         const double k = 2.0 * nyquist * point.nu;
-        if (k > table.x_max()) continue;
-        double g, dg;
-        power_.evaluate(k, g, dg);
-        table.evaluate(k, b.data(), db.data());
+        if (k > spectrum_->k_max()) continue;
+        spectrum_->evaluate(k, f.data(), df.data());
         std::fill(amplitude.begin(), amplitude.end(), 0.0);
         for (const std::size_t q : filters) {
-            for (const FilterBank::Use& use : bank_->uses[q]) {
-                amplitude[static_cast<std::size_t>(use.l * description_->n_max + use.n)] += g * use.weight * b[q];
+            for (const FilterBank::Use& use : bank.uses[q]) {
+                amplitude[static_cast<std::size_t>(use.l * description_->n_max + use.n)] += use.weight * f[q];
             }
         }
-        for (std::size_t f = 0; f < wrong.size(); ++f) {
-            const int l = static_cast<int>(f) / description_->n_max;
+        for (std::size_t c = 0; c < wrong.size(); ++c) {
+            const int l = static_cast<int>(c) / description_->n_max;
             const double aliases = std::pow(nyquist, 2 * l + 2) * point.gathered[static_cast<std::size_t>(l)] +
                                    std::pow(k, 2 * l + 2) * point.spread;
-            wrong[f] += point.multiplicity * volume * amplitude[f] * amplitude[f] * aliases;
+            wrong[c] += point.multiplicity * volume * amplitude[c] * amplitude[c] * aliases;
         }
     }
     double error = 0.0, n = 0.0;
-    for (std::size_t f = 0; f < wrong.size(); ++f) {
-        if (!counts(total_[f], total_)) continue;
-        error += wrong[f] / (0.5 * pi * total_[f]);
+    for (std::size_t c = 0; c < wrong.size(); ++c) {
+        if (!counts(total_[c], total_)) continue;
+        error += wrong[c] / (0.5 * pi * total_[c]);
         n += 1.0;
     }
     return n > 0.0 ? error / n : 0.0;

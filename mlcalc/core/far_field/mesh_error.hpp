@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "far_field/far_field.hpp"
-#include "far_field/mesh/mesh_filters.hpp"
-#include "far_field/smeared_power.hpp"
+#include "far_field/spectrum.hpp"
 
 namespace mlcalc {
 
@@ -17,7 +16,7 @@ double converged_cutoff(const FieldDescription&, double accuracy);
 /// mesh.
 class MeshError {
 public:
-    MeshError(const FieldDescription&, const FilterBank&, bool interlaced);
+    MeshError(const FieldDescription&, const FieldSpectrum&, bool interlaced);
     /// The square of what a mesh of this order and spacing adds that carries these filters.
     double squared(const std::vector<std::size_t>& filters, int order, double spacing);
 
@@ -32,9 +31,8 @@ private:
     const std::vector<Point>& points(int order);
 
     const FieldDescription* description_;
-    const FilterBank* bank_;
+    const FieldSpectrum* spectrum_;
     bool interlaced_;
-    SmearedPower power_;
     std::vector<double> total_;               ///< of each coefficient: int k^2 (g F k^(l+1))^2 dk
     std::vector<std::vector<Point>> points_;  ///< per order
 };

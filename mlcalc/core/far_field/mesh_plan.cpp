@@ -61,8 +61,8 @@ PeriodicPlanner::PeriodicPlanner(const FieldDescription& description, const FarF
       options_(options),
       n_ranks_(n_ranks),
       factory_(factory),
-      bank_(description),
-      error_(description, bank_, options.interlaced),
+      spectrum_(description),
+      error_(description, spectrum_, options.interlaced),
       ksum_cutoff_(options.k_cutoff > 0.0
                        ? options.k_cutoff
                        : std::min(ksum_limit(), drift_margin * converged_cutoff(description, options.accuracy))) {}
@@ -84,9 +84,9 @@ double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, 
 /// own, so its own must have half of the points. Empty if splines of this order do not meet the accuracy.
 std::vector<PeriodicPlanner::Group> PeriodicPlanner::group_filters(int order) {
     const double accuracy = options_.accuracy / mesh_safety;
-    const double share = accuracy / std::sqrt(static_cast<double>(bank_.size()));
+    const double share = accuracy / std::sqrt(static_cast<double>(spectrum_.bank().size()));
     std::vector<Group> alone;
-    for (std::size_t q = 0; q < bank_.size(); ++q) {
+    for (std::size_t q = 0; q < spectrum_.bank().size(); ++q) {
         alone.push_back({{q}, widest_spacing({q}, order, share)});
         if (alone.back().spacing == 0.0) return {};
     }
@@ -142,7 +142,7 @@ std::vector<Mesh::Settings> PeriodicPlanner::cheapest(const Lattice& lattice, co
     double least_cost = std::numeric_limits<double>::infinity();
     for (int order = least; order <= std::min(least + 4, max_order); ++order) {
         auto meshes = make_shapes(order, lattice);
-        const double its_cost = cost.mesh(bank_, meshes);
+        const double its_cost = cost.mesh(spectrum_.bank(), meshes);
         if (meshes.empty() || its_cost >= least_cost) continue;
         best = std::move(meshes);
         least_cost = its_cost;
@@ -156,7 +156,7 @@ std::vector<Mesh::Settings> PeriodicPlanner::given() const {
     mesh.shape = options_.mesh;
     mesh.interlaced = options_.interlaced;
     mesh.order = options_.order != 0 ? options_.order : std::min(least_order(description_) + 2, max_order);
-    for (std::size_t q = 0; q < bank_.size(); ++q) mesh.filters.push_back(q);
+    for (std::size_t q = 0; q < spectrum_.bank().size(); ++q) mesh.filters.push_back(q);
     return {mesh};
 }
 
@@ -267,7 +267,8 @@ std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, doubl
     settings.accuracy = options_.accuracy;
     settings.n_threads = options_.n_threads;
     settings.meshes = options_.mesh[0] > 0 ? given() : cheapest(lattice, cost);
-    if (automatic && (settings.meshes.empty() || ksum < ksum_margin * cost.mesh(bank_, settings.meshes))) return {};
+    if (automatic && (settings.meshes.empty() || ksum < ksum_margin * cost.mesh(spectrum_.bank(), settings.meshes)))
+        return {};
     if (settings.meshes.empty()) {
         throw std::invalid_argument("no mesh reaches the accuracy " + std::to_string(options_.accuracy) +
                                     " for this expansion; ask for a lower one or use the k-sum");

@@ -47,7 +47,7 @@ private:
     const FarFieldOptions& options_;
     int n_ranks_;
     const MeshBackendFactory& factory_;
-    FilterBank bank_;
+    FieldSpectrum spectrum_;
     MeshError error_;
     double ksum_cutoff_;                          ///< of a list that still meets the accuracy in a cell that has grown
     std::map<int, std::vector<Group>> of_order_;  ///< empty groups: splines of this order do not meet the accuracy

@@ -41,6 +41,10 @@ double exponential_integral(int twice_n, double x) {
     return value;
 }
 
+std::shared_ptr<const FieldKernel> make_field_kernel(const FieldDescription& description) {
+    return std::make_shared<SmearedPower>(description.exponent, description.smearing);
+}
+
 SmearedPower::SmearedPower(int exponent, double smearing) : exponent_(exponent), smearing_(smearing) {
     if (exponent < 0 || exponent > 12) {
         throw std::invalid_argument("the exponent of a potential expansion must be an integer from 0 to 12, got " +
@@ -56,15 +60,15 @@ SmearedPower::SmearedPower(int exponent, double smearing) : exponent_(exponent),
                      : std::pow(pi, 1.5) * std::pow(2.0 * s2, 0.5 * (3 - exponent)) / std::tgamma(0.5 * exponent);
 }
 
-void SmearedPower::evaluate(double k, double& value, double& derivative) const {
+void SmearedPower::evaluate(double k, double& value, double& slope) const {
     const double s2 = smearing_ * smearing_, x = 0.5 * k * k * s2;
     if (exponent_ == 0) {
         value = prefactor_ * std::exp(-x);
-        derivative = -k * s2 * value;
+        slope = -k * s2 * value;
         return;
     }
     value = prefactor_ * exponential_integral(exponent_ - 1, x);
-    derivative = -k * s2 * prefactor_ * exponential_integral(exponent_ - 3, x);  // dE_n/dx = -E_(n-1)
+    slope = -k * s2 * prefactor_ * exponential_integral(exponent_ - 3, x);  // dE_n/dx = -E_(n-1)
 }
 
 double SmearedPower::at_zero() const {

@@ -121,7 +121,8 @@ void ModelReader::read_committee(Model& model) const {
 
 void ModelReader::read_boundaries(Model& model) const {
     for (const Field& field : document_["boundaries"].array(1, 2)) {
-        const std::string boundary = field.one_of({"periodic", "free"});
+        const Boundaries boundary =
+            field.one_of({"periodic", "free"}) == "free" ? Boundaries::free : Boundaries::periodic;
         if (!model.boundaries.empty() && model.boundaries[0] == boundary) field.refuse("is there twice");
         model.boundaries.push_back(boundary);
     }

@@ -34,9 +34,9 @@ KSum::WaveVectors KSum::wave_vectors(double k_cutoff, const Mat3& cell) {
 KSum::KSum(const FieldDescription& description, double k_cutoff, WaveVectors wave_vectors, int n_threads,
            Communicator& communicator)
     : description_(description),
+      spectrum_(description_),
       channels_(description.n_species, description.mixing),
       shape_(description.shape()),
-      power_(description.exponent, description.smearing),
       solid_(description.l_max),
       communicator_(&communicator),
       k_cutoff_(k_cutoff),
@@ -46,6 +46,14 @@ KSum::KSum(const FieldDescription& description, double k_cutoff, WaveVectors wav
       n_q_(static_cast<std::size_t>(shape_.n_q())),
       n_columns_(n_lm_ * n_q_),
       work_(static_cast<std::size_t>(n_threads)) {
+    std::vector<double> zero(spectrum_.bank().size());
+    spectrum_.at_zero(zero.data());
+    zero_.assign(static_cast<std::size_t>(shape_.n_max), 0.0);
+    for (std::size_t q = 0; q < zero.size(); ++q) {
+        for (const FilterBank::Use& use : spectrum_.bank().uses[q]) {
+            if (use.l == 0) zero_[static_cast<std::size_t>(use.n)] += use.weight * zero[q];
+        }
+    }
     for (const auto& n : integers_) {
         for (std::size_t a = 0; a < 3; ++a) largest_[a] = std::max(largest_[a], std::abs(n[a]));
     }
@@ -68,20 +76,22 @@ void KSum::set_cell(const Mat3& cell) {
 
 void KSum::set_wave_vectors(std::size_t begin, std::size_t end) {
     const std::size_t n_radial = description_.reciprocal.n_functions;
-    std::vector<double> f(n_radial), df(n_radial);
+    const FilterBank& bank = spectrum_.bank();
+    std::vector<double> f(bank.size()), df(bank.size());
     for (std::size_t k = begin; k < end; ++k) {
         k_[k] = lattice_.wave_vector(integers_[k][0], integers_[k][1], integers_[k][2]);
         const double norm = std::hypot(k_[k][0], k_[k][1], k_[k][2]);
         solid_.evaluate(k_[k], &harmonics_[k * n_lm_], &harmonics_gradient_[k * 3 * n_lm_]);
-        if (norm > description_.reciprocal.x_max()) continue;  // a much compressed cell; the term has decayed
-        double g, dg;
-        power_.evaluate(norm, g, dg);
-        description_.reciprocal.evaluate(norm, f.data(), df.data());
+        if (norm > spectrum_.k_max()) continue;  // a much compressed cell; the term has decayed
+        spectrum_.evaluate(norm, f.data(), df.data());
         const double prefactor = 8.0 * pi / lattice_.volume;  // k and -k
         double* radial = &radial_[k * 2 * n_radial];
-        for (std::size_t q = 0; q < n_radial; ++q) {
-            radial[q] = prefactor * g * f[q];
-            radial[n_radial + q] = prefactor * (dg * f[q] + g * df[q]) / norm;
+        for (std::size_t q = 0; q < bank.size(); ++q) {
+            for (const FilterBank::Use& use : bank.uses[q]) {
+                const auto at = static_cast<std::size_t>(use.l * shape_.n_max + use.n);
+                radial[at] += prefactor * use.weight * f[q];
+                radial[n_radial + at] += prefactor * use.weight * df[q];
+            }
         }
     }
 }
@@ -230,16 +240,15 @@ void KSum::compute(const Atoms& atoms, double* v) {
     add_zero_wave_vector(atoms, v);
 }
 
-/// The k = 0 term of l = 0; it survives for p = 0 and p > 3.
+/// The k = 0 term of l = 0.
 void KSum::add_zero_wave_vector(const Atoms& atoms, double* v) const {
-    const double factor = std::sqrt(4.0 * pi) / lattice_.volume * power_.at_zero();
+    const double factor = std::sqrt(4.0 * pi) / lattice_.volume;
     const double* counts = &structure_[static_cast<std::size_t>(channels_.size()) * 2 * integers_.size()];
-    for (int i = 0; factor != 0.0 && i < atoms.n_local; ++i) {
+    for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] < 0) continue;
         for (std::size_t q = 0; q < n_q_; ++q) {
             const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
-            v[static_cast<std::size_t>(i) * shape_.size() + q] +=
-                factor * counts[q / n_max] * description_.reciprocal.data[q % n_max];
+            v[static_cast<std::size_t>(i) * shape_.size() + q] += factor * counts[q / n_max] * zero_[q % n_max];
         }
     }
 }

@@ -12,7 +12,7 @@
 #include "base/lattice.hpp"
 #include "base/threads.hpp"
 #include "far_field/far_field.hpp"
-#include "far_field/smeared_power.hpp"
+#include "far_field/spectrum.hpp"
 
 namespace mlcalc {
 
@@ -87,9 +87,9 @@ private:
     }
 
     FieldDescription description_;
+    FieldSpectrum spectrum_;
     Channels channels_;
     CoefficientShape shape_;
-    SmearedPower power_;
     Harmonics solid_;
     Communicator* communicator_;
     double k_cutoff_;
@@ -97,11 +97,13 @@ private:
     WaveVectors integers_;
     std::array<int, 3> largest_{};
     std::size_t n_lm_, n_q_, n_columns_;
+    std::vector<double> zero_;  ///< [n] of the term of k = 0
 
     // of the present cell
     Lattice lattice_;
     std::vector<Vec3> k_;
-    std::vector<double> radial_;  ///< [k][2][l][n]: 8 pi / Vol g_p(k) F_nl(k) and its k derivative over k
+    std::vector<double>
+        radial_;  ///< [k][2][l][n]: 8 pi / Vol of the sum of its filters f_q(k), and its k derivative over k
     std::vector<double> harmonics_, harmonics_gradient_;  ///< S_lm(k) [k][lm], gradient [k][axis][lm]
 
     // of the present configuration

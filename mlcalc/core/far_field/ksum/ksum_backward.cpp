@@ -59,15 +59,15 @@ void KSum::strain_matrix(Range range, int a, int b, double* matrix) const {
 }
 
 void KSum::zero_wave_vector_strain(const Atoms& atoms, const double* v_adj, Mat3& strain, Mat3* atom_strain) const {
-    const double factor = std::sqrt(4.0 * pi) / lattice_.volume * power_.at_zero();
+    const double factor = std::sqrt(4.0 * pi) / lattice_.volume;
     const double* counts = &structure_[static_cast<std::size_t>(channels_.size()) * 2 * integers_.size()];
     const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
-    for (int i = 0; factor != 0.0 && i < atoms.n_local; ++i) {
+    for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] < 0) continue;
         double energy = 0.0;
         for (std::size_t q = 0; q < n_q_; ++q) {
-            energy += v_adj[static_cast<std::size_t>(i) * shape_.size() + q] * factor * counts[q / n_max] *
-                      description_.reciprocal.data[q % n_max];
+            energy +=
+                v_adj[static_cast<std::size_t>(i) * shape_.size() + q] * factor * counts[q / n_max] * zero_[q % n_max];
         }
         for (std::size_t a = 0; a < 3; ++a) {
             strain[a][a] -= energy;

@@ -123,7 +123,7 @@ void KSum::scatter_slopes(const Atoms& atoms, std::size_t i, std::size_t j, cons
 
 void KSum::strain_jacobian(const Atoms& atoms, double* strain) {
     const std::size_t n_atoms = static_cast<std::size_t>(atoms.n_local), size = shape_.size();
-    const double zero = two_sqrt_pi / lattice_.volume * power_.at_zero();
+    const double zero = two_sqrt_pi / lattice_.volume;
     const double* counts = &structure_[static_cast<std::size_t>(channels_.size()) * 2 * integers_.size()];
     const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
     std::fill_n(strain, n_atoms * 9 * size, 0.0);
@@ -139,7 +139,7 @@ void KSum::strain_jacobian(const Atoms& atoms, double* strain) {
             double* row = strain + (i * 9 + ab) * size;
             std::copy_n(&slope[i * n_columns_], n_columns_, row);
             for (std::size_t q = 0; q < n_q_ && ab % 4 == 0; ++q) {
-                row[q] -= zero * counts[q / n_max] * description_.reciprocal.data[q % n_max];
+                row[q] -= zero * counts[q / n_max] * zero_[q % n_max];
             }
         }
     }

@@ -7,7 +7,7 @@
 
 namespace mlcalc {
 
-Mesh::Mesh(const FieldDescription& description, const FilterBank& bank, const Settings& settings, int n_threads,
+Mesh::Mesh(const FieldDescription& description, const FieldSpectrum& spectrum, const Settings& settings, int n_threads,
            Communicator& communicator, MeshBackendFactory& factory)
     : settings_(settings),
       channels_(description.n_species, description.mixing),
@@ -18,7 +18,7 @@ Mesh::Mesh(const FieldDescription& description, const FilterBank& bank, const Se
       spline_(settings.order, description.l_max + 1),
       stencil_{settings.order, BSpline::padded(settings.order), spline_.coefficients()},
       kernels_(&mesh_kernels()),
-      filters_(description, bank, settings.filters, settings.shape, settings.order, n_threads),
+      filters_(spectrum, settings.filters, settings.shape, settings.order, n_threads),
       tensors_(description.l_max, settings.shape) {
     int channel = 0;
     for (; channel + 1 < channels_.size(); channel += 2) {

@@ -36,8 +36,8 @@ public:
     };
     /// Complex grids to transform: two channels in one, on one grid or on each of the two of an interlaced mesh.
     static int n_jobs(int n_channels, bool interlaced) { return interlaced ? n_channels : (n_channels + 1) / 2; }
-    /// Description, bank, communicator and factory must outlive the mesh.
-    Mesh(const FieldDescription&, const FilterBank&, const Settings&, int n_threads, Communicator&,
+    /// Spectrum, communicator and factory must outlive the mesh.
+    Mesh(const FieldDescription&, const FieldSpectrum&, const Settings&, int n_threads, Communicator&,
          MeshBackendFactory&);
     /// Adds to v. Collective.
     void compute(const Atoms&, double* v);

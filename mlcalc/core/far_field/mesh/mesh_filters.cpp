@@ -23,29 +23,10 @@ std::size_t extent(const Brick& brick, int axis) {
 
 }  // namespace
 
-FilterBank::FilterBank(const FieldDescription& d)
-    : table(d.filters.n_functions > 0 ? d.filters : d.reciprocal), uses(table.n_functions) {
-    const std::size_t n_max = static_cast<std::size_t>(d.n_max), n_filters = uses.size();
-    const bool shared = d.filters.n_functions > 0;
-    for (std::size_t q = 0; q < n_filters; ++q) {
-        for (std::size_t f = 0; f < n_max * static_cast<std::size_t>(d.l_max + 1); ++f) {
-            const double weight = shared ? d.filter_weights[f * n_filters + q] : (f == q ? 1.0 : 0.0);
-            if (weight == 0.0) continue;
-            uses[q].push_back({static_cast<int>(f / n_max), static_cast<int>(f % n_max), weight});
-        }
-    }
-}
-
-int FilterBank::l_max(std::size_t q) const {
-    int most = 0;
-    for (const Use& use : uses[q]) most = std::max(most, use.l);
-    return most;
-}
-
-MeshFilters::MeshFilters(const FieldDescription& d, const FilterBank& bank, std::vector<std::size_t> chosen,
-                         std::array<int, 3> mesh, int order, int n_threads)
-    : bank_(&bank), chosen_(std::move(chosen)), power_(d.exponent, d.smearing), mesh_(mesh), n_threads_(n_threads) {
-    for (const std::size_t q : chosen_) l_max_.push_back(bank.l_max(q));
+MeshFilters::MeshFilters(const FieldSpectrum& spectrum, std::vector<std::size_t> chosen, std::array<int, 3> mesh,
+                         int order, int n_threads)
+    : spectrum_(&spectrum), chosen_(std::move(chosen)), mesh_(mesh), n_threads_(n_threads) {
+    for (const std::size_t q : chosen_) l_max_.push_back(spectrum.bank().l_max(q));
     for (std::size_t a = 0; a < 3; ++a) {
         for (int index = 0; index < mesh[a]; ++index) {
             const int n = integer(static_cast<int>(a), index);
@@ -91,8 +72,7 @@ void MeshFilters::set(const Lattice& lattice, const Brick& brick, std::array<int
 }
 
 void MeshFilters::fill(std::size_t begin_row, std::size_t end_row) {
-    const SplineTable& table = bank_->table;
-    std::vector<double> b(table.n_functions), db(table.n_functions);
+    std::vector<double> value(spectrum_->bank().size()), slope(value.size());
     const std::size_t fast = static_cast<std::size_t>(axes_[2]);
     for_rows(begin_row, end_row, [&](std::size_t first, std::array<int, 3> index) {
         for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
@@ -105,18 +85,18 @@ void MeshFilters::fill(std::size_t begin_row, std::size_t end_row) {
             const Vec3 wave = lattice_.wave_vector(n[0], n[1], n[2]);
             const double k = std::sqrt(wave[0] * wave[0] + wave[1] * wave[1] + wave[2] * wave[2]);
             const bool zero = n[0] == 0 && n[1] == 0 && n[2] == 0;
-            const bool outside = factor == 0.0 || k > table.x_max();
-            double g = power_.at_zero(), dg = 0.0;
-            if (!outside && !zero) {
-                power_.evaluate(k, g, dg);
-                table.evaluate(k, b.data(), db.data());
+            if (factor == 0.0 || k > spectrum_->k_max()) {
+                std::fill(value.begin(), value.end(), 0.0);
+                std::fill(slope.begin(), slope.end(), 0.0);
+            } else if (zero) {
+                spectrum_->at_zero(value.data());
+                std::fill(slope.begin(), slope.end(), 0.0);
+            } else {
+                spectrum_->evaluate(k, value.data(), slope.data());
             }
             for (std::size_t q = 0; q < size(); ++q) {
-                const std::size_t f = chosen_[q];
-                const double value = zero ? g * table.data[f] : g * b[f];
-                const double slope = zero ? 0.0 : (dg * b[f] + g * db[f]) / k;
-                values_[q * n_points_ + point] = outside ? 0.0 : factor * value;
-                slopes_[q * n_points_ + point] = outside ? 0.0 : factor * slope;
+                values_[q * n_points_ + point] = factor * value[chosen_[q]];
+                slopes_[q * n_points_ + point] = factor * slope[chosen_[q]];
             }
         }
     });

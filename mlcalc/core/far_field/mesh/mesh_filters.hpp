@@ -8,34 +8,19 @@
 #include "base/lattice.hpp"
 #include "far_field/far_field.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
-#include "far_field/smeared_power.hpp"
+#include "far_field/spectrum.hpp"
 
 namespace mlcalc {
 
-/// The functions of k that the meshes filter with, F_nl(k) = sum_q weight B_q(k): the shared ones of the basis, or each
-/// (l, n) for itself.
-struct FilterBank {
-    struct Use {
-        int l, n;
-        double weight;
-    };
-    explicit FilterBank(const FieldDescription&);
-    std::size_t size() const { return uses.size(); }
-    int l_max(std::size_t q) const;
-
-    const SplineTable& table;  ///< B_q
-    std::vector<std::vector<Use>> uses;
-};
-
-/// The filters of one mesh, D_q(n) = 4 pi / Vol g_p(k) B_q(k) / U(n)^2 on the reciprocal points of this rank, U the
+/// The filters of one mesh, D_q(n) = 4 pi / Vol f_q(k) / U(n)^2 on the reciprocal points of this rank, U the
 /// transform of the spline. Here q counts those of `chosen`.
 class MeshFilters {
 public:
-    MeshFilters(const FieldDescription&, const FilterBank&, std::vector<std::size_t> chosen, std::array<int, 3> mesh,
-                int order, int n_threads);
+    MeshFilters(const FieldSpectrum&, std::vector<std::size_t> chosen, std::array<int, 3> mesh, int order,
+                int n_threads);
 
     std::size_t size() const { return chosen_.size(); }
-    const std::vector<FilterBank::Use>& uses(std::size_t q) const { return bank_->uses[chosen_[q]]; }
+    const std::vector<FilterBank::Use>& uses(std::size_t q) const { return spectrum_->bank().uses[chosen_[q]]; }
     int l_max(std::size_t q) const { return l_max_[q]; }
     std::size_t bytes() const { return 8 * (values_.capacity() + slopes_.capacity()); }
 
@@ -66,9 +51,8 @@ private:
     void backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint, const double* source,
                        bool add, double* out, Moments&) const;
 
-    const FilterBank* bank_;
+    const FieldSpectrum* spectrum_;
     std::vector<std::size_t> chosen_;
-    SmearedPower power_;
     std::array<int, 3> mesh_;
     int n_threads_;
     std::vector<int> l_max_;
@@ -78,7 +62,7 @@ private:
     Brick brick_;
     std::array<int, 3> axes_{};
     std::size_t n_points_ = 0;
-    AlignedVector<double> values_, slopes_;  ///< [q][point] D and (dD/dk of g B) / k
+    AlignedVector<double> values_, slopes_;  ///< [q][point] D and (dD/dk of f) / k
 };
 
 }  // namespace mlcalc

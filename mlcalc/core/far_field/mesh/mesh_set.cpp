@@ -10,9 +10,10 @@ namespace mlcalc {
 
 MeshSet::MeshSet(const FieldDescription& description, const Settings& settings, Communicator& communicator,
                  MeshBackendFactory& factory)
-    : description_(description), bank_(description_), settings_(settings), communicator_(&communicator) {
+    : description_(description), spectrum_(description_), settings_(settings), communicator_(&communicator) {
     for (const Mesh::Settings& mesh : settings.meshes) {
-        meshes_.push_back(std::make_unique<Mesh>(description_, bank_, mesh, settings.n_threads, communicator, factory));
+        meshes_.push_back(
+            std::make_unique<Mesh>(description_, spectrum_, mesh, settings.n_threads, communicator, factory));
     }
 }
 

@@ -30,7 +30,7 @@ public:
 
 private:
     FieldDescription description_;
-    FilterBank bank_;
+    FieldSpectrum spectrum_;
     Settings settings_;
     Communicator* communicator_;
     std::vector<std::unique_ptr<Mesh>> meshes_;

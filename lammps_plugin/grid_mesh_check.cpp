@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/// Known values through a mesh before it is used.
+#include <cmath>
+#include <vector>
+
+#include "brick_points.h"
+#include "grid_mesh.h"
+#include "lammps.h"
+
+namespace mlcalc_lammps {
+
+namespace {
+
+constexpr double two_pi = 6.283185307179586;
+
+int wrapped(int index, int n) {
+    return ((index % n) + n) % n;
+}
+
+}  // namespace
+
+bool GridMesh::works() {
+    const bool right = halo_works();
+    return transform_works() && right;
+}
+
+/// Ghosts must get the numbers of their owners, and owners the count of their images, two values per point.
+bool GridMesh::halo_works() {
+    const auto label = [&](int x, int y, int z) {
+        return 1.0 + wrapped(x, shape_[0]) + 1e3 * wrapped(y, shape_[1]) + 1e6 * wrapped(z, shape_[2]);
+    };
+    const auto is_owned = [&](int x, int y, int z) {
+        return x >= owned_.lo[0] && x < owned_.hi[0] && y >= owned_.lo[1] && y < owned_.hi[1] && z >= owned_.lo[2] &&
+               z < owned_.hi[2];
+    };
+    std::vector<double> grid(2 * ghosted_.size(), 0.0);
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        if (is_owned(x, y, z)) grid[2 * number] = label(x, y, z), grid[2 * number + 1] = -label(x, y, z);
+    });
+    fill_halo(grid.data(), 2);
+    bool right = true;
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        right = right && grid[2 * number] == label(x, y, z) && grid[2 * number + 1] == -label(x, y, z);
+    });
+    double sent[2] = {0.0, 0.0}, received[2] = {0.0, 0.0};
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        grid[2 * number] = 1.0;
+        grid[2 * number + 1] = label(x, y, z);
+        sent[0] += 1.0;
+        sent[1] += label(x, y, z);
+    });
+    add_halo(grid.data(), 2);
+    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+        if (!is_owned(x, y, z)) return;
+        // every image of a point brought the same label, so the two sums must stay in proportion
+        right = right && std::fabs(grid[2 * number + 1] - grid[2 * number] * label(x, y, z)) < 1e-3;
+        received[0] += grid[2 * number];
+        received[1] += grid[2 * number + 1];
+    });
+    MPI_Allreduce(MPI_IN_PLACE, sent, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
+    MPI_Allreduce(MPI_IN_PLACE, received, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
+    for (int v = 0; v < 2; v++) right = right && std::fabs(sent[v] - received[v]) <= 1e-9 * std::fabs(sent[v]);
+    return everywhere(right, lammps_->world);
+}
+
+/// A plane wave has one spectral line, and comes back as itself times the number of points.
+bool GridMesh::transform_works() {
+    const std::array<int, 3> wave = {1 % shape_[0], 2 % shape_[1], shape_[2] - 1};
+    std::vector<double> real_space(std::max<std::size_t>(2, 2 * owned_.size())), back(real_space.size());
+    std::vector<double> reciprocal(std::max<std::size_t>(2, 2 * spectral_.size()));
+    for_each_point(owned_, [&](int x, int y, int z, std::size_t number) {
+        const double phase =
+            two_pi * (static_cast<double>(wave[0]) * x / shape_[0] + static_cast<double>(wave[1]) * y / shape_[1] +
+                      static_cast<double>(wave[2]) * z / shape_[2]);
+        real_space[2 * number] = std::cos(phase);
+        real_space[2 * number + 1] = std::sin(phase);
+    });
+    forward(real_space.data(), reciprocal.data(), 1);
+    const double n = static_cast<double>(shape_[0]) * shape_[1] * shape_[2];
+    bool right = true;
+    std::size_t number = 0;
+    for (int y = spectral_.lo[1]; y < spectral_.hi[1]; y++)
+        for (int z = spectral_.lo[2]; z < spectral_.hi[2]; z++)
+            for (int x = spectral_.lo[0]; x < spectral_.hi[0]; x++, number++) {
+                const double expected = x == wave[0] && y == wave[1] && z == wave[2] ? n : 0.0;
+                right = right && std::fabs(reciprocal[2 * number] - expected) < 1e-9 * n &&
+                        std::fabs(reciprocal[2 * number + 1]) < 1e-9 * n;
+            }
+    inverse(reciprocal.data(), back.data(), 1);
+    for (std::size_t k = 0; k < 2 * owned_.size(); k++) right = right && std::fabs(back[k] / n - real_space[k]) < 1e-9;
+    return everywhere(right, lammps_->world);
+}
+
+}  // namespace mlcalc_lammps
