@@ -254,18 +254,29 @@ def run_features(args) -> None:
 
 def add_convert(sub) -> None:
     sub.epilog = "Which potentials convert, and how well they agree: docs/gap.md."
-    sub.add_argument("potential", help="XML file of QUIP; its files of sparse points are beside it")
+    sub.add_argument(
+        "potential",
+        help="XML file of QUIP, its files of sparse points beside it; or a file of LAMMPS's pair_style table",
+    )
     sub.add_argument("--output", "-o", required=True, help="the model file to write, *.mlcalc")
     sub.add_argument(
         "--species", nargs="+", metavar="SYMBOL", help="the model is for these; default: all it was made for"
     )
+    sub.add_argument(
+        "--pairs", nargs="+", metavar="A-B=SECTION", help="of a table: which section is for which pair of elements"
+    )
+    sub.add_argument(
+        "--smoothing", type=float, metavar="A", help="of a table: Angstrom before its end over which it goes to zero"
+    )
+    sub.add_argument("--units", choices=["metal", "real"], help="of a table; default: as its first line says, or metal")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run_convert(args) -> None:
     from .commands.convert import convert_file
 
-    print(convert_file(args.potential, args.output, args.species, progress=not args.quiet))
+    options = {"pairs": args.pairs, "smoothing": args.smoothing, "units": args.units}
+    print(convert_file(args.potential, args.output, args.species, progress=not args.quiet, **options))
 
 
 def add_demo(sub) -> None:
@@ -301,7 +312,9 @@ COMMANDS = {
     ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
-    "convert": Command("A Gaussian approximation potential of QUIP as a model file.", add_convert, run_convert),
+    "convert": Command(
+        "A Gaussian approximation potential of QUIP, or a table of LAMMPS, as a model file.", add_convert, run_convert
+    ),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),
 }

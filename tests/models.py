@@ -16,7 +16,19 @@ from mlcalc.expansions import (
     Tabulated,
     WillattScaling,
 )
-from mlcalc.model import ChannelProduct, Committee, Invariant, Kernel, Linear, Mixing, Model, Term, Zbl
+from mlcalc.model import (
+    ChannelProduct,
+    Committee,
+    Invariant,
+    Kernel,
+    Linear,
+    Mixing,
+    Model,
+    PairTable,
+    TabulatedPairs,
+    Term,
+    Zbl,
+)
 from mlcalc.neighbors import full_neighbor_list
 
 SALT = [11, 17]
@@ -44,6 +56,22 @@ V_MIXED = PotentialExpansion(
 )
 
 
+def morse(r):
+    """Energy of a pair with two derivatives, (3, len(r))."""
+    x = np.exp(-1.4 * (r - 2.6))
+    return np.stack([0.3 * (x * x - 2 * x), 0.3 * -1.4 * (2 * x * x - 2 * x), 0.3 * 1.4**2 * (4 * x * x - 2 * x)])
+
+
+# two cutoffs, one beginning outside of 0, one from points, none between Na and Na
+PAIRS = TabulatedPairs(
+    "pairs",
+    {
+        (17, 11): PairTable.from_function(morse, 4.0, smoothing=ShiftedCosine(1.0), accuracy=1e-7),
+        (17, 17): PairTable.from_points(
+            np.linspace(3.2, 5.0, 9), 0.4 * np.linspace(1, 0, 9) ** 3, smoothing=ShiftedCosine(0.7)
+        ),
+    },
+)
 RADIAL = [Invariant(1, "rho")]
 POWER = [Invariant(2, "rho", "rho")]
 MULTI_SCALE = [Invariant(2, "rho", "V", scale=0.3)]
@@ -86,7 +114,7 @@ def kernel_model(
     expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, without=(), **settings
 ):
     """Kernel terms with random sparse points and weights, one per list of invariants."""
-    options = {key: settings.pop(key) for key in ("zbl", "boundaries", "species", "layers") if key in settings}
+    options = {key: settings.pop(key) for key in ("zbl", "pairs", "boundaries", "species", "layers") if key in settings}
     model = _without_regressors(expansions, invariants, n_members, options)
     rng = np.random.default_rng(seed)
     for term in model.terms:
@@ -167,6 +195,16 @@ SHORT_RANGED = {
     "kernel selected": lambda: kernel_model([RHO], [selected(POWER, [RHO], 20)], 20, zeta=3),
     "kernel committee": lambda: kernel_model([RHO], [POWER], 21, zeta=2, n_members=3),
     "kernel of Na only": lambda: kernel_model([RHO], [POWER], 24, zeta=2, without=[17]),
+    "linear pair tables": lambda: linear_model([RHO], [POWER], 25, pairs=[PAIRS]),
+    "kernel pair tables, zbl, committee": lambda: kernel_model(
+        [SHORT],
+        [[Invariant(2, "short", "short")]],
+        26,
+        zeta=2,
+        n_members=3,
+        zbl=Zbl(2.0, 3.5),
+        pairs=[PAIRS, TabulatedPairs("more", {(11, 11): PairTable.from_function(morse, 5.0, 2.0, ShiftedCosine(0.5))})],
+    ),
     "kernel zbl": lambda: kernel_model([RHO], [POWER], 22, zeta=4, zbl=Zbl(2.0, 3.5)),
     "kernel mixed species": lambda: kernel_model([MIXED], [POWER], 23, zeta=2),
 }

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CXX", "c++").split()
-NEEDED = ["pairs/pair_geometry.cpp", "pairs/pair_potential.cpp", "pairs/zbl.cpp", "simd/instruction_set.cpp"]
+NEEDED = [
+    "base/spline.cpp", "pairs/pair_geometry.cpp", "pairs/pair_potential.cpp", "pairs/zbl.cpp",
+    "simd/instruction_set.cpp",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

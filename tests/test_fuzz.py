@@ -8,7 +8,14 @@ import pytest
 @pytest.mark.skipif(shutil.which(fuzzing.COMPILER[0]) is None, reason="needs a C++ compiler")
 def test_mutated_model_files_are_refused_with_one_sentence(tmp_path):
     """The short form of benchmarks/validation/fuzz_model_file.py."""
-    kinds = ["linear committee", "linear leverage", "linear mixed species", "kernel selected", "kernel zbl"]
+    kinds = [
+        "linear committee",
+        "linear leverage",
+        "linear mixed species",
+        "kernel selected",
+        "kernel zbl",
+        "linear pair tables",
+    ]
     done = fuzzing.run(fuzzing.build(tmp_path), tmp_path, seed=1, n_mutations=300, kinds=kinds)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "300 mutants" in done.stdout

@@ -3,31 +3,100 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from tqdm import tqdm
 
 from .. import gap
 from ..gap.converter import rounding
+from ..model import Model, TabulatedPairs
+from ..model.lammps_table import read_sections
 
 
-def convert_file(path, output, species=None, *, progress=True) -> str:
-    """Writes the model of a QUIP XML file and returns lines that say what it is made of.
+def convert_file(path, output, species=None, *, pairs=None, smoothing=None, units=None, progress=True) -> str:
+    """Writes the model of a QUIP XML file, or of a table of LAMMPS, and returns lines that say what it is made of.
 
-    ``species`` are chemical symbols. Raises ValueError with one sentence; nothing is written then."""
-    unknown = [symbol for symbol in species or () if symbol not in atomic_numbers]
-    if unknown:
-        raise ValueError(f"--species: {unknown[0]!r} is no chemical symbol")
-    numbers = [atomic_numbers[symbol] for symbol in species] if species else None
+    ``species`` are chemical symbols. Of tables: ``pairs`` words like ``Na-Cl=SECTION``, ``smoothing`` Angstrom,
+    ``units`` metal or real. Raises ValueError with one sentence; nothing is written then."""
+    with open(path, "rb") as stream:
+        is_xml = stream.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    of_tables = {"--pairs": pairs, "--smoothing": smoothing, "--units": units}
+    if is_xml:
+        for option, value in of_tables.items():
+            if value is not None:
+                raise ValueError(f"{option} is for tables of LAMMPS; {path} is an XML file")
+        model, lines = _convert_gap(path, species, progress)
+    else:
+        model, lines = _convert_table(path, species, pairs, smoothing, units)
+    model.save(output)
+    return "\n".join([*lines, str(output)])
+
+
+def _number_of(symbol, option):
+    if symbol not in atomic_numbers:
+        raise ValueError(f"{option}: {symbol!r} is no chemical symbol")
+    return atomic_numbers[symbol]
+
+
+def _convert_gap(path, species, progress):
+    numbers = [_number_of(symbol, "--species") for symbol in species] if species else None
     with tqdm(unit="B", unit_scale=True, disable=not progress, file=sys.stderr, leave=False) as bar:
         data = gap.read(path, bar.update)
     model = gap.convert(data, numbers)
-    model.save(output)
     lines = []
     for potential in data.potentials:
         for c in potential.coordinates:
             centers = c.text("z", default="0")
             lines.append(f"{c.kind}, centers {centers}, cutoff {c.text('cutoff')} A, {len(c.points)} sparse points")
     lines.append(f"rounding to be expected: {rounding(data, model.species):.1g} eV per atom")
-    return "\n".join([*lines, str(output)])
+    return model, lines
+
+
+def _convert_table(path, species, pairs, smoothing, units):
+    sections = read_sections(path, units)
+    wanted = _sections_of_pairs(path, pairs, sections)
+    numbers = {z for pair in wanted for z in pair} | {_number_of(symbol, "--species") for symbol in species or ()}
+    tables, lines = {}, []
+    for pair, name in wanted.items():
+        try:
+            tables[pair] = sections[name].table(smoothing)
+        except ValueError as error:
+            raise ValueError(f"{path}: section {name}: {error}") from None
+        label = "-".join(chemical_symbols[z] for z in pair)
+        table, end = tables[pair], tables[pair].values[-1]
+        lines.append(f"{label}: section {name}, {len(table.values)} knots from {table.inner:g} to {table.cutoff:g} A")
+        if not smoothing and max(abs(end[:2])) > 1e-6:
+            lines.append(f"WARNING: {label} ends at {end[0]:.3g} eV and {-end[1]:.3g} eV/A, where energies jump: "
+                         "see --smoothing")  # fmt: skip
+    provenance = {
+        "imported": "a table of LAMMPS,",
+        "label": ["-".join(chemical_symbols[z] for z in pair) + f" {name}" for pair, name in wanted.items()],
+        "files": {Path(path).name: hashlib.sha256(Path(path).read_bytes()).hexdigest()},
+        "versions": {"mlcalc": version("mlcalc")},
+    }
+    model = Model(sorted(numbers), [], [], pairs=[TabulatedPairs("table", tables)], boundaries=("periodic", "free"),
+                  provenance=provenance)  # fmt: skip
+    return model, lines
+
+
+def _sections_of_pairs(path, pairs, sections):
+    """{(Z, Z'): section} of words like ``Na-Cl=SECTION``."""
+    there = f"the sections of {path}: {', '.join(sections)}"
+    if not pairs:
+        raise ValueError(f"say with --pairs A-B=SECTION which section is for which pair of elements; {there}")
+    wanted = {}
+    for word in pairs:
+        symbols, equals, name = word.partition("=")
+        if not equals or symbols.count("-") != 1:
+            raise ValueError(f"--pairs takes words like Na-Cl=SECTION, got {word!r}; {there}")
+        if name not in sections:
+            raise ValueError(f"--pairs {word}: there is no section {name!r}; {there}")
+        pair = tuple(sorted(_number_of(symbol, "--pairs") for symbol in symbols.split("-")))
+        if pair in wanted:
+            raise ValueError(f"--pairs: {symbols} has two sections")
+        wanted[pair] = name
+    return wanted

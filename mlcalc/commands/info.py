@@ -42,6 +42,13 @@ def describe(path) -> str:
     lines.append(f"cutoff of the short range: {model.cutoff:g} A")
     if model.zbl:
         lines.append(f"ZBL repulsion, switched off from {model.zbl[0]:g} to {model.zbl[1]:g} A")
+    for entry in model.pairs:
+        for (a, b), table in entry.tables.items():
+            smoothing = {"type": type(table.smoothing).__name__, **vars(table.smoothing)}
+            lines.append(
+                f"pair table {entry.name}: {chemical_symbols[a]}-{chemical_symbols[b]}, {len(table.values)} knots from "
+                f"{table.inner:g} to {table.cutoff:g} A, {_settings('cutoff function', smoothing)}"
+            )
     lines += [_expansion(e.to_json()) for e in model.expansions]
     lines += [_term(model, term, symbols) for term in model.terms]
     if model.committee:

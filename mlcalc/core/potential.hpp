@@ -26,7 +26,7 @@ struct Results {
     Mat3* member_virials = nullptr;     ///< (n_members)
     double* extrapolation = nullptr;    ///< (n_local) the largest of the terms; refused if the model has none
     double components[3] = {
-        0, 0, 0};  ///< short range, far field (terms that contain V), baseline (reference energies + ZBL), eV
+        0, 0, 0};  ///< short range, far field (terms that contain V), baseline (reference energies, pairs), eV
     double seconds[2] = {0, 0};  ///< time in the short range and in the far field
 };
 
@@ -43,7 +43,7 @@ public:
     Potential(std::shared_ptr<const Model> model, PotentialOptions options);
     ~Potential();
     const Model& model() const;
-    double cutoff() const;  ///< the largest of all expansions and the ZBL, Angstrom; 0 if there is none
+    double cutoff() const;  ///< the largest of all expansions and pair potentials, Angstrom; 0 if there is none
     /// Does one of the regressors hold what an extrapolation measure needs?
     bool has_extrapolation() const;
     /// Collective if the model has a far field. A failure that all ranks know of throws a Shared<...> on every rank;

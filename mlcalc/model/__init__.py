@@ -17,6 +17,7 @@ from .expansions import (
     WillattScaling,
 )
 from .layers import Mixing
+from .pair_table import PairTable, TabulatedPairs
 from .products import ChannelProduct
 
 __all__ = [
@@ -35,10 +36,12 @@ __all__ = [
     "Mixing",
     "Model",
     "MultiWidth",
+    "PairTable",
     "PotentialExpansion",
     "ShiftedCosine",
     "Step",
     "Tabulated",
+    "TabulatedPairs",
     "Term",
     "WillattScaling",
     "Zbl",

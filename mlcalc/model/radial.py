@@ -299,11 +299,12 @@ class Table:
         return tuple(np.einsum("kx,xkln->xln", np.stack(w), rows) for w in (values, slopes))
 
 
-def tabulate(functions, x_max, accuracy, x_min=0.0, acceptable=None):
+def tabulate(functions, x_max, accuracy, x_min=0.0, acceptable=None, local=False):
     """The coarsest table found whose interpolant meets `accuracy`, verified between its knots.
 
     functions(x) -> (3, len(x), l_max + 1, n_max), values and derivatives. Errors of values and of derivatives are
-    relative to the largest value and derivative of each function on [x_min, x_max]. If the accuracy cannot be reached,
+    relative to the largest value and derivative of each function on [x_min, x_max], with `local` to 1 + their absolute
+    values at the same x. If the accuracy cannot be reached,
     returns the best table found if its error is at most `acceptable`, else raises ValueError.
     """
     n_intervals, last, best, chosen = 48, np.inf, np.inf, None
@@ -313,7 +314,7 @@ def tabulate(functions, x_max, accuracy, x_min=0.0, acceptable=None):
         if not np.all(np.isfinite(exact)):
             raise ValueError("a radial function is not finite everywhere on its table")
         table = Table(x_max, np.ascontiguousarray(np.moveaxis(exact, 0, 1)))
-        worst = _worst_error(table, functions, x_min, np.abs(exact[:2]).max(axis=1))
+        worst = _worst_error(table, functions, x_min, None if local else np.abs(exact[:2]).max(axis=1))
         if worst <= accuracy:
             return table
         if worst < best:
@@ -336,6 +337,7 @@ def _worst_error(table, functions, x_min, size):
         x = x[x >= x_min]
         exact = functions(x)
         for order, interpolated in enumerate(table.evaluate(x)):
-            error = np.abs(interpolated - exact[order]).max(axis=0)
-            worst = max(worst, np.max(error / np.maximum(size[order], 1e-300)))
+            error = np.abs(interpolated - exact[order])
+            scale = 1 + np.abs(exact[order]) if size is None else np.maximum(size[order], 1e-300)
+            worst = max(worst, np.max(error / scale, initial=0.0))
     return worst

@@ -111,9 +111,9 @@ class MLCalculator(Calculator):
     deviations over the members (K - 1 in the denominator) ``energy_uncertainty``, ``energies_uncertainty`` (n,),
     ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,) tells how far an environment is
     from the training set, ``energy_components`` (3,) are the short range, the terms with the far field, and the
-    baseline (reference energies and ZBL). ``get_property(name, atoms)`` gives any of them; ``results`` passes on
-    (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the others. Units are eV and
-    Angstrom.
+    baseline (reference energies, pair potentials). ``get_property(name, atoms)`` gives any of them; ``results`` passes
+    on (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the others. Units are
+    eV and Angstrom.
     """
 
     def __init__(

@@ -31,6 +31,9 @@ bool Model::has_far_field() const {
 
 double Model::cutoff() const {
     double cutoff = zbl ? zbl->outer : 0.0;
+    for (const PairTableDescription& entry : pairs) {
+        for (const TableOfPair& table : entry.tables) cutoff = std::max(cutoff, table.smoothing.cutoff);
+    }
     for (const ExpansionDescription& expansion : expansions) {
         if (const auto* density = std::get_if<DensityDescription>(&expansion))
             cutoff = std::max(cutoff, density->cutoff);

@@ -12,6 +12,7 @@
 #include "base/aligned.hpp"
 #include "base/boundaries.hpp"
 #include "base/coefficients.hpp"
+#include "base/cutoff_function.hpp"
 #include "base/spline.hpp"
 
 namespace mlcalc {
@@ -125,6 +126,20 @@ struct ZblDescription {
     double outer = 0.0;
 };
 
+/// The energy of a pair of species a and b: a table of one function of r - inner, from `inner` to the cutoff.
+struct TableOfPair {
+    int a = 0, b = 0;    ///< species, a <= b
+    double inner = 0.0;  ///< 0 <= inner < cutoff
+    CutoffFunction smoothing;
+    SplineTable energy;  ///< eV
+};
+
+/// Pair energies from tables; pairs of species without one do not interact.
+struct PairTableDescription {
+    std::string name;
+    std::vector<TableOfPair> tables;
+};
+
 /// E_i = w[Z_i] . p_i
 struct LinearDescription {
     std::vector<double> weights;  ///< (n_members, n_species, n_features)
@@ -160,6 +175,7 @@ struct Model {
     std::vector<int> species;                ///< atomic numbers, ascending
     std::vector<double> reference_energies;  ///< eV per species
     std::optional<ZblDescription> zbl;
+    std::vector<PairTableDescription> pairs;
     std::vector<ExpansionDescription> expansions;  ///< coefficient sets: the expansions ..
     std::vector<MixingDescription> layers;         ///< .. and after them the layers
     std::vector<Term> terms;

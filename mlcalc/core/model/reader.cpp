@@ -31,6 +31,9 @@ public:
 private:
     void read_species(Model& model) const;
     void read_baseline(Model& model) const;
+    void read_pair_tables(Model& model);
+    TableOfPair read_pair_table(const Field& field, const std::string& tensor, const Model& model);
+    int species_index(const Field& field, const Model& model) const;
     void read_committee(Model& model) const;
     void read_boundaries(Model& model) const;
     ExpansionDescription read_expansion(const Field& field, const Model& model);
@@ -40,6 +43,7 @@ private:
     void read_free_boundaries(const std::string& prefix, FieldDescription& out);
     void read_filters(const std::string& prefix, FieldDescription& out);
     SplineTable read_table(const std::string& name, double x_max, int n_max, int l_max);
+    CutoffFunction read_smoothing(const Field& field) const;
     std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
     MixingDescription read_layer(const Field& field, const Model& model);
     Term read_term(const Field& field, const Model& model);
@@ -63,8 +67,8 @@ void ModelReader::read(Model& model) {
                                            std::to_string(format_version) + "; a newer mlcalc is needed");
     }
     if (version_ >= 3) {
-        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "layers",
-                        "terms", "committee", "boundaries", "provenance"});
+        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "expansions",
+                        "layers", "terms", "committee", "boundaries", "provenance"});
     } else {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
                         "committee", "boundaries", "provenance"});
@@ -75,6 +79,7 @@ void ModelReader::read(Model& model) {
     document_["units"]["length"].one_of({"Angstrom"});
     read_species(model);
     read_baseline(model);
+    if (version_ >= 3 && document_.has("pairs")) read_pair_tables(model);
     read_committee(model);
     read_boundaries(model);
     for (const Field& field : document_["expansions"].array(0, max_list)) {
@@ -108,6 +113,55 @@ void ModelReader::read_baseline(Model& model) const {
     zbl.only({"inner", "outer"});
     model.zbl = ZblDescription{zbl["inner"].number(0, max_length), zbl["outer"].length(min_length, max_length)};
     if (model.zbl->inner >= model.zbl->outer) zbl["inner"].refuse("must be below zbl.outer");
+}
+
+void ModelReader::read_pair_tables(Model& model) {
+    for (const Field& field : document_["pairs"].array(0, max_list)) {
+        field.only({"name", "type", "tables"});
+        PairTableDescription out;
+        out.name = field["name"].name();
+        for (const PairTableDescription& other : model.pairs) {
+            if (other.name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+        }
+        field["type"].one_of({"table"});
+        const std::size_t n = model.species.size();
+        for (const Field& entry : field["tables"].array(1, n * (n + 1) / 2)) {
+            const std::string tensor = "pairs." + out.name + ".table." + std::to_string(out.tables.size());
+            TableOfPair table = read_pair_table(entry, tensor, model);
+            for (const TableOfPair& other : out.tables) {
+                if (other.a == table.a && other.b == table.b) entry["species"].refuse("has two tables");
+            }
+            out.tables.push_back(std::move(table));
+        }
+        model.pairs.push_back(std::move(out));
+    }
+}
+
+TableOfPair ModelReader::read_pair_table(const Field& field, const std::string& tensor, const Model& model) {
+    field.only({"species", "inner", "cutoff", "smoothing"});
+    TableOfPair out;
+    const std::vector<Field> species = field["species"].array(2, 2);
+    out.a = species_index(species[0], model);
+    out.b = species_index(species[1], model);
+    if (out.a > out.b) field["species"].refuse("must be in ascending order");
+    out.smoothing = read_smoothing(field);
+    out.inner = field["inner"].number(0, max_length);
+    if (out.inner > out.smoothing.cutoff - min_length) field["inner"].refuse("must be below the cutoff");
+    out.energy.n_knots = tensors_.shape(tensor, 2)[0];
+    if (out.energy.n_knots < 2)
+        refuse(tensors_.source(), "tensor '" + tensor + "'.shape", "must have at least 2 knots");
+    out.energy.n_functions = 1;
+    out.energy.dx = (out.smoothing.cutoff - out.inner) / static_cast<double>(out.energy.n_knots - 1);
+    out.energy.data = tensors_.doubles(tensor, {out.energy.n_knots, 3});
+    return out;
+}
+
+/// The index of the species of an atomic number.
+int ModelReader::species_index(const Field& field, const Model& model) const {
+    const auto number = static_cast<int>(field.integer(1, 118));
+    const auto found = std::lower_bound(model.species.begin(), model.species.end(), number);
+    if (found == model.species.end() || *found != number) field.refuse("is no species of this model");
+    return static_cast<int>(found - model.species.begin());
 }
 
 void ModelReader::read_committee(Model& model) const {
@@ -156,19 +210,27 @@ void ModelReader::read_density_basis(const Field& basis) const {
     basis["exponent"].above(0, max_number);
 }
 
+/// The members "cutoff" and "smoothing" of an object.
+CutoffFunction ModelReader::read_smoothing(const Field& field) const {
+    CutoffFunction out{field["cutoff"].length(min_length, max_length), 0.0};
+    const Field smoothing = field["smoothing"];
+    if (smoothing["type"].one_of({"shifted_cosine", "step"}) == "shifted_cosine") {
+        smoothing.only({"type", "width"});
+        out.width = smoothing["width"].length(min_length, out.cutoff);
+    } else {
+        smoothing.only({"type"});
+    }
+    return out;
+}
+
 DensityDescription ModelReader::read_density(const Field& field, const Model& model) {
     field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
                 "center_atom_weight", "mixing", "accuracy"});
     DensityDescription out;
     read_common(field, model, out);
-    out.cutoff = field["cutoff"].length(min_length, max_length);
-    const Field smoothing = field["smoothing"];
-    if (smoothing["type"].one_of({"shifted_cosine", "step"}) == "shifted_cosine") {
-        smoothing.only({"type", "width"});
-        out.smoothing_width = smoothing["width"].length(min_length, out.cutoff);
-    } else {
-        smoothing.only({"type"});
-    }
+    const CutoffFunction f_c = read_smoothing(field);
+    out.cutoff = f_c.cutoff;
+    out.smoothing_width = f_c.width;
     const Field density = field["density"];
     if (density["type"].one_of({"gaussian", "delta"}) == "gaussian") {
         density.only({"type", "width"});

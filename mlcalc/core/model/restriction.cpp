@@ -81,6 +81,7 @@ public:
         out.species = elements(model_.species, kept_);
         out.reference_energies = elements(model_.reference_energies, kept_);
         out.zbl = model_.zbl;
+        for (const PairTableDescription& entry : model_.pairs) add_tables(entry, out);
         out.n_members = model_.n_members;
         out.has_committee = model_.has_committee;
         out.committee_scale = model_.committee_scale;
@@ -103,6 +104,20 @@ private:
         }
         expansion.n_species = static_cast<int>(kept_.size());
         return expansion;
+    }
+
+    /// The tables between species that stay.
+    void add_tables(const PairTableDescription& entry, Model& out) const {
+        PairTableDescription narrowed{entry.name, {}};
+        for (TableOfPair table : entry.tables) {
+            const auto a = std::lower_bound(kept_.begin(), kept_.end(), table.a);
+            const auto b = std::lower_bound(kept_.begin(), kept_.end(), table.b);
+            if (a == kept_.end() || *a != table.a || b == kept_.end() || *b != table.b) continue;
+            table.a = static_cast<int>(a - kept_.begin());
+            table.b = static_cast<int>(b - kept_.begin());
+            narrowed.tables.push_back(std::move(table));
+        }
+        if (!narrowed.tables.empty()) out.pairs.push_back(std::move(narrowed));
     }
 
     MixingDescription narrow(const MixingDescription& layer) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pairs/pair_potential.hpp"
 
+#include "pairs/pair_table.hpp"
 #include "pairs/zbl.hpp"
 
 namespace mlcalc {
@@ -8,6 +9,9 @@ namespace mlcalc {
 std::vector<std::unique_ptr<PairPotential>> make_pair_potentials(const Model& model) {
     std::vector<std::unique_ptr<PairPotential>> potentials;
     if (model.zbl) potentials.push_back(std::make_unique<Zbl>(*model.zbl, model.species));
+    for (const PairTableDescription& entry : model.pairs) {
+        potentials.push_back(std::make_unique<PairTable>(entry, static_cast<int>(model.species.size())));
+    }
     return potentials;
 }
 
