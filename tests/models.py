@@ -62,13 +62,13 @@ def morse(r):
     return np.stack([0.3 * (x * x - 2 * x), 0.3 * -1.4 * (2 * x * x - 2 * x), 0.3 * 1.4**2 * (4 * x * x - 2 * x)])
 
 
-# two cutoffs, one beginning outside of 0, one from points, none between Na and Na
+# two cutoffs, one from points, none between Na and Na; no pairs of salt are where the cutoff functions begin
 PAIRS = TabulatedPairs(
     "pairs",
     {
-        (17, 11): PairTable.from_function(morse, 4.0, smoothing=ShiftedCosine(1.0), accuracy=1e-7),
+        (17, 11): PairTable.from_function(morse, 4.0, smoothing=ShiftedCosine(1.8)),
         (17, 17): PairTable.from_points(
-            np.linspace(3.2, 5.0, 9), 0.4 * np.linspace(1, 0, 9) ** 3, smoothing=ShiftedCosine(0.7)
+            np.linspace(2.0, 5.0, 9), 0.4 * np.linspace(1, 0, 9) ** 3, smoothing=ShiftedCosine(1.7)
         ),
     },
 )
@@ -203,7 +203,7 @@ SHORT_RANGED = {
         zeta=2,
         n_members=3,
         zbl=Zbl(2.0, 3.5),
-        pairs=[PAIRS, TabulatedPairs("more", {(11, 11): PairTable.from_function(morse, 5.0, 2.0, ShiftedCosine(0.5))})],
+        pairs=[PAIRS, TabulatedPairs("more", {(11, 11): PairTable.from_function(morse, 5.0, 2.0, ShiftedCosine(1.7))})],
     ),
     "kernel zbl": lambda: kernel_model([RHO], [POWER], 22, zeta=4, zbl=Zbl(2.0, 3.5)),
     "kernel mixed species": lambda: kernel_model([MIXED], [POWER], 23, zeta=2),
