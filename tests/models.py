@@ -2,6 +2,7 @@
 """Small models of every kind with random weights and fixed seeds, and the one way the tests evaluate them."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,9 @@ EIGENSTATES = DensityExpansion(
 )
 BUMPS = DensityExpansion(name="rho", cutoff=4.2, n_max=4, l_max=2, basis=Tabulated(gaussians))
 MIXED = DensityExpansion(name="rho", cutoff=4.2, n_max=3, l_max=2, mixing=((0.8, -0.3),))
+CENTERED = DensityExpansion(
+    name="rho", cutoff=4.2, n_max=3, l_max=2, center_atom_weight=0.6, center_weights=((1.0, 0.4), (-0.3, 0.7))
+)
 V = PotentialExpansion(name="V", n_max=2, l_max=3, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
 V_GTO = PotentialExpansion(name="V", n_max=2, l_max=2, smearing=0.9, basis=Gto(2.5))
 V3 = PotentialExpansion(name="V", n_max=2, l_max=2, exponent=3, smearing=1.0, basis=MultiWidth((1.0, 1.8)))
@@ -195,6 +199,10 @@ SHORT_RANGED = {
     "kernel selected": lambda: kernel_model([RHO], [selected(POWER, [RHO], 20)], 20, zeta=3),
     "kernel committee": lambda: kernel_model([RHO], [POWER], 21, zeta=2, n_members=3),
     "kernel of Na only": lambda: kernel_model([RHO], [POWER], 24, zeta=2, without=[17]),
+    "linear center weights": lambda: linear_model([CENTERED], [POWER], 27),
+    "kernel center weights, mixed species": lambda: kernel_model(
+        [replace(MIXED, center_weights=((0.3, 1.1),))], [POWER], 28, zeta=2
+    ),
     "linear pair tables": lambda: linear_model([RHO], [POWER], 25, pairs=[PAIRS]),
     "kernel pair tables, zbl, committee": lambda: kernel_model(
         [SHORT],

@@ -22,12 +22,14 @@ def calculator(model, tmp_path):
     return MLCalculator(tmp_path / "gap.mlcalc")
 
 
-def test_fixtures_give_the_numbers_of_quippy(data, tmp_path):
-    """Two species, a subset of them, all in one channel, decay, a basis of GTOs, sigma0: the file has them all."""
-    read = gap.read(data / "gap_fixtures" / "soap_options.xml")
+@pytest.mark.parametrize("name", ["soap_options", "soap_pairs", "glue"])
+def test_fixtures_give_the_numbers_of_quippy(name, data, tmp_path):
+    """soap_options: two species, a subset of them, all in one channel, decay, a basis of GTOs, sigma0. soap_pairs: two
+    soaps and distance_2b. glue: a core of splines."""
+    read = gap.read(data / "gap_fixtures" / f"{name}.xml")
     model = gap.convert(read)
     limit = rounding(read, model.species)
-    for frame in json.loads((data / "gap_fixtures" / "soap_options.json").read_text()):
+    for frame in json.loads((data / "gap_fixtures" / f"{name}.json").read_text()):
         atoms = Atoms(frame["numbers"], positions=frame["positions"], cell=frame["cell"], pbc=True)
         atoms.calc = calculator(model, tmp_path)
         assert np.abs(atoms.get_potential_energies() - frame["energies"]).max() < 10 * limit + 1e-12
@@ -55,7 +57,7 @@ def write(path, descriptor=SOAP, *, size=19, version=1769700636, zeta='zeta="2"'
     """A potential with random sparse points of length 1."""
     rng = np.random.default_rng(3)
     rows = rng.random((POINTS, size))
-    rows[:, -1] = 0
+    rows[:, -1] *= size == 1
     rows /= np.linalg.norm(rows, axis=1)[:, None]
     text = ""
     for k, row in enumerate(rows):
@@ -139,12 +141,12 @@ REFUSED = {
     "soap with nu_r=1": {"descriptor": SOAP + " nu_R=1"},
     "zeta = 2.5 of a soap kernel": {"zeta": 'zeta="2.5"'},
     "covariance_type=ard_se instead of dot_product": {"covariance": 1},
-    "densities of all species": {
-        "descriptor": SOAP.replace("n_species=1", "n_species=2").replace("{14}", "{8 14}")
-        + " central_reference_all_species=T",
-        "size": 64,
-    },
-    "the core potential 'IP Coulomb' cannot be converted": {
+    "distance_2b with only_intra needs molecules": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14 only_intra=T", "size": 1},
+    "there is no Glue_params": {"init": "Sum init_args_pot1={IP Glue} init_args_pot2={IP GAP}"},
+    "distance_Nb of order 4": {"descriptor": "distance_Nb order=4 cutoff=3"},
+    "with covariance_type=bond_real_space": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14", "covariance": 3, "size": 1},
+    "needs 1 theta above 0": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14", "covariance": 1, "size": 1},
+    "the core potential 'IP Coulomb' cannot be converted, only IP Glue": {
         "init": "Sum init_args_pot1={IP Coulomb} init_args_pot2={IP GAP}"
     },
     "is scaled": {"init": "IP GAP E_scale=2.0"},

@@ -1,12 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From the data of a QUIP file to a model that gives the same energies, forces and stresses."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import numpy as np
 
 from ..model import Model
+from .glue import convert_glue
+from .pairs import convert_pairs
 from .soap import centers_of, convert_soaps
+
+CONVERTIBLE = "soap, distance_2b, distance_Nb of order 2"
+#: the options of each descriptor that name species
+SPECIES = {"soap": ("z", "species_z"), "distance_2b": ("z1", "z2"), "distance_nb": ("z",)}
+
+
+@dataclass
+class Parts:
+    """What coordinates become: parts of a model, and constants of the energy by species (eV)."""
+
+    expansions: list = field(default_factory=list)
+    terms: list = field(default_factory=list)
+    pairs: list = field(default_factory=list)
+    constants: dict[int, float] = field(default_factory=dict)
+
+    def add_constants(self, constants):
+        for z, energy in constants.items():
+            self.constants[z] = self.constants.get(z, 0.0) + energy
+
+
+def kind_of(c):
+    """soap, pair, .. of a coordinate. Raises ValueError with one sentence for what cannot be converted."""
+    kind = c.kind.lower()
+    if kind == "distance_nb":
+        order = c.integer("order")
+        if order != 2:
+            raise ValueError(f"distance_Nb of order {order} cannot be converted; descriptors that can: {CONVERTIBLE}")
+        return "pair"
+    if kind not in SPECIES:
+        raise ValueError(f"the descriptor {c.kind!r} cannot be converted; those that can: {CONVERTIBLE}")
+    return {"distance_2b": "pair"}.get(kind, kind)
 
 
 def convert(gap, species=None) -> Model:
@@ -20,17 +56,23 @@ def convert(gap, species=None) -> Model:
 
 
 def _convert(gap, species):
-    coordinates = [c for potential in gap.potentials for c in potential.coordinates]
-    for c in coordinates:
-        if c.kind.lower() != "soap":
-            raise ValueError(f"the descriptor {c.kind!r} cannot be converted; those that can: soap")
-    for words, _ in gap.core:
-        raise ValueError(f"the core potential {' '.join(words)!r} cannot be converted")
-    species = species_of(gap, species)
-    expansions, terms, constants = convert_soaps(coordinates, species)
+    coordinates = {}
     for potential in gap.potentials:
-        for z in species:
-            constants[z] += potential.e0.get(z, 0.0)
+        for c in potential.coordinates:
+            coordinates.setdefault(kind_of(c), []).append(c)
+    species = species_of(gap, species)
+    parts = Parts()
+    if "soap" in coordinates:
+        expansions, terms, constants = convert_soaps(coordinates["soap"], species)
+        parts.expansions, parts.terms = expansions, terms
+        parts.add_constants(constants)
+    parts.pairs += convert_pairs(coordinates.get("pair", []), species)
+    for k, (words, options) in enumerate(gap.core):
+        entries, shifts = convert_glue(words, options, gap.root, species, f"glue{k}" if k else "glue")
+        parts.pairs += entries
+        parts.add_constants(shifts)
+    for potential in gap.potentials:
+        parts.add_constants({z: potential.e0.get(z, 0.0) for z in species})
     provenance = {
         "imported": "GAP",
         "label": [potential.label for potential in gap.potentials],
@@ -38,15 +80,18 @@ def _convert(gap, species):
         "files": gap.hashes,
         "versions": {"mlcalc": version("mlcalc")},
     }
-    return Model(species=species, expansions=expansions, terms=terms, boundaries=("periodic", "free"),
-                 reference_energies=[constants[z] for z in species], provenance=provenance)  # fmt: skip
+    return Model(species=species, expansions=parts.expansions, terms=parts.terms, boundaries=("periodic", "free"),
+                 reference_energies=[parts.constants[z] for z in species], provenance=provenance,
+                 pairs=parts.pairs)  # fmt: skip
 
 
 def species_of(gap, wanted=None):
     """Atomic numbers, ascending: those wanted, else those that the descriptors or the training set name."""
-    named = {z for p in gap.potentials for c in p.coordinates for key in ("z", "species_z") for z in c.integers(key)}
+    coordinates = [c for p in gap.potentials for c in p.coordinates]
+    named = {z for c in coordinates for key in SPECIES.get(c.kind.lower(), ()) for z in c.integers(key)}
+    named |= {int(e.get("atomic_num", 0)) for e in gap.root.iter("per_type_data") if gap.core}
     known = (named - {0}) | gap.species
-    for_all = all(c.integers("z") == [0] for p in gap.potentials for c in p.coordinates)
+    for_all = any(_is_for_all(c) for c in coordinates)
     if wanted is not None:
         unknown = sorted(set(wanted) - known)
         if unknown and not for_all:
@@ -57,11 +102,16 @@ def species_of(gap, wanted=None):
     return sorted(known)
 
 
+def _is_for_all(c):
+    """Does a coordinate have centers of any species?"""
+    return 0 in [c.integers(key)[0] for key in SPECIES.get(c.kind.lower(), ()) if key != "species_z"]
+
+
 def rounding(gap, species):
     """eps sum |w| over the sparse points, eV: how far two programs that round differently may differ."""
     total = 0.0
     for potential in gap.potentials:
         for c in potential.coordinates:
-            if centers_of(c, species):
+            if kind_of(c) != "soap" or centers_of(c, species):
                 total += np.abs(c.weights).sum()
     return float(np.finfo(float).eps * total)

@@ -83,12 +83,14 @@ class Potential:
 
 @dataclass
 class Gap:
-    """The potentials of a file, ``core`` the others of its sum: their words, their options, the XML with their numbers.
+    """The potentials of a file, ``label`` that of their sum, ``core`` the others of it: their words, their options, and
+    ``root`` the XML with their numbers.
 
     ``species`` are those of the training set, if it is stored; ``hashes`` the sha256 of each file."""
 
     path: Path
     potentials: list[Potential]
+    label: str | None = None
     core: list[tuple[list[str], dict[str, str]]] = field(default_factory=list)
     root: Element | None = None
     species: set[int] = field(default_factory=set)
@@ -106,7 +108,7 @@ def read(path, progress=None) -> Gap:
     sets = list(tree.root.iter("GAP_params"))
     if not sets:
         raise ValueError(f"{path}: there is no GAP_params in it, so it is no Gaussian approximation potential")
-    labels = _components(path, tree.root, gap.core) or [None]
+    labels = _components(path, tree.root, gap) or [None]
     for label in labels:
         params = next((p for p in sets if label in (None, p.get("label"))), None)
         if params is None:
@@ -120,9 +122,10 @@ def _sha256(path):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _components(path, root, core):
-    """Labels of the GAPs that the potential is a sum of; what is no GAP goes to ``core``."""
+def _components(path, root, gap):
+    """Labels of the GAPs that the potential is a sum of; what is no GAP goes to ``gap.core``."""
     element = next((e for e in root.iter("Potential") if "GAP" in (e.get("init_args") or "")), None)
+    gap.label = None if element is None else element.get("label")
     labels = []
     for words, values in [] if element is None else _sum(element.get("init_args")):
         if float(values.get("e_scale", 1)) != 1 or float(values.get("r_scale", 1)) != 1:
@@ -130,7 +133,7 @@ def _components(path, root, core):
         if [word.upper() for word in words[:2]] == ["IP", "GAP"]:
             labels.append(values.get("label"))
         else:
-            core.append((words, values))
+            gap.core.append((words, values))
     return labels
 
 

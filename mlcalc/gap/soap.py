@@ -90,7 +90,7 @@ class Soap:
             u = np.stack([f[0] + (r - x) * f[1] + (r - x) ** 2 * f[2] / 2, f[1] + (r - x) * f[2], f[2]])
         return radial.multiply(out, u[:, :, None, None])
 
-    def expansion(self, name, mixing):
+    def expansion(self, name, mixing, center_weights=None):
         """The expansion of a table with these functions."""
         if self.decay[0] == 0 or (self.decay[2] > 0 and self.decay[0].is_integer()):
             x_min = 0.0
@@ -101,7 +101,8 @@ class Soap:
         table.data[0] = plain.functions(np.zeros(1))[:, 0]  # the first knot is the center, which has no decay
         smoothing = ShiftedCosine(self.width) if self.width > 0 else Step()
         return DensityExpansion.from_table(table.data, self.cutoff, name=name, smoothing=smoothing, mixing=mixing,
-                                           center_atom_weight=self.central_weight, accuracy=ACCEPTABLE)  # fmt: skip
+                                           center_weights=center_weights, center_atom_weight=self.central_weight,
+                                           accuracy=ACCEPTABLE)  # fmt: skip
 
     def order(self, places):
         """For the engine's features: where they are in a point of QUIP, their signs, and their selection (None: all).
@@ -124,24 +125,23 @@ class Soap:
         selection = np.flatnonzero(order >= 0).astype(np.int32)
         return order[selection], signs[selection], selection
 
-    def channels(self, species):
-        """(mixing matrix or None, places as `order` takes them) for a model of these species."""
+    def channels(self, species, centers):
+        """(mixing matrix, matrix of center weights, places as `order` takes them) for a model of these species.
+
+        Matrices that say nothing new are None."""
         if self.species == (0,):
-            return (tuple(1.0 for _ in species),), [0]
-        present = [z for z in self.species if z in species]
+            return (tuple(1.0 for _ in species),), None, [0]
+        alone = len(self.species) == 1 and set(centers) <= set(self.species)
+        everywhere = self.central_weight != 0 and self.center_everywhere and not alone
+        # with the center in all channels those of species that the model does not have count, too
+        present = [z for z in self.species if z in species or everywhere]
         if not present:
             raise ValueError("a soap has none of the species that the model is for in its species_Z")
+        weights = tuple(tuple(1.0 for _ in species) for _ in present) if everywhere else None
         if sorted(present) == list(species):
-            return None, [self.species.index(z) for z in species]
+            return None, weights, [self.species.index(z) for z in species]
         rows = tuple(tuple(float(z == other) for other in species) for z in present)
-        return rows, [self.species.index(z) for z in present]
-
-    def check_center(self, centers):
-        """Raises ValueError if the density of the center would have to be in channels that are not its own."""
-        alone = self.species == (0,) or (len(self.species) == 1 and set(centers) <= set(self.species))
-        if self.central_weight and self.center_everywhere and not alone:
-            raise ValueError("soap puts the central atom into the densities of all species "
-                             "(central_reference_all_species), which cannot be converted")  # fmt: skip
+        return rows, weights, [self.species.index(z) for z in present]
 
 
 def centers_of(coordinate, species):
@@ -157,16 +157,15 @@ def convert_soaps(coordinates, species):
     groups, expansions, terms, constants = {}, [], [], dict.fromkeys(species, 0.0)
     for c in coordinates:
         settings, centers = Soap.of(c), centers_of(c, species)
-        settings.check_center(centers)
         if c.points.shape[1] != settings.n_features + 1:
             raise ValueError(f"the points of a soap have {c.points.shape[1]} numbers, its settings make "
                              f"{settings.n_features + 1}")  # fmt: skip
         if centers:
             groups.setdefault(settings, []).append((c, centers))
     for number, (settings, group) in enumerate(groups.items()):
-        mixing, places = settings.channels(species)
+        mixing, center_weights, places = settings.channels(species, [z for _, of_group in group for z in of_group])
         name = f"rho{number}"
-        expansions.append(settings.expansion(name, mixing))
+        expansions.append(settings.expansion(name, mixing, center_weights))
         order, signs, selection = settings.order(places)
         points, weights, offsets = {}, {}, {}  # of a kernel (x + offset)^zeta
         for c, centers in group:
@@ -175,7 +174,7 @@ def convert_soaps(coordinates, species):
                 for of_species, part in zip((points, weights, offsets), parts, strict=True):
                     of_species[z] = np.concatenate([of_species[z], part]) if z in of_species else part
         outside = settings.species != (0,) and not set(points) <= set(settings.species)
-        epsilon = TINY if settings.central_weight == 0 or outside else 0.0
+        epsilon = TINY if settings.central_weight == 0 or (outside and center_weights is None) else 0.0
         for power in range(settings.zeta, -1, -1):  # a sum of powers; one without an offset
             binomial = math.comb(settings.zeta, power)
             factors = {z: binomial * w * offsets[z] ** (settings.zeta - power) for z, w in weights.items()}

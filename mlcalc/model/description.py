@@ -190,7 +190,7 @@ class Model:
 
     def _is_new(self):
         """Does it need the newest format?"""
-        return bool(self.layers or self.pairs) or any(isinstance(e.basis, Legendre) for e in self.expansions)
+        return bool(self.layers or self.pairs) or any(_is_new(e) for e in self.expansions)
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
@@ -252,6 +252,11 @@ class Model:
             tables = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             model.expansions.append(_EXPANSIONS[entry["type"]].from_json(entry, tables))
         return model
+
+
+def _is_new(expansion):
+    """Does an expansion need the newest format?"""
+    return isinstance(expansion.basis, Legendre) or getattr(expansion, "center_weights", None) is not None
 
 
 def _committee_to_json(committee):

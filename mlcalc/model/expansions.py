@@ -181,9 +181,10 @@ class DensityExpansion:
     [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
 
     `mixing` is a matrix (n_channels, n_species), species in ascending order, that makes pseudo-species
-    c_J = sum_a u_Ja c_a [Willatt, Musil, Ceriotti, PCCP 20, 29661 (2018)]. `accuracy` is the largest error of the
-    tabulated radial functions and slopes, relative to the largest value and slope of each. Raises ValueError, with one
-    sentence, for anything that cannot be.
+    c_J = sum_a u_Ja c_a [Willatt, Musil, Ceriotti, PCCP 20, 29661 (2018)]. `center_weights`, of the same shape,
+    replaces it for the center atom, which adds center_atom_weight times its column. `accuracy` is the largest error of
+    the tabulated radial functions and slopes, relative to the largest value and slope of each. Raises ValueError, with
+    one sentence, for anything that cannot be.
     """
 
     cutoff: float
@@ -196,6 +197,7 @@ class DensityExpansion:
     basis: Gto | LaplacianEigenstates | Legendre | Tabulated = Gto()
     center_atom_weight: float = 1.0
     mixing: tuple[tuple[float, ...], ...] | None = None
+    center_weights: tuple[tuple[float, ...], ...] | None = None
     accuracy: float = 1e-9
     _table: radial.Table | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -228,6 +230,8 @@ class DensityExpansion:
             radial.gto_basis(self.n_max, self.cutoff)
         if self.mixing is not None:
             assign("mixing", mixing_matrix(self.mixing))
+        if self.center_weights is not None:
+            assign("center_weights", mixing_matrix(self.center_weights))
 
     def to_json(self):
         """The entry of this expansion in the description of a model file."""
@@ -238,7 +242,7 @@ class DensityExpansion:
             "scaling": None if self.scaling is None else dict(vars(self.scaling)),
             "basis": {"type": name_of(DENSITY_BASES, self.basis), **self._basis_settings()},
             "center_atom_weight": float(self.center_atom_weight), "mixing": self.mixing is not None,
-            "accuracy": self.accuracy,
+            **({} if self.center_weights is None else {"center_weights": True}), "accuracy": self.accuracy,
         }  # fmt: skip
 
     def _basis_settings(self):
@@ -252,6 +256,9 @@ class DensityExpansion:
         key or a type which is not known."""
         tables = tables or {}
         arguments = arguments_of(cls, entry, tables)
+        if arguments.pop("center_weights", False):
+            require("center_weights" in tables, "an expansion with weights of the center atom needs their matrix")
+            arguments["center_weights"] = tables["center_weights"]
         for key, kinds in (("smoothing", SMOOTHINGS), ("density", DENSITIES), ("basis", DENSITY_BASES)):
             if key in arguments:
                 arguments[key] = make(kinds, arguments[key], key)
@@ -304,6 +311,12 @@ class DensityExpansion:
             n, n_species = len(self.mixing[0]), len(species)
             require(n == n_species, f"the mixing matrix needs one column for each of {n_species} species, got {n}")
             out["mixing"] = np.array(self.mixing)
+        if self.center_weights is not None:
+            n_channels = len(species) if self.mixing is None else len(self.mixing)
+            shape = np.shape(self.center_weights)
+            require(shape == (n_channels, len(species)),
+                    f"center_weights must have the shape {(n_channels, len(species))}, got {shape}")  # fmt: skip
+            out["center_weights"] = np.array(self.center_weights)
         return out
 
 

@@ -13,6 +13,10 @@ namespace {
 
 constexpr double pi = 3.14159265358979323846;
 
+std::size_t size(int n) {
+    return static_cast<std::size_t>(n);
+}
+
 [[noreturn]] void refuse(const DensityDescription& d, const std::string& what) {
     throw std::invalid_argument("expansion '" + d.name + "': " + what);
 }
@@ -36,10 +40,8 @@ void check(const DensityDescription& d) {
                       std::to_string(d.radial.x_max()));
     if (d.mixing.size() % static_cast<std::size_t>(d.n_species) != 0)
         refuse(d, "the mixing matrix must have one column per species");
-}
-
-std::size_t size(int n) {
-    return static_cast<std::size_t>(n);
+    if (!d.center_weights.empty() && d.center_weights.size() != size(d.n_channels()) * size(d.n_species))
+        refuse(d, "the weights of the center atom must have one row per channel and one column per species");
 }
 
 int padded(int n) {
@@ -60,6 +62,8 @@ DensityExpansion::DensityExpansion(const DensityDescription& description)
     : description_((check(description), description)),
       shape_(description.shape()),
       channels_(description.n_species, description.mixing),
+      center_channels_(description.n_species,
+                       description.center_weights.empty() ? description.mixing : description.center_weights),
       mixed_(!description.mixing.empty()),
       harmonics_(description.l_max),
       recurrence_(harmonics_recurrence(description.l_max)),
@@ -131,7 +135,7 @@ void DensityExpansion::compute(const System& system, const PairGeometry& pairs, 
     for (int i = block.begin; i < block.end; ++i) {
         const int species = system.atoms.species[i];
         double* center = c + shape_.size() * size(i - block.begin);
-        if (species >= 0) channels_.add(species, 1.0, radial, center_.data(), shape_.n_max, center);
+        if (species >= 0) center_channels_.add(species, 1.0, radial, center_.data(), shape_.n_max, center);
     }
 }
 

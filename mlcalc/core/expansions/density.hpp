@@ -43,8 +43,8 @@ private:
 
     const DensityDescription& description_;
     CoefficientShape shape_;
-    Channels channels_;
-    bool mixed_;  ///< otherwise the channel of a neighbor is its species
+    Channels channels_, center_channels_;  ///< of neighbors, of the center atom
+    bool mixed_;                           ///< otherwise the channel of a neighbor is its species
     Harmonics harmonics_;
     AlignedVector<double> table_;     ///< rows of the radial table, padded
     std::vector<double> recurrence_;  ///< of the harmonics, see DensityPlan

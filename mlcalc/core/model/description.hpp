@@ -40,6 +40,9 @@ struct DensityDescription : ExpansionBase {
     double cutoff = 0.0;
     double smoothing_width = 0.0;  ///< of the shifted cosine, 0 < width <= cutoff; 0: a step
     SplineTable radial;
+    /// (n_channels, n_species) row-major: what a center atom of a species adds to the channels, times
+    /// center_atom_weight; empty: the same as a neighbor, its mixing.
+    std::vector<double> center_weights;
 };
 
 /// What defines an expansion of the smeared 1/r^p field of all atoms (LODE)

@@ -224,8 +224,13 @@ CutoffFunction ModelReader::read_smoothing(const Field& field) const {
 }
 
 DensityDescription ModelReader::read_density(const Field& field, const Model& model) {
-    field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
-                "center_atom_weight", "mixing", "accuracy"});
+    if (version_ >= 3) {
+        field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
+                    "center_atom_weight", "center_weights", "mixing", "accuracy"});
+    } else {
+        field.only({"name", "type", "n_max", "l_max", "cutoff", "smoothing", "density", "scaling", "basis",
+                    "center_atom_weight", "mixing", "accuracy"});
+    }
     DensityDescription out;
     read_common(field, model, out);
     const CutoffFunction f_c = read_smoothing(field);
@@ -248,6 +253,11 @@ DensityDescription ModelReader::read_density(const Field& field, const Model& mo
     read_density_basis(field["basis"]);
     out.radial = read_table("expansions." + out.name + ".radial", out.cutoff, out.n_max, out.l_max);
     out.mixing = read_mixing(field, out.name, out.n_species);
+    if (field.has("center_weights") && field["center_weights"].boolean()) {
+        out.center_weights =
+            tensors_.doubles("expansions." + out.name + ".center_weights",
+                             {static_cast<std::size_t>(out.n_channels()), static_cast<std::size_t>(out.n_species)});
+    }
     return out;
 }
 

@@ -27,11 +27,20 @@ Vector elements(const Vector& values, const std::vector<int>& kept) {
     return out;
 }
 
+std::vector<double> identity(std::size_t n) {
+    std::vector<double> out(n * n, 0.0);
+    for (std::size_t k = 0; k < n; ++k) out[k * n + k] = 1.0;
+    return out;
+}
+
 /// The columns q of an expansion whose channels stay.
-Indices kept_columns(const ExpansionBase& expansion, const std::vector<int>& kept) {
+Indices kept_columns(const ExpansionDescription& description, const std::vector<int>& kept) {
+    const ExpansionBase& expansion = base_of(description);
+    const auto* density = std::get_if<DensityDescription>(&description);
+    const bool of_species = expansion.mixing.empty() && (density == nullptr || density->center_weights.empty());
     Indices out;
     for (int channel = 0; channel < expansion.n_channels(); ++channel) {
-        if (expansion.mixing.empty() && !std::binary_search(kept.begin(), kept.end(), channel)) continue;
+        if (of_species && !std::binary_search(kept.begin(), kept.end(), channel)) continue;
         for (int n = 0; n < expansion.n_max; ++n)
             out.push_back(static_cast<std::size_t>(channel * expansion.n_max + n));
     }
@@ -69,7 +78,7 @@ public:
     Restriction(const std::shared_ptr<const Model>& model, const std::vector<int>& kept)
         : model_(*model), kept_(kept), shapes_(model->shapes()) {
         for (const ExpansionDescription& expansion : model_.expansions) {
-            columns_.push_back(kept_columns(base_of(expansion), kept_));
+            columns_.push_back(kept_columns(expansion, kept_));
         }
         for (const MixingDescription& layer : model_.layers) columns_.push_back(all(layer.shape().n_q()));
     }
@@ -96,8 +105,20 @@ public:
     }
 
 private:
+    FieldDescription mixed(FieldDescription field) const { return with_species(std::move(field)); }
+
+    DensityDescription mixed(DensityDescription density) const {
+        if (!density.center_weights.empty()) {
+            // a center may be in the channel of a species that is not there: all channels stay
+            if (density.mixing.empty()) density.mixing = identity(model_.species.size());
+            density.center_weights =
+                columns(density.center_weights, model_.species.size(), Indices(kept_.begin(), kept_.end()));
+        }
+        return with_species(std::move(density));
+    }
+
     template <class Description>
-    Description mixed(Description expansion) const {
+    Description with_species(Description expansion) const {
         if (!expansion.mixing.empty()) {
             const Indices species(kept_.begin(), kept_.end());
             expansion.mixing = columns(expansion.mixing, model_.species.size(), species);
