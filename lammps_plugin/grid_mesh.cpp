@@ -113,6 +113,7 @@ void GridMesh::build_grid() {
     spectral_.lo = {0, cut(i2, n2, shape_[1]), cut(i1, n1, shape_[2])};
     spectral_.hi = {shape_[0], cut(i2 + 1, n2, shape_[1]), cut(i1 + 1, n1, shape_[2])};
     require_countable();
+    require_one_image();
     number_points();
     int n_buffer1 = 0, n_buffer2 = 0;
     grid_->setup_comm(n_buffer1, n_buffer2);
@@ -126,6 +127,19 @@ void GridMesh::require_countable() const {
     if (everywhere(most < std::size_t{1} << 29, lammps_->world)) return;
     throw mlcalc::Shared<std::invalid_argument>(std::invalid_argument(
         "the mesh of the far field has more than 2^29 points on one rank, which LAMMPS cannot count; use more ranks"));
+}
+
+/// With tiled domains Grid3d (22Jul2025) reaches for points outside its bricks where halo meets halo around the box.
+void GridMesh::require_one_image() const {
+    bool once = true;
+    for (std::size_t axis = 0; axis < 3; axis++) {
+        const int halo = ghosted_.hi[axis] - ghosted_.lo[axis] - (owned_.hi[axis] - owned_.lo[axis]);
+        once = once && halo <= shape_[axis];
+    }
+    if (everywhere(once || lammps_->comm->layout != LAMMPS_NS::Comm::LAYOUT_TILED, lammps_->world)) return;
+    throw MeshUnavailable(
+        "with tiled domains the mesh of the far field needs as many points along each axis as its halo has; use bricks "
+        "(comm_style brick) or a finer mesh");
 }
 
 /// Of Grid3d's point numbers (x fastest) in our bricks (z fastest).

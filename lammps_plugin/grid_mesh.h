@@ -70,6 +70,7 @@ private:
     Domains present_domains() const;
     void number_points();
     void require_countable() const;
+    void require_one_image() const;
     void exchange(double* grid, int n_values, bool forward);
     bool halo_works();
     bool transform_works();

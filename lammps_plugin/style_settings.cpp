@@ -27,7 +27,7 @@ public:
             {"lode", {1, [&](char** v) { method(v[0]); }}},
             {"mesh", {3, [&](char** v) { mesh(v); }}},
             {"order", {1, [&](char** v) { far.order = integer(v[0]); }}},
-            {"interlaced", {1, [&](char** v) { far.interlaced = logical(v[0]); }}},
+            {"interlaced", {0, [&](char**) { refuse("meshes have one grid; remove the keyword interlaced"); }}},
             {"memory", {1, [&](char** v) { memory(v[0]); }}},
             {"threads", {1, [&](char** v) { threads(v[0]); }}},
             {"check", {1, [&](char** v) { settings_.check = logical(v[0]); }}},
@@ -108,7 +108,7 @@ private:
     }
     /// In the order of the documentation.
     static std::string known() {
-        return "accuracy, lode, mesh, order, interlaced, memory, check, threads, uncertainty and max_uncertainty";
+        return "accuracy, lode, mesh, order, memory, check, threads, uncertainty and max_uncertainty";
     }
 
     LAMMPS_NS::LAMMPS* lammps_;
@@ -121,7 +121,7 @@ private:
 bool StyleSettings::same_far_field(const StyleSettings& other) const {
     const auto &a = potential.far_field, &b = other.potential.far_field;
     return a.method == b.method && a.accuracy == b.accuracy && a.mesh == b.mesh && a.order == b.order &&
-           a.interlaced == b.interlaced && a.memory_limit == b.memory_limit;
+           a.memory_limit == b.memory_limit;
 }
 
 StyleSettings read_style_settings(LAMMPS_NS::LAMMPS* lammps, int narg, char** arg) {

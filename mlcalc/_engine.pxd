@@ -48,7 +48,6 @@ cdef extern from "core/far_field/far_field.hpp" namespace "mlcalc" nogil:
         double accuracy
         Int3 mesh
         int order
-        cbool interlaced
         double k_cutoff
         size_t memory_limit
         int n_threads

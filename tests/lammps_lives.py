@@ -105,7 +105,7 @@ class Life:
         """Without pair_coeff, unless under hybrid, where LAMMPS makes new styles."""
         self.options, self.accuracy = self.pick(
             [("lode ksum accuracy 1e-8", 1e-8), ("lode mesh accuracy 1e-5", 1e-5), ("lode mesh accuracy 1e-4", 1e-4),
-             ("lode mesh accuracy 1e-5 interlaced no", 1e-5), ("accuracy 1e-6 threads 2", 1e-6)]
+             ("lode mesh accuracy 1e-5", 1e-5), ("accuracy 1e-6 threads 2", 1e-6)]
         )  # fmt: skip
         if self.hybrid:
             self.style()

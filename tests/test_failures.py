@@ -132,8 +132,8 @@ def test_a_radial_function_that_vanishes_spoils_no_plan(vanish):
     [
         ({"accuracy": 1e-13}, "accuracy of the far field must be from 1e-12 to 0.1, got 1e-13"),
         ({"accuracy": float("nan")}, "accuracy of the far field must be from 1e-12 to 0.1, got"),
-        ({"order": 13}, "order of the mesh splines must be from 3 to 12, or 0 to have it chosen, got 13"),
-        ({"order": 4}, r"order of the mesh splines must be at least \d+ for l_max"),
+        ({"order": 13}, "order of the mesh windows must be from 4 to 12, or 0 to have it chosen, got 13"),
+        ({"order": 4}, r"order of the mesh windows must be at least \d+ for l_max"),
         ({"mesh": (8, 8, -1)}, "mesh needs three positive integers, .* got 8 8 -1"),
         ({"k_cutoff": float("inf")}, "k_cutoff must be a number of at least 0, got inf"),
         ({"memory_limit": 0}, "memory_limit must be a positive number of bytes"),

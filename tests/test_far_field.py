@@ -298,12 +298,12 @@ def test_free_forces_at_the_center_of_another_atom():
         )
 
 
-@pytest.mark.parametrize("lode, interlaced", [("ksum", True), ("mesh", True), ("mesh", False)])
-def test_energy_is_smooth_along_a_strain_scan(lode, interlaced):
+@pytest.mark.parametrize("lode", ["ksum", "mesh"])
+def test_energy_is_smooth_along_a_strain_scan(lode):
     """The integers stay: no step in the energy where another k vector or mesh would be chosen anew."""
     atoms = liquid("molten_salt")
     form = QuadraticForm(PotentialExpansion(n_max=2, l_max=2, basis=MultiWidth((1.0, 2.0))), atoms)
-    options = {"lode": lode, "accuracy": 1e-4, "interlaced": interlaced}
+    options = {"lode": lode, "accuracy": 2e-4}
     kept = form.model.potential(**options)
     form.value(kept, atoms)
     scan = np.linspace(-0.03, 0.03, 25)

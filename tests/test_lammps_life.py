@@ -54,7 +54,7 @@ def test_a_second_pair_style_has_its_settings_at_once(paths, folder, ranks):
         "lode ksum accuracy 1e-8",
         "lode mesh accuracy 1e-3",
         "lode mesh mesh 12 12 12 order 8",
-        "lode mesh mesh 12 12 12 order 8 interlaced no",
+        "lode mesh mesh 12 12 12 order 8",
         "threads 2",
     ]
     script = start(paths["V"], options[0]) + "run 0\n" + PE
@@ -69,8 +69,8 @@ def test_a_second_pair_style_has_its_settings_at_once(paths, folder, ranks):
 REFUSED_AGAIN = {
     "no committee": ("near", "max_uncertainty 1 stop", "has no committee, so there is no uncertainty to watch"),
     "uncertainty": ("near", "uncertainty yes", "has no committee, so there is no uncertainty to watch"),
-    "order": ("V", "lode mesh mesh 2 2 2 order 99", "order of the mesh splines must be from 3 to 12.* got 99"),
-    "low order": ("V", "lode mesh order 4", r"order of the mesh splines must be at least \d+ for l_max"),
+    "order": ("V", "lode mesh mesh 2 2 2 order 99", "order of the mesh windows must be from 4 to 12.* got 99"),
+    "low order": ("V", "lode mesh order 4", r"order of the mesh windows must be at least \d+ for l_max"),
     "accuracy": ("V", "accuracy 1e-13", "accuracy of the far field must be from 1e-12 to 0.1, got 1e-13"),
     "accuracy without a far field": ("near", "accuracy 1e-13", "must be from 1e-12 to 0.1, got 1e-13"),
     "accuracy nan": ("V", "accuracy nan", "accuracy|nan"),

@@ -222,7 +222,6 @@ EFFECTS = {
     "engine.accuracy": Effect(1e-2, {**FAR, "engine": {"lode": "ksum"}}),
     "engine.mesh": Effect([16, 16, 16], {**FAR, "engine": {"lode": "mesh"}}),
     "engine.order": Effect(5, {**FAR, "engine": {"lode": "mesh"}}),
-    "engine.interlaced": Effect(False, {**FAR, "engine": {"lode": "mesh"}}),
     "engine.k_cutoff": Effect(2.0, {**FAR, "engine": {"lode": "ksum"}}),
     "engine.memory_limit": Effect(1000, FAR, "refused: memory"),
 }  # fmt: skip

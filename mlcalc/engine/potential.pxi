@@ -7,9 +7,8 @@ cdef class Potential:
 
     ``model`` are the bytes of a model file, ``source`` its name for messages. ``lode`` chooses how the far field is
     evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
-    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``interlaced`` False makes a plain mesh
-    of one grid instead of two shifted ones. ``comm`` is an object with ``rank``,
-    ``size``, ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
+    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``comm`` is an object with ``rank``, ``size``,
+    ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
     one process.
 
     Raises RuntimeError with one sentence naming the file and the field if the model file is not valid.
@@ -25,14 +24,12 @@ cdef class Potential:
     cdef dict mixing  # of the layers for which set_mixing was called
 
     def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
-                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, interlaced=True, double k_cutoff=0.0,
+                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, double k_cutoff=0.0,
                    memory_limit=4 << 30, int n_threads=1, comm=None):
         methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
                    "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
         if lode not in methods:
             raise ValueError(f"lode must be one of {', '.join(methods)}, got {lode!r}")
-        if not isinstance(interlaced, (bool, np.bool_)):
-            raise ValueError(f"interlaced must be True or False, got {interlaced!r}")
         cdef PotentialOptions options
         cdef int method = methods[lode]
         options.far_field.method = <FarFieldMethod> method
@@ -40,7 +37,6 @@ cdef class Potential:
         for axis in range(3):
             options.far_field.mesh[axis] = mesh[axis]
         options.far_field.order = order
-        options.far_field.interlaced = interlaced
         options.far_field.k_cutoff = k_cutoff
         options.far_field.memory_limit = memory_limit
         options.n_threads = options.far_field.n_threads = n_threads

@@ -121,8 +121,7 @@ class EngineOptions(Options):
     mesh: Annotated[list[Annotated[Whole, Field(ge=0)]], Field(min_length=3, max_length=3)] = Field(
         [0, 0, 0], description="points of the mesh by hand; 0: chosen by the accuracy"
     )
-    order: Annotated[Whole, Field(ge=0)] = Field(0, description="of the mesh's splines by hand; 0: chosen")
-    interlaced: Truth = Field(True, description="two shifted grids instead of one finer grid")
+    order: Annotated[Whole, Field(ge=0)] = Field(0, description="of the mesh's windows by hand; 0: chosen")
     k_cutoff: Annotated[Number, Field(ge=0)] = Field(0.0, description="1/Å by hand; 0: chosen by the accuracy")
     memory_limit: Size = Field(4 << 30, description="that tables of the far field may take")
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "far_field/cost.hpp"
 
-#include "far_field/mesh/bspline.hpp"
-
 namespace mlcalc {
 
 /// The matrix of each wave vector; phases and multiplications for each atom.
@@ -17,19 +15,18 @@ double FarFieldCost::ksum(double n_wave_vectors) const {
 double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settings>& meshes) const {
     double cost = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
-        const int n_pairs = (description.n_channels() + 1) / 2;
-        const int n_stencils = mesh.interlaced ? 2 * n_pairs : n_pairs;
+        const int order = mesh.grid.order, n_jobs = Mesh::n_jobs(description.n_channels());
         double points = 1.0, ghosted = 1.0, degrees = 3.0;
-        for (const int m : mesh.shape) {
+        for (const int m : mesh.grid.shape) {
             points *= m;
-            ghosted *= m + mesh.order;
+            ghosted *= m + order;
         }
         for (const std::size_t q : mesh.filters) degrees += 2.0 * bank.l_max(q) + 3.0;
-        const double n_transforms = Mesh::n_jobs(description.n_channels(), mesh.interlaced) *
-                                    (2.0 + 2.0 * static_cast<double>(mesh.filters.size()));
-        cost += n_transforms * (12.0 + 0.011 * points + 0.0045 * ghosted);
-        const double weights = mesh.order * mesh.order * BSpline::padded(mesh.order);
-        cost += n_atoms * n_stencils * (0.2 * static_cast<double>(mesh.filters.size()) + 0.0003 * weights * degrees);
+        const double n_filters = static_cast<double>(mesh.filters.size());
+        cost += n_jobs * (2.0 + 2.0 * n_filters) * (12.0 + 0.011 * points + 0.0045 * ghosted);
+        // the rows of vectors of 4 for all: the choice must not depend on the processor
+        const double weights = order * order * (order <= 8 ? 8 : order <= 10 ? 10 : 12);
+        cost += n_atoms * n_jobs * (0.2 * n_filters + 0.0003 * weights * degrees);
     }
     return cost;
 }

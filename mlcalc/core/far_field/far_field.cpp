@@ -11,6 +11,7 @@
 #include "far_field/far_field_plan.hpp"
 #include "far_field/free/free.hpp"
 #include "far_field/ksum/ksum.hpp"
+#include "far_field/mesh/window.hpp"
 #include "far_field/mesh_plan.hpp"
 #include "simd/mesh_kernels.hpp"
 
@@ -161,8 +162,8 @@ void check_options(const FarFieldOptions& options) {
             "mesh needs three positive integers, at most 10^6, or three zeros to have them chosen, got " +
             std::to_string(m[0]) + " " + std::to_string(m[1]) + " " + std::to_string(m[2]));
     }
-    if (options.order != 0 && (options.order < 3 || options.order > 12)) {
-        throw std::invalid_argument("the order of the mesh splines must be from 3 to 12, or 0 to have it chosen, got " +
+    if (options.order != 0 && (options.order < 4 || options.order > Window::largest_order)) {
+        throw std::invalid_argument("the order of the mesh windows must be from 4 to 12, or 0 to have it chosen, got " +
                                     std::to_string(options.order));
     }
     if (!(options.k_cutoff >= 0.0 && std::isfinite(options.k_cutoff))) {
@@ -174,12 +175,12 @@ void check_options(const FarFieldOptions& options) {
 void check_options(const FarFieldOptions& options, const FieldDescription& d) {
     check_options(options);
     const bool meshes = options.method == FarFieldMethod::automatic || options.method == FarFieldMethod::mesh;
-    // splines of order n have n - 2 continuous derivatives; the forces need l_max + 1
-    if (meshes && options.order != 0 && options.order < d.l_max + 3 && d.l_max < max_mesh_degree) {
-        throw std::invalid_argument("the order of the mesh splines must be at least " + std::to_string(d.l_max + 3) +
+    const int least = Window::least_order(d.l_max);
+    if (meshes && options.order != 0 && options.order < least && d.l_max < max_mesh_degree) {
+        throw std::invalid_argument("the order of the mesh windows must be at least " + std::to_string(least) +
                                     " for l_max " + std::to_string(d.l_max) + " of expansion '" + d.name + "', got " +
-                                    std::to_string(options.order) +
-                                    "; splines of order n have n - 2 continuous derivatives");
+                                    std::to_string(options.order) + "; forces need " + std::to_string(d.l_max + 1) +
+                                    " continuous derivatives");
     }
     if (options.method == FarFieldMethod::mesh && d.l_max >= max_mesh_degree) {
         throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +

@@ -19,7 +19,6 @@ struct FarFieldOptions {
     double accuracy = 1e-5;     ///< requested relative error of the forces that pass through V
     std::array<int, 3> mesh{};  ///< zeros: chosen from the accuracy
     int order = 0;              ///< 0: chosen from the accuracy
-    bool interlaced = true;     ///< two grids per mesh, shifted by half a spacing, or one
     double k_cutoff = 0.0;      ///< > 0: sharp cutoff of the k-sum, for comparison with featomic only
     std::size_t memory_limit = std::size_t{4} << 30;
     /// The first integers are chosen for this cell, as in the run that is continued; zeros: for that of the first

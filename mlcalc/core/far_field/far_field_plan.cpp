@@ -37,9 +37,9 @@ public:
         for (Value& value : values) (*this)(value);
     }
     void operator()(Mesh::Settings& mesh) {
-        (*this)(mesh.shape);
-        (*this)(mesh.order);
-        (*this)(mesh.interlaced);
+        (*this)(mesh.grid.shape);
+        (*this)(mesh.grid.order);
+        (*this)(mesh.grid.beta);
         (*this)(mesh.filters);
     }
     void operator()(FarFieldPlan& plan) {

@@ -2,7 +2,6 @@
 #include "far_field/mesh_error.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -10,18 +9,16 @@ namespace mlcalc {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
-constexpr int n_axis = 6;  // midpoints per axis from 0 to the Nyquist frequency
 
 /// int k^2 (g_p F_nl k^(l+1))^2 dk of every coefficient, from k on, at the steps k = i dk: the spectrum of its forces
 /// for independent atoms.
-std::vector<std::vector<double>> tails(const FieldDescription& d, int n_steps) {
+std::vector<std::vector<double>> tails(const FieldDescription& d, int n) {
     const SplineTable& table = d.reciprocal;
     const auto kernel = make_field_kernel(d);
-    const double dk = table.x_max() / n_steps;
+    const double dk = table.x_max() / n;
     std::vector<double> f(table.n_functions), df(table.n_functions);
-    std::vector<std::vector<double>> out(static_cast<std::size_t>(n_steps) + 1,
-                                         std::vector<double>(table.n_functions, 0.0));
-    for (int step = n_steps - 1; step >= 0; --step) {
+    std::vector<std::vector<double>> out(static_cast<std::size_t>(n) + 1, std::vector<double>(table.n_functions, 0.0));
+    for (int step = n - 1; step >= 0; --step) {
         const double k = (step + 0.5) * dk;
         double g, dg;
         kernel->evaluate(k, g, dg);
@@ -33,26 +30,6 @@ std::vector<std::vector<double>> tails(const FieldDescription& d, int n_steps) {
         }
     }
     return out;
-}
-
-/// sum over the aliases of (U(k_m) / U(k))^2 |k_m / k_Nyquist|^(2l+2), per l, for nu = k / k_mesh. Interlacing removes
-/// those of odd m1 + m2 + m3.
-void alias_sums(int order, bool interlaced, const std::array<double, 3>& nu, std::vector<double>& gathered,
-                double& spread) {
-    for (int m1 = -2; m1 <= 2; ++m1) {
-        for (int m2 = -2; m2 <= 2; ++m2) {
-            for (int m3 = -2; m3 <= 2; ++m3) {
-                if ((interlaced && (m1 + m2 + m3) % 2 != 0) || (m1 == 0 && m2 == 0 && m3 == 0)) continue;
-                const double x = nu[0] + m1, y = nu[1] + m2, z = nu[2] + m3;
-                const double ratio = nu[0] * nu[1] * nu[2] / (x * y * z);
-                const double weight = std::pow(ratio * ratio, order);
-                const double k2 = 4.0 * (x * x + y * y + z * z);
-                spread += weight;
-                double power = weight;
-                for (double& sum : gathered) sum += power *= k2;
-            }
-        }
-    }
 }
 
 /// Does a coefficient count? Those of a radial function that vanishes have no forces, and no relative error.
@@ -69,82 +46,71 @@ void require_finite(const FieldDescription& d, const std::vector<double>& total)
 }  // namespace
 
 double converged_cutoff(const FieldDescription& d, double accuracy) {
-    const int n_steps = 600;
-    const double dk = d.reciprocal.x_max() / n_steps, safety = 0.6;
-    const std::vector<std::vector<double>> tail = tails(d, n_steps);
+    const int n = 600;
+    const double dk = d.reciprocal.x_max() / n, safety = 0.6;
+    const std::vector<std::vector<double>> tail = tails(d, n);
     require_finite(d, tail[0]);
-    for (std::size_t step = static_cast<std::size_t>(n_steps); step-- > 0;) {
-        double error = 0.0, n = 0.0;
+    for (std::size_t step = static_cast<std::size_t>(n); step-- > 0;) {
+        double error = 0.0, n_counted = 0.0;
         for (std::size_t f = 0; f < tail[0].size(); ++f) {
             if (!counts(tail[0][f], tail[0])) continue;
             error += tail[step][f] / tail[0][f];
-            n += 1.0;
+            n_counted += 1.0;
         }
-        if (n > 0.0 && !(std::sqrt(error / n) <= safety * accuracy)) {
+        if (n_counted > 0.0 && !(std::sqrt(error / n_counted) <= safety * accuracy)) {
             return static_cast<double>(step + 1) * dk;
         }
     }
     return dk;
 }
 
-MeshError::MeshError(const FieldDescription& d, const FieldSpectrum& spectrum, bool interlaced)
-    : description_(&d), spectrum_(&spectrum), interlaced_(interlaced), total_(tails(d, 300)[0]) {
+MeshError::MeshError(const FieldDescription& d, const FieldSpectrum& spectrum)
+    : description_(&d), spectrum_(&spectrum), total_(tails(d, n_steps)[0]), values_(n_steps * spectrum.bank().size()) {
     require_finite(d, total_);
-}
-
-/// Midpoints of an octant up to twice the Nyquist frequency, one of each set that differs by a permutation.
-const std::vector<MeshError::Point>& MeshError::points(int order) {
-    const auto at = static_cast<std::size_t>(order);
-    if (points_.size() <= at) points_.resize(at + 1);
-    std::vector<Point>& out = points_[at];
-    if (!out.empty()) return out;
-    for (int x = 0; x < 2 * n_axis; ++x) {
-        for (int y = 0; y <= x; ++y) {
-            for (int z = 0; z <= y; ++z) {
-                const std::array<double, 3> nu{0.5 * (x + 0.5) / n_axis, 0.5 * (y + 0.5) / n_axis,
-                                               0.5 * (z + 0.5) / n_axis};
-                Point point;
-                point.nu = std::hypot(nu[0], nu[1], nu[2]);
-                point.multiplicity = x == y && y == z ? 1.0 : x == y || y == z ? 3.0 : 6.0;
-                point.gathered.assign(static_cast<std::size_t>(description_->l_max) + 1, 0.0);
-                if (x < n_axis) {
-                    alias_sums(order, interlaced_, nu, point.gathered, point.spread);
-                } else {
-                    point.spread = 1.0;  // beyond the mesh everything is missing
-                }
-                out.push_back(std::move(point));
-            }
-        }
+    std::vector<double> slopes(spectrum.bank().size());
+    for (std::size_t i = 0; i < n_steps; ++i) {
+        spectrum.evaluate(wave_number(i), &values_[i * slopes.size()], slopes.data());
     }
-    return out;
 }
 
-double MeshError::squared(const std::vector<std::size_t>& filters, int order, double spacing) {
-    const double nyquist = pi / spacing, volume = std::pow(nyquist / n_axis, 3);
+double MeshError::wave_number(std::size_t i) const {
+    return (static_cast<double>(i) + 0.5) * spectrum_->k_max() / n_steps;
+}
+
+const Amplification& MeshError::amplification(int order, double beta) {
+    const auto found = amplifications_.find({order, beta});
+    if (found != amplifications_.end()) return found->second;
+    const int l_max = description_->l_max;
+    return amplifications_.emplace(std::pair{order, beta}, Amplification(Window(order, beta, l_max), l_max))
+        .first->second;
+}
+
+double MeshError::squared(const std::vector<std::size_t>& filters, int order, double beta, double spacing) {
     const FilterBank& bank = spectrum_->bank();
-    std::vector<double> f(bank.size()), df(bank.size()), amplitude(total_.size()), wrong(total_.size(), 0.0);
-    const std::vector<Point>& all = points(order);
-    for (const Point& point : all) {
-        const double k = 2.0 * nyquist * point.nu;
-        if (k > spectrum_->k_max()) continue;
-        spectrum_->evaluate(k, f.data(), df.data());
+    const Amplification& window = amplification(order, beta);
+    const auto n_max = static_cast<std::size_t>(description_->n_max), n_l = total_.size() / n_max;
+    std::vector<double> amplitude(total_.size()), wrong(total_.size(), 0.0), of_l(n_l);
+    for (std::size_t i = 0; i < n_steps; ++i) {
+        const double k = wave_number(i), k2 = k * k;
         std::fill(amplitude.begin(), amplitude.end(), 0.0);
         for (const std::size_t q : filters) {
             for (const FilterBank::Use& use : bank.uses[q]) {
-                amplitude[static_cast<std::size_t>(use.l * description_->n_max + use.n)] += use.weight * f[q];
+                const auto c = static_cast<std::size_t>(use.l) * n_max + static_cast<std::size_t>(use.n);
+                amplitude[c] += use.weight * values_[i * bank.size() + q];
             }
         }
-        for (std::size_t c = 0; c < wrong.size(); ++c) {
-            const int l = static_cast<int>(c) / description_->n_max;
-            const double aliases = std::pow(nyquist, 2 * l + 2) * point.gathered[static_cast<std::size_t>(l)] +
-                                   std::pow(k, 2 * l + 2) * point.spread;
-            wrong[c] += point.multiplicity * volume * amplitude[c] * amplitude[c] * aliases;
+        window.evaluate(k * spacing / (2.0 * pi), of_l.data());
+        double power = k2 * k2 * spectrum_->k_max() / n_steps;
+        for (std::size_t l = 0; l < n_l; ++l, power *= k2) {
+            for (std::size_t c = l * n_max; c < (l + 1) * n_max; ++c) {
+                wrong[c] += of_l[l] * power * amplitude[c] * amplitude[c];
+            }
         }
     }
     double error = 0.0, n = 0.0;
     for (std::size_t c = 0; c < wrong.size(); ++c) {
         if (!counts(total_[c], total_)) continue;
-        error += wrong[c] / (0.5 * pi * total_[c]);
+        error += wrong[c] / total_[c];
         n += 1.0;
     }
     return n > 0.0 ? error / n : 0.0;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "far_field/far_field.hpp"
+#include "far_field/mesh/amplification.hpp"
 #include "far_field/spectrum.hpp"
 
 namespace mlcalc {
@@ -16,25 +19,20 @@ double converged_cutoff(const FieldDescription&, double accuracy);
 /// mesh.
 class MeshError {
 public:
-    MeshError(const FieldDescription&, const FieldSpectrum&, bool interlaced);
-    /// The square of what a mesh of this order and spacing adds that carries these filters.
-    double squared(const std::vector<std::size_t>& filters, int order, double spacing);
+    MeshError(const FieldDescription&, const FieldSpectrum&);
+    /// The square of what a mesh of this window and spacing adds that carries these filters.
+    double squared(const std::vector<std::size_t>& filters, int order, double beta, double spacing);
 
 private:
-    /// A wave vector in units of the reciprocal mesh, and the sums over its aliases.
-    struct Point {
-        double nu = 0.0;
-        double multiplicity = 0.0;
-        double spread = 0.0;
-        std::vector<double> gathered;  ///< per l
-    };
-    const std::vector<Point>& points(int order);
+    static constexpr std::size_t n_steps = 300;
+    double wave_number(std::size_t i) const;
+    const Amplification& amplification(int order, double beta);
 
     const FieldDescription* description_;
     const FieldSpectrum* spectrum_;
-    bool interlaced_;
-    std::vector<double> total_;               ///< of each coefficient: int k^2 (g F k^(l+1))^2 dk
-    std::vector<std::vector<Point>> points_;  ///< per order
+    std::vector<double> total_;   ///< of each coefficient: int k^2 (g F k^(l+1))^2 dk
+    std::vector<double> values_;  ///< [step of k][filter]
+    std::map<std::pair<int, double>, Amplification> amplifications_;  ///< per window
 };
 
 }  // namespace mlcalc

@@ -22,7 +22,6 @@ constexpr double pi = 3.14159265358979323846;
 constexpr double drift_margin = 1.04;
 /// Largest wave number of the tables that a list may use, so that a compressed cell stays inside.
 constexpr double table_margin = 0.9;
-constexpr int max_order = 12;
 /// The k-sum is taken where it costs up to this multiple of the mesh: it conserves momentum to rounding, and
 /// distributed transforms cost more than those of one process.
 constexpr double ksum_margin = 1.2;
@@ -31,11 +30,14 @@ constexpr double ksum_margin = 1.2;
 constexpr double few_atoms = 16.0;
 /// Melts and water show up to this multiple of the error for independent atoms,
 /// benchmarks/validation/far_field_accuracy.py.
-constexpr double mesh_safety = 4.0;
+constexpr double mesh_safety = 3.0;
+/// Of the windows that are compared, in units of pi (order - boxes): larger ones leave smaller aliases of waves that
+/// are long, smaller ones keep those that are short.
+constexpr double betas[] = {0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85};
 
-/// Splines need l_max + 2 continuous derivatives for forces, one more to be of use.
+/// Narrower windows than this save nothing.
 int least_order(const FieldDescription& d) {
-    return std::max(4, d.l_max + 4);
+    return std::min(Window::least_order(d.l_max) + 1, Window::largest_order);
 }
 
 int smooth_integer(int at_least) {
@@ -46,6 +48,15 @@ int smooth_integer(int at_least) {
         }
         if (rest == 1) return m;
     }
+}
+
+/// The widest spacing of a mesh.
+double widest(const Mesh::Settings& mesh, const Lattice& lattice) {
+    double out = 0.0;
+    for (std::size_t a = 0; a < 3; ++a) {
+        out = std::max(out, lattice.length(static_cast<int>(a)) / mesh.grid.shape[a]);
+    }
+    return out;
 }
 
 /// Half of the points of a sphere.
@@ -62,32 +73,44 @@ PeriodicPlanner::PeriodicPlanner(const FieldDescription& description, const FarF
       n_ranks_(n_ranks),
       factory_(factory),
       spectrum_(description),
-      error_(description, spectrum_, options.interlaced),
+      error_(description, spectrum_),
       ksum_cutoff_(options.k_cutoff > 0.0
                        ? options.k_cutoff
                        : std::min(ksum_limit(), drift_margin * converged_cutoff(description, options.accuracy))) {}
 
-/// The widest spacing with which splines of this order meet the accuracy for these filters; 0: none does.
-double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy) {
+/// The widest spacing with which a window meets the accuracy for these filters; 0: it does with none.
+double PeriodicPlanner::widest_spacing(const std::vector<std::size_t>& filters, int order, double beta,
+                                       double accuracy) {
     const double target = accuracy * accuracy;
     double low = 0.02 * description_.smearing, high = 6.0 * description_.smearing;
     // written so that what is not a number meets no accuracy
-    if (!(error_.squared(filters, order, low) <= target)) return 0.0;
+    if (!(error_.squared(filters, order, beta, low) <= target)) return 0.0;
     for (int step = 0; step < 10; ++step) {
         const double middle = std::sqrt(low * high);
-        (error_.squared(filters, order, middle) <= target ? low : high) = middle;
+        (error_.squared(filters, order, beta, middle) <= target ? low : high) = middle;
     }
     return low;
 }
 
+/// The same with the best window of this order.
+PeriodicPlanner::Group PeriodicPlanner::widest_group(const std::vector<std::size_t>& filters, int order,
+                                                     double accuracy) {
+    Group best{filters, 0.0, betas[0]};
+    for (const double beta : betas) {
+        const double spacing = widest_spacing(filters, order, beta, accuracy);
+        if (spacing > best.spacing) best = {filters, spacing, beta};
+    }
+    return best;
+}
+
 /// Filters that need about the same spacing share a mesh: one more filter on a mesh costs half of what it costs on its
-/// own, so its own must have half of the points. Empty if splines of this order do not meet the accuracy.
+/// own, so its own must have half of the points. Empty if windows of this order do not meet the accuracy.
 std::vector<PeriodicPlanner::Group> PeriodicPlanner::group_filters(int order) {
     const double accuracy = options_.accuracy / mesh_safety;
     const double share = accuracy / std::sqrt(static_cast<double>(spectrum_.bank().size()));
     std::vector<Group> alone;
     for (std::size_t q = 0; q < spectrum_.bank().size(); ++q) {
-        alone.push_back({{q}, widest_spacing({q}, order, share)});
+        alone.push_back(widest_group({q}, order, share));
         if (alone.back().spacing == 0.0) return {};
     }
     std::stable_sort(alone.begin(), alone.end(), [](const Group& a, const Group& b) { return a.spacing < b.spacing; });
@@ -101,7 +124,7 @@ std::vector<PeriodicPlanner::Group> PeriodicPlanner::group_filters(int order) {
     }
     for (Group& group : out) {
         std::sort(group.filters.begin(), group.filters.end());
-        group.spacing = widest_spacing(group.filters, order, accuracy / std::sqrt(static_cast<double>(out.size())));
+        group = widest_group(group.filters, order, accuracy / std::sqrt(static_cast<double>(out.size())));
         if (group.spacing == 0.0) return {};
     }
     return out;
@@ -112,20 +135,20 @@ const std::vector<PeriodicPlanner::Group>& PeriodicPlanner::groups(int order) {
     return found != of_order_.end() ? found->second : of_order_.emplace(order, group_filters(order)).first->second;
 }
 
-/// Integers for the spacing of each group; groups that come to the same ones become one mesh.
+/// Integers for the spacing of each group, so many at least that no stencil wraps around; groups that come to the same ones become one mesh.
 std::vector<Mesh::Settings> PeriodicPlanner::make_shapes(int order, const Lattice& lattice) {
     std::vector<Mesh::Settings> out;
     for (const Group& group : groups(order)) {
         Mesh::Settings mesh;
-        mesh.order = order;
-        mesh.interlaced = options_.interlaced;
+        mesh.grid.order = order;
+        mesh.grid.beta = group.beta;
         mesh.filters = group.filters;
         for (int a = 0; a < 3; ++a) {
             const double wanted = std::ceil(lattice.length(a) * drift_margin / group.spacing);
             if (wanted > 1e6) throw std::invalid_argument("the mesh would have more than 10^6 points along one axis");
-            mesh.shape[static_cast<std::size_t>(a)] = smooth_integer(static_cast<int>(wanted));
+            mesh.grid.shape[static_cast<std::size_t>(a)] = smooth_integer(std::max(static_cast<int>(wanted), order));
         }
-        if (!out.empty() && out.back().shape == mesh.shape) {
+        if (!out.empty() && out.back().grid.shape == mesh.grid.shape) {
             out.back().filters.insert(out.back().filters.end(), mesh.filters.begin(), mesh.filters.end());
         } else {
             out.push_back(std::move(mesh));
@@ -140,7 +163,7 @@ std::vector<Mesh::Settings> PeriodicPlanner::cheapest(const Lattice& lattice, co
     const int least = least_order(description_);
     std::vector<Mesh::Settings> best;
     double least_cost = std::numeric_limits<double>::infinity();
-    for (int order = least; order <= std::min(least + 4, max_order); ++order) {
+    for (int order = least; order <= std::min(least + 4, Window::largest_order); ++order) {
         auto meshes = make_shapes(order, lattice);
         const double its_cost = cost.mesh(spectrum_.bank(), meshes);
         if (meshes.empty() || its_cost >= least_cost) continue;
@@ -150,28 +173,35 @@ std::vector<Mesh::Settings> PeriodicPlanner::cheapest(const Lattice& lattice, co
     return best;
 }
 
-/// The mesh asked for, one for all filters.
-std::vector<Mesh::Settings> PeriodicPlanner::given() const {
+/// The mesh asked for, one for all filters, with the window that suits it.
+std::vector<Mesh::Settings> PeriodicPlanner::given(const Lattice& lattice) {
     Mesh::Settings mesh;
-    mesh.shape = options_.mesh;
-    mesh.interlaced = options_.interlaced;
-    mesh.order = options_.order != 0 ? options_.order : std::min(least_order(description_) + 2, max_order);
+    mesh.grid.shape = options_.mesh;
+    mesh.grid.order =
+        options_.order != 0 ? options_.order : std::min(least_order(description_) + 2, Window::largest_order);
     for (std::size_t q = 0; q < spectrum_.bank().size(); ++q) mesh.filters.push_back(q);
+    double least = std::numeric_limits<double>::infinity();
+    mesh.grid.beta = betas[0];
+    for (const double beta : betas) {
+        const double error = error_.squared(mesh.filters, mesh.grid.order, beta, widest(mesh, lattice));
+        if (error < least) mesh.grid.beta = beta;
+        least = std::min(least, error);
+    }
     return {mesh};
 }
 
 /// What each of n_ranks ranks holds: spectra, filters and grids of its own points, its halo, its atoms.
 double PeriodicPlanner::bytes(const std::vector<Mesh::Settings>& meshes, double n_atoms, int n_ranks) const {
     const FieldDescription& d = description_;
-    const double n_jobs = Mesh::n_jobs(d.n_channels(), options_.interlaced);
+    const double n_jobs = Mesh::n_jobs(d.n_channels());
     const double edge = factory_.divides_halo() ? std::cbrt(static_cast<double>(n_ranks)) : 1.0;
     double out = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
         const double n = static_cast<double>(mesh.filters.size());
         double points = 1.0 / n_ranks, ghosted = 1.0;
-        for (const int m : mesh.shape) {
+        for (const int m : mesh.grid.shape) {
             points *= m;
-            ghosted *= m / edge + mesh.order + 2.0;
+            ghosted *= m / edge + mesh.grid.order + 1.0;
         }
         out += points * (16.0 * ((n > 1.0 ? 2.0 : 1.0) * n_jobs + 1.0 + n) + factory_.bytes_per_point());
         out += ghosted * 16.0 * (n_ranks > 1 && !factory_.divides_halo() ? 3.0 : 1.0);
@@ -206,7 +236,7 @@ std::string mebibytes(double bytes) {
 void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, double n_atoms) const {
     const double needed = bytes(meshes, n_atoms, n_ranks_);
     if (needed <= static_cast<double>(options_.memory_limit)) return;
-    const std::array<int, 3>& shape = meshes.front().shape;
+    const std::array<int, 3>& shape = meshes.front().grid.shape;
     const int enough = enough_ranks(meshes, n_atoms);
     char smearing[32];
     std::snprintf(smearing, sizeof smearing, "%.6g", description_.smearing);
@@ -223,11 +253,7 @@ void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, do
 double PeriodicPlanner::estimate(const std::vector<Mesh::Settings>& meshes, const Lattice& lattice) {
     double squared = 0.0;
     for (const Mesh::Settings& mesh : meshes) {
-        double worst = 0.0;
-        for (int a = 0; a < 3; ++a) {
-            worst = std::max(worst, lattice.length(a) / mesh.shape[static_cast<std::size_t>(a)]);
-        }
-        squared += error_.squared(mesh.filters, mesh.order, worst);
+        squared += error_.squared(mesh.filters, mesh.grid.order, mesh.grid.beta, widest(mesh, lattice));
     }
     return mesh_safety * std::sqrt(squared);
 }
@@ -266,7 +292,7 @@ std::optional<MeshSet::Settings> PeriodicPlanner::meshes(const Mat3& cell, doubl
     MeshSet::Settings settings;
     settings.accuracy = options_.accuracy;
     settings.n_threads = options_.n_threads;
-    settings.meshes = options_.mesh[0] > 0 ? given() : cheapest(lattice, cost);
+    settings.meshes = options_.mesh[0] > 0 ? given(lattice) : cheapest(lattice, cost);
     if (automatic && (settings.meshes.empty() || ksum < ksum_margin * cost.mesh(spectrum_.bank(), settings.meshes)))
         return {};
     if (settings.meshes.empty()) {

@@ -29,14 +29,15 @@ private:
     /// Filters that share a mesh.
     struct Group {
         std::vector<std::size_t> filters;
-        double spacing = 0.0;
+        double spacing = 0.0, beta = 0.0;
     };
-    double widest_spacing(const std::vector<std::size_t>& filters, int order, double accuracy);
+    double widest_spacing(const std::vector<std::size_t>& filters, int order, double beta, double accuracy);
+    Group widest_group(const std::vector<std::size_t>& filters, int order, double accuracy);
     std::vector<Group> group_filters(int order);
     const std::vector<Group>& groups(int order);
     std::vector<Mesh::Settings> make_shapes(int order, const Lattice&);
     std::vector<Mesh::Settings> cheapest(const Lattice&, const FarFieldCost&);
-    std::vector<Mesh::Settings> given() const;
+    std::vector<Mesh::Settings> given(const Lattice&);
     double estimate(const std::vector<Mesh::Settings>&, const Lattice&);
     double ksum_limit() const;
     double bytes(const std::vector<Mesh::Settings>&, double n_atoms, int n_ranks) const;
@@ -50,7 +51,7 @@ private:
     FieldSpectrum spectrum_;
     MeshError error_;
     double ksum_cutoff_;                          ///< of a list that still meets the accuracy in a cell that has grown
-    std::map<int, std::vector<Group>> of_order_;  ///< empty groups: splines of this order do not meet the accuracy
+    std::map<int, std::vector<Group>> of_order_;  ///< empty groups: windows of this order do not meet the accuracy
 };
 
 }  // namespace mlcalc

@@ -25,17 +25,17 @@ struct MeshPlanes {
 };
 
 struct MeshStencil {
-    int order, points;      ///< points: order padded, 8 or 12
-    const double* splines;  ///< BSpline::coefficients
+    int order, points;     ///< points: Window::padded
+    const double* pieces;  ///< Window::coefficients
 };
 
 struct MeshKernels {
-    /// out[i * stride + t] += scale * (derivative t of the real part at u_i), out[i * stride + imaginary + t] that of
-    /// the imaginary part. A negative `imaginary` leaves that part out, -1, or is the only one wanted, -2.
-    void (*gather)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, double scale, double* out,
-                   long stride, long imaginary);
-    /// Adds sum_t coefficients[i * stride + t] (derivative t of the spline) to the real parts around u_i and those at
-    /// `imaginary` to the imaginary parts; -1, -2 as above. Only the planes begin <= x < end of the grid are touched,
+    /// out[i * stride + t] += derivative t of the real part at u_i, out[i * stride + imaginary + t] that of the
+    /// imaginary part, unless `imaginary` is negative.
+    void (*gather)(const MeshStencil&, const MeshGrid&, int degree, int n, const double* u, double* out, long stride,
+                   long imaginary);
+    /// Adds sum_t coefficients[i * stride + t] (derivative t of the window) to the real parts around u_i and those at
+    /// `imaginary` to the imaginary parts. Only the planes begin <= x < end of the grid are touched,
     /// so that threads can share one.
     void (*spread)(const MeshStencil&, const MeshGrid&, MeshPlanes, int degree, int n, const double* u,
                    const double* coefficients, long stride, long imaginary);

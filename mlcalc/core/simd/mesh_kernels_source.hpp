@@ -3,7 +3,7 @@
 
 constexpr int max_points = 12, max_derivatives = max_mesh_degree + 1;
 
-/// Spline weights of one atom: [derivative][point] along x and y; along z every weight twice, for complex points.
+/// Window weights of one atom: [derivative][point] along x and y; along z every weight twice, for complex points.
 struct alignas(64) Weights {
     double x[max_derivatives * max_points], y[max_derivatives * max_points], z[max_derivatives * max_points];
     double twice[2 * max_derivatives * max_points];
@@ -17,7 +17,7 @@ inline int axis_weights(const MeshStencil& stencil, int degree, double u, double
     const int start = static_cast<int>(shifted) - (shifted < static_cast<int>(shifted) ? 1 : 0);
     const Lanes g = broadcast(shifted - start - 0.5);
     for (int d = 0; d <= degree; ++d) {
-        const double* c = stencil.splines + d * stencil.order * points;
+        const double* c = stencil.pieces + d * stencil.order * points;
         for (int t = 0; t < points; t += lanes) {
             Lanes sum{};
             for (int k = stencil.order - 1 - d; k >= 0; --k) sum = sum * g + load_unaligned(c + k * points + t);
@@ -79,8 +79,8 @@ inline void gather_strips(const Weights& w, const MeshGrid& grid, int order, int
 }
 
 template <int degree, int points>
-void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const double* u, double scale, double* out,
-            long stride, long imaginary) {
+void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const double* u, double* out, long stride,
+            long imaginary) {
     constexpr int size = tensor_size(degree), padded = (size + lanes - 1) / lanes * lanes;
     Weights w;
     for (int i = 0; i < n; ++i) {
@@ -102,15 +102,11 @@ void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const doubl
                 odd += products[t + k + 1];
             }
             for (int k = 0; k < lanes; ++k) {
-                real[t + k] = scale * even[k];
-                imag[t + k] = scale * odd[k];
+                real[t + k] = even[k];
+                imag[t + k] = odd[k];
             }
         }
-        if (imaginary != -2) {
-            for (int t = 0; t < size; ++t) out_i[t] += real[t];
-        } else {
-            for (int t = 0; t < size; ++t) out_i[t] += imag[t];
-        }
+        for (int t = 0; t < size; ++t) out_i[t] += real[t];
         if (imaginary >= 0) {
             for (int t = 0; t < size; ++t) out_i[imaginary + t] += imag[t];
         }
@@ -182,9 +178,7 @@ void spread(const MeshStencil& stencil, const MeshGrid& grid, MeshPlanes planes,
         const double* c = coefficients + i * stride;
         Pair pairs[size];
         for (int t = 0; t < size; ++t) {
-            const double real = imaginary == -2 ? 0.0 : c[t];
-            const double imag = imaginary == -2 ? c[t] : imaginary < 0 ? 0.0 : c[imaginary + t];
-            pairs[t] = Pair{real, imag};
+            pairs[t] = Pair{c[t], imaginary < 0 ? 0.0 : c[imaginary + t]};
         }
         set_weights<points>(stencil, grid, degree, u + 3 * i, w);
         int strip = 0;
@@ -195,14 +189,23 @@ void spread(const MeshStencil& stencil, const MeshGrid& grid, MeshPlanes planes,
     }
 }
 
+/// Rows of 10 points are no whole number of vectors of 8 numbers; Window::padded does not ask for them there.
+constexpr int ten = lanes <= 4 ? 10 : 12;
+
 template <int degree>
-void gather_of_degree(const MeshStencil& s, const MeshGrid& g, int wanted, int n, const double* u, double scale,
-                      double* out, long stride, long imaginary) {
+void gather_of_degree(const MeshStencil& s, const MeshGrid& g, int wanted, int n, const double* u, double* out,
+                      long stride, long imaginary) {
     if (wanted == degree) {
-        s.points == 8 ? gather<degree, 8>(s, g, n, u, scale, out, stride, imaginary)
-                      : gather<degree, 12>(s, g, n, u, scale, out, stride, imaginary);
+        switch (s.points) {
+            case 8:
+                return gather<degree, 8>(s, g, n, u, out, stride, imaginary);
+            case 10:
+                return gather<degree, ten>(s, g, n, u, out, stride, imaginary);
+            default:
+                return gather<degree, 12>(s, g, n, u, out, stride, imaginary);
+        }
     } else if constexpr (degree > 0) {
-        gather_of_degree<degree - 1>(s, g, wanted, n, u, scale, out, stride, imaginary);
+        gather_of_degree<degree - 1>(s, g, wanted, n, u, out, stride, imaginary);
     }
 }
 
@@ -210,8 +213,14 @@ template <int degree>
 void spread_of_degree(const MeshStencil& s, const MeshGrid& g, MeshPlanes planes, int wanted, int n, const double* u,
                       const double* c, long stride, long imaginary) {
     if (wanted == degree) {
-        s.points == 8 ? spread<degree, 8>(s, g, planes, n, u, c, stride, imaginary)
-                      : spread<degree, 12>(s, g, planes, n, u, c, stride, imaginary);
+        switch (s.points) {
+            case 8:
+                return spread<degree, 8>(s, g, planes, n, u, c, stride, imaginary);
+            case 10:
+                return spread<degree, ten>(s, g, planes, n, u, c, stride, imaginary);
+            default:
+                return spread<degree, 12>(s, g, planes, n, u, c, stride, imaginary);
+        }
     } else if constexpr (degree > 0) {
         spread_of_degree<degree - 1>(s, g, planes, wanted, n, u, c, stride, imaginary);
     }

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "base/threads.hpp"
-#include "far_field/mesh/bspline.hpp"
 
 namespace mlcalc {
 namespace {
@@ -24,14 +23,14 @@ std::size_t extent(const Brick& brick, int axis) {
 }  // namespace
 
 MeshFilters::MeshFilters(const FieldSpectrum& spectrum, std::vector<std::size_t> chosen, std::array<int, 3> mesh,
-                         int order, int n_threads)
+                         const Window& window, int n_threads)
     : spectrum_(&spectrum), chosen_(std::move(chosen)), mesh_(mesh), n_threads_(n_threads) {
     for (const std::size_t q : chosen_) l_max_.push_back(spectrum.bank().l_max(q));
     for (std::size_t a = 0; a < 3; ++a) {
         for (int index = 0; index < mesh[a]; ++index) {
             const int n = integer(static_cast<int>(a), index);
-            const double u = BSpline::transform(order, static_cast<double>(n) / mesh[a]);
-            spline_[a].push_back(2 * n == -mesh[a] ? 0.0 : 1.0 / (u * u));
+            const double u = window.transform(static_cast<double>(n) / mesh[a]);
+            window_[a].push_back(2 * n == -mesh[a] ? 0.0 : 1.0 / (u * u));
         }
     }
 }
@@ -80,7 +79,7 @@ void MeshFilters::fill(std::size_t begin_row, std::size_t end_row) {
             std::array<int, 3> n{};
             for (std::size_t a = 0; a < 3; ++a) {
                 n[a] = integer(static_cast<int>(a), index[a]);
-                factor *= spline_[a][static_cast<std::size_t>(index[a])];
+                factor *= window_[a][static_cast<std::size_t>(index[a])];
             }
             const Vec3 wave = lattice_.wave_vector(n[0], n[1], n[2]);
             const double k = std::sqrt(wave[0] * wave[0] + wave[1] * wave[1] + wave[2] * wave[2]);

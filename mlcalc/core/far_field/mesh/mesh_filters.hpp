@@ -8,15 +8,16 @@
 #include "base/lattice.hpp"
 #include "far_field/far_field.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
+#include "far_field/mesh/window.hpp"
 #include "far_field/spectrum.hpp"
 
 namespace mlcalc {
 
 /// The filters of one mesh, D_q(n) = 4 pi / Vol f_q(k) / U(n)^2 on the reciprocal points of this rank, U the
-/// transform of the spline. Here q counts those of `chosen`.
+/// transform of the window. Here q counts those of `chosen`.
 class MeshFilters {
 public:
-    MeshFilters(const FieldSpectrum&, std::vector<std::size_t> chosen, std::array<int, 3> mesh, int order,
+    MeshFilters(const FieldSpectrum&, std::vector<std::size_t> chosen, std::array<int, 3> mesh, const Window&,
                 int n_threads);
 
     std::size_t size() const { return chosen_.size(); }
@@ -56,7 +57,7 @@ private:
     std::array<int, 3> mesh_;
     int n_threads_;
     std::vector<int> l_max_;
-    std::array<std::vector<double>, 3> spline_;  ///< 1 / U^2 along each axis, 0 at the Nyquist frequency
+    std::array<std::vector<double>, 3> window_;  ///< 1 / U^2 along each axis, 0 at the Nyquist frequency
 
     Lattice lattice_;
     Brick brick_;

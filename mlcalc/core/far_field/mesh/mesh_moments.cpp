@@ -28,10 +28,10 @@ void Mesh::filter_values(std::size_t q, int degree, const double* t, double* s) 
 /// Adds V from the derivative tensors.
 void Mesh::solid_harmonics(double* v) const {
     const std::size_t stride = static_cast<std::size_t>(shape_.stride());
-    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
+    for_shares(n_threads_, active().size(), [&](std::size_t begin, std::size_t end, std::size_t) {
         double values[max_lm];
         for (std::size_t k = begin; k < end; ++k) {
-            double* v_k = v + static_cast<std::size_t>(active_[k]) * shape_.size();
+            double* v_k = v + static_cast<std::size_t>(active()[k]) * shape_.size();
             for (int channel = 0; channel < channels_.size(); ++channel) {
                 for (std::size_t q = 0; q < filters_.size(); ++q) {
                     filter_values(q, filters_.l_max(q) + 1, tensor(k, channel, q), values);
@@ -66,21 +66,21 @@ void Mesh::multipoles(std::size_t q, const double* v_adj, Vec3* gradient, Mat3& 
     const std::size_t stride = static_cast<std::size_t>(size * n_channels);
     const auto n_products = static_cast<std::size_t>((l_max + 1) * (l_max + 1) * MeshTensors::n_monomials(l_max));
     std::vector<Mat3> strains(static_cast<std::size_t>(n_threads_), Mat3{});
-    buffer_.resize(active_.size() * stride);
-    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t share) {
+    buffer_.resize(active().size() * stride);
+    for_shares(n_threads_, active().size(), [&](std::size_t begin, std::size_t end, std::size_t share) {
         double w[max_lm];
         std::vector<double> products(n_products, 0.0);
         for (std::size_t k = begin; k < end; ++k) {
-            const double* v_adj_k = v_adj + static_cast<std::size_t>(active_[k]) * shape_.size();
+            const double* v_adj_k = v_adj + static_cast<std::size_t>(active()[k]) * shape_.size();
             double along[3] = {0.0, 0.0, 0.0};
             for (int channel = 0; channel < n_channels; ++channel) {
                 filter_adjoint(q, channel, v_adj_k, w);
                 double* out = &buffer_[k * stride + static_cast<std::size_t>(channel * size)];
                 multipole(q, w, tensor(k, channel, q), out, along, products.data());
             }
-            add_gradient(active_[k], along, gradient);
+            add_gradient(active()[k], along, gradient);
             if (atom_strain == nullptr) continue;
-            turn(l_max, products.data(), atom_strain[active_[k]]);
+            turn(l_max, products.data(), atom_strain[active()[k]]);
             turn(l_max, products.data(), strains[share]);
             std::fill(products.begin(), products.end(), 0.0);
         }
@@ -108,7 +108,7 @@ void Mesh::multipole(std::size_t q, const double* w, const double* t, double* ou
                 moment += w[m] * solid[m * n_monomials + s];
                 products[m * n_monomials + s] += w[m] * t[here[s]];
             }
-            out[at[s]] = grid_weight() * moment;
+            out[at[s]] = moment;
             for (std::size_t axis = 0; axis < 3; ++axis) along[axis] += moment * t[raised[axis][s]];
         }
         products += static_cast<std::size_t>(2 * l + 1) * n_monomials;
@@ -137,16 +137,16 @@ void Mesh::add_gradient(int atom, const double* along, Vec3* gradient) const {
 /// The adjoint of the spreading of the sources.
 void Mesh::source_gradient(const Atoms& atoms, Vec3* gradient) const {
     const std::size_t stride = 4 * static_cast<std::size_t>(channels_.size());
-    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
+    for_shares(n_threads_, active().size(), [&](std::size_t begin, std::size_t end, std::size_t) {
         for (std::size_t k = begin; k < end; ++k) {
             double along[3] = {0.0, 0.0, 0.0};
             for (int channel = 0; channel < channels_.size(); ++channel) {
-                const double weight = channels_.weight(channel, atoms.species[active_[k]]);
+                const double weight = channels_.weight(channel, atoms.species[active()[k]]);
                 const double* psi = &slopes_[k * stride + 4 * static_cast<std::size_t>(channel)];
                 // order of a tensor of degree 1: value, z, y, x
                 for (std::size_t axis = 0; axis < 3; ++axis) along[axis] += weight * psi[3 - axis];
             }
-            add_gradient(active_[k], along, gradient);
+            add_gradient(active()[k], along, gradient);
         }
     });
 }
@@ -157,7 +157,7 @@ void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
         const int l_max = filters_.l_max(q);
         double w[max_lm], values[max_lm], sum = 0.0;
         for (int channel = 0; channel < channels_.size(); ++channel, t += tensor_size(l_max)) {
-            filter_adjoint(q, channel, v_adj + static_cast<std::size_t>(active_[k]) * shape_.size(), w);
+            filter_adjoint(q, channel, v_adj + static_cast<std::size_t>(active()[k]) * shape_.size(), w);
             filter_values(q, l_max, t, values);
             for (int lm = 0; lm < (l_max + 1) * (l_max + 1); ++lm) sum += w[lm] * values[lm];
         }
@@ -168,18 +168,17 @@ void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
         const long stride = static_cast<long>(size) * channels_.size();
         for (std::size_t ab : {0, 1, 2, 4, 5, 8}) {
             const std::size_t a = ab / 3, b = ab % 3;
-            buffer_.assign(active_.size() * static_cast<std::size_t>(stride), 0.0);
+            buffer_.assign(active().size() * static_cast<std::size_t>(stride), 0.0);
             for (std::size_t j = 0; j < jobs_.size(); ++j) {
                 filters_.apply_strain(q, static_cast<int>(a), static_cast<int>(b), sources_[j].data(),
                                       spectrum_.data());
-                from_spectrum(spectrum_.data());
-                gather(jobs_[j], filters_.l_max(q), grid_weight(), buffer_.data(), stride, size);
+                grid_.gather(spectrum_.data(), filters_.l_max(q), tensors(buffer_.data(), jobs_[j], stride, size));
             }
-            for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
+            for_shares(n_threads_, active().size(), [&](std::size_t begin, std::size_t end, std::size_t) {
                 for (std::size_t k = begin; k < end; ++k) {
                     const double sum = contract(q, k, &buffer_[k * static_cast<std::size_t>(stride)]);
-                    atom_strain[active_[k]][a][b] += sum;
-                    if (a != b) atom_strain[active_[k]][b][a] += sum;
+                    atom_strain[active()[k]][a][b] += sum;
+                    if (a != b) atom_strain[active()[k]][b][a] += sum;
                 }
             });
         }

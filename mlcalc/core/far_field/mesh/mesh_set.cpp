@@ -48,12 +48,11 @@ FarField::Memory MeshSet::memory() const {
 std::string MeshSet::summary() const {
     std::string text = "particle mesh ";
     for (const auto& mesh : meshes_) {
-        const auto& m = mesh->settings().shape;
+        const auto& m = mesh->settings().grid.shape;
         if (mesh != meshes_.front()) text += mesh == meshes_.back() ? " and " : ", ";
         text += std::to_string(m[0]) + " x " + std::to_string(m[1]) + " x " + std::to_string(m[2]);
     }
-    text += ", splines of order " + std::to_string(meshes_.front()->settings().order) +
-            (meshes_.front()->settings().interlaced ? ", interlaced" : ", plain");
+    text += ", windows of order " + std::to_string(meshes_.front()->settings().grid.order);
     if (settings_.estimate < 0.0) return text;
     char estimate[64];
     std::snprintf(estimate, sizeof estimate, ", estimated relative force error %.1e", settings_.estimate);

@@ -3,45 +3,29 @@
 #include <algorithm>
 
 #include "base/threads.hpp"
-#include "far_field/mesh/mesh.hpp"
+#include "far_field/mesh/atom_grid.hpp"
 
 namespace mlcalc {
 
-/// Fills the grid anew. Every thread has some planes of the grid and all atoms that reach them, so that the sums do not
-/// depend on the number of threads.
-void Mesh::spread(const Job& job, int degree, const double* coefficients, long atom_stride, long channel_stride) {
+/// The grid anew. Every thread has some planes of it and all atoms that reach them, so that the sums do not depend on
+/// the number of threads.
+void AtomGrid::fill(int degree, const Tensors<const double>& of_atoms) {
     const int n = static_cast<int>(active_.size());
-    const double* c = coefficients + job.channel * channel_stride;
     const auto n_planes = static_cast<std::size_t>(std::max(0, ghosted_.hi[0] - ghosted_.lo[0]));
-    const bool both = job.grid == 2;
-    const long imaginary = job.partner < 0 ? -1 : channel_stride;
-    const double* u = u_[both ? 0 : static_cast<std::size_t>(job.grid)].data();
     const auto stride = static_cast<std::size_t>(grid_.stride_x);
     if (n_planes * stride < real_.size())
         std::fill(real_.begin() + static_cast<long>(n_planes * stride), real_.end(), 0.0);
     for_shares(n_threads_, n_planes, [&](std::size_t begin, std::size_t end, std::size_t) {
         std::fill_n(real_.data() + begin * stride, (end - begin) * stride, 0.0);
         const MeshPlanes planes{static_cast<int>(begin), static_cast<int>(end)};
-        kernels_->spread(stencil_, grid_, planes, degree, n, u, c, atom_stride, imaginary);
-        if (both) kernels_->spread(stencil_, grid_, planes, degree, n, u_[1].data(), c, atom_stride, -2);
-    });
-}
-
-void Mesh::gather(const Job& job, int degree, double scale, double* out, long atom_stride, long channel_stride) {
-    const bool both = job.grid == 2;
-    const long imaginary = job.partner < 0 ? -1 : channel_stride;
-    const std::vector<double>& u = u_[both ? 0 : static_cast<std::size_t>(job.grid)];
-    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
-        const int n = static_cast<int>(end - begin);
-        double* o = out + static_cast<long>(begin) * atom_stride + job.channel * channel_stride;
-        kernels_->gather(stencil_, grid_, degree, n, u.data() + 3 * begin, scale, o, atom_stride, imaginary);
-        if (both) kernels_->gather(stencil_, grid_, degree, n, u_[1].data() + 3 * begin, scale, o, atom_stride, -2);
+        kernels_->spread(stencil_, grid_, planes, degree, n, u_.data(), of_atoms.values, of_atoms.stride,
+                         of_atoms.imaginary);
     });
 }
 
 /// copy(row of the owned brick in the ghosted one, the same row in `packed`, doubles)
 template <class Copy>
-void Mesh::for_owned_rows(double* packed, Copy copy) {
+void AtomGrid::for_owned_rows(double* packed, Copy copy) {
     const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
     const auto n_x = static_cast<std::size_t>(std::max(0, owned_.hi[0] - owned_.lo[0]));
     const auto n_y = static_cast<std::size_t>(std::max(0, owned_.hi[1] - owned_.lo[1]));
@@ -56,19 +40,24 @@ void Mesh::for_owned_rows(double* packed, Copy copy) {
     });
 }
 
-void Mesh::to_spectrum(double* spectrum) {
+void AtomGrid::spread(int degree, const Tensors<const double>& of_atoms, double* spectrum) {
+    fill(degree, of_atoms);
     backend_->add_halo(real_.data(), 2);
     double* packed = backend_->in_place() ? spectrum : complex_.data();
     for_owned_rows(packed, [](const double* row, double* to, std::size_t n) { std::copy_n(row, n, to); });
     backend_->forward(packed, spectrum, 1);
 }
 
-/// Leaves the spectrum undefined where the backend transforms in place.
-void Mesh::from_spectrum(double* spectrum) {
+void AtomGrid::gather(double* spectrum, int degree, const Tensors<double>& of_atoms) {
     double* packed = backend_->in_place() ? spectrum : complex_.data();
     backend_->inverse(spectrum, packed, 1);
     for_owned_rows(packed, [](double* row, const double* from, std::size_t n) { std::copy_n(from, n, row); });
     backend_->fill_halo(real_.data(), 2);
+    for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
+        kernels_->gather(stencil_, grid_, degree, static_cast<int>(end - begin), u_.data() + 3 * begin,
+                         of_atoms.values + static_cast<long>(begin) * of_atoms.stride, of_atoms.stride,
+                         of_atoms.imaginary);
+    });
 }
 
 }  // namespace mlcalc

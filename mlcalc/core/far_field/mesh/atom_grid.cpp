@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// Where the atoms are on the mesh.
+#include "far_field/mesh/atom_grid.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 #include "base/failure.hpp"
 #include "base/threads.hpp"
-#include "far_field/mesh/mesh.hpp"
-#include "far_field/mesh/mesh_reach.hpp"
 
 namespace mlcalc {
 namespace {
@@ -17,28 +16,33 @@ constexpr std::size_t cube = 4, slab_cubes = 8;  // edge of a cube in mesh point
 
 }  // namespace
 
-void Mesh::start(const Atoms& atoms) {
+AtomGrid::AtomGrid(const Settings& settings, int l_max, int n_threads, Communicator& communicator,
+                   MeshBackendFactory& factory)
+    : settings_(settings),
+      n_threads_(n_threads),
+      communicator_(&communicator),
+      backend_(factory.make(settings.shape, Window::reach_below(settings.order), Window::reach_above(settings.order))),
+      window_(settings.order, settings.beta, l_max),
+      stencil_{settings.order, Window::padded(settings.order), window_.coefficients()},
+      kernels_(&mesh_kernels()) {}
+
+void AtomGrid::start(const Atoms& atoms, const Lattice& lattice) {
     owned_ = backend_->owned();
     ghosted_ = backend_->ghosted();
     spectral_ = backend_->spectral();
-    lattice_ = Lattice(atoms.cell);
-    tensors_.set(lattice_);
-    filters_.set(lattice_, spectral_, backend_->spectral_order());
+    lattice_ = lattice;
     grid_.stride_y = 2L * (ghosted_.hi[2] - ghosted_.lo[2]);
     grid_.stride_x = grid_.stride_y * (ghosted_.hi[1] - ghosted_.lo[1]);
     std::copy(ghosted_.lo.begin(), ghosted_.lo.end(), grid_.lo);
     real_.resize(2 * ghosted_.size() + overrun);
     grid_.data = real_.data();
     if (!backend_->in_place()) complex_.resize(2 * owned_.size());
-    spectrum_.resize(2 * spectral_.size());
-    for (auto& source : sources_) source.resize(2 * spectral_.size());
-    for (auto& psi : psi_) psi.resize(2 * spectral_.size());
     place_atoms(atoms);
 }
 
 /// Mesh coordinates in the periodic image whose stencil lies in this rank's brick; false if there is none.
-bool Mesh::place_atom(const Vec3& fractional, double* u) const {
-    const int below = reach_below(settings_.order), above = reach_above(settings_.order);
+bool AtomGrid::place_atom(const Vec3& fractional, double* u) const {
+    const int below = Window::reach_below(settings_.order), above = Window::reach_above(settings_.order);
     for (std::size_t a = 0; a < 3; ++a) {
         const double m = settings_.shape[a];
         const auto fits = [&](double value) {
@@ -56,19 +60,18 @@ bool Mesh::place_atom(const Vec3& fractional, double* u) const {
     return true;
 }
 
-void Mesh::place_atoms(const Atoms& atoms) {
+void AtomGrid::place_atoms(const Atoms& atoms) {
     active_.clear();
     for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] >= 0) active_.push_back(i);
     }
-    for (std::size_t grid = 0; grid < n_grids(); ++grid) u_[grid].resize(3 * active_.size());
+    u_.resize(3 * active_.size());
     std::vector<double> outside(static_cast<std::size_t>(n_threads_), 0.0);
     for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t share) {
         for (std::size_t k = begin; k < end; ++k) {
             Vec3 r = atoms.positions[active_[k]];
             for (std::size_t x = 0; x < 3; ++x) r[x] -= atoms.origin[x];
-            if (!place_atom(lattice_.fractional(r), &u_[0][3 * k])) outside[share] = 1.0;
-            for (std::size_t a = 0; a < 3 && n_grids() == 2; ++a) u_[1][3 * k + a] = u_[0][3 * k + a] + 0.5;
+            if (!place_atom(lattice_.fractional(r), &u_[3 * k])) outside[share] = 1.0;
         }
     });
     double any = *std::max_element(outside.begin(), outside.end());
@@ -83,7 +86,7 @@ void Mesh::place_atoms(const Atoms& atoms) {
 
 /// Atoms in the order of cubes of the mesh, so that the stencils of one cube and the next along z stay in the first
 /// cache, those of a slab of cubes along y in the second.
-void Mesh::sort_atoms() {
+void AtomGrid::sort_atoms() {
     const std::size_t n = active_.size();
     std::array<std::size_t, 3> cubes{};
     for (std::size_t a = 0; a < 3; ++a) {
@@ -92,7 +95,7 @@ void Mesh::sort_atoms() {
     const auto bin = [&](std::size_t k) {
         std::array<std::size_t, 3> at{};
         for (std::size_t a = 0; a < 3; ++a) {
-            at[a] = static_cast<std::size_t>(std::floor(u_[0][3 * k + a]) - ghosted_.lo[a]) / cube;
+            at[a] = static_cast<std::size_t>(std::floor(u_[3 * k + a]) - ghosted_.lo[a]) / cube;
         }
         const std::size_t slab = at[1] / slab_cubes;
         return ((slab * cubes[0] + at[0]) * slab_cubes + at[1] % slab_cubes) * cubes[2] + at[2];
@@ -107,11 +110,8 @@ void Mesh::sort_atoms() {
         places_[k] = static_cast<std::size_t>(bins_[bin(k)]++);
         sorted_[places_[k]] = active_[k];
     }
-    for (std::size_t grid = 0; grid < n_grids(); ++grid) {
-        std::vector<double>& u = u_[grid];
-        for (std::size_t k = 0; k < n; ++k) std::copy_n(&u[3 * k], 3, &moved_[3 * places_[k]]);
-        u.swap(moved_);
-    }
+    for (std::size_t k = 0; k < n; ++k) std::copy_n(&u_[3 * k], 3, &moved_[3 * places_[k]]);
+    u_.swap(moved_);
     active_.swap(sorted_);
 }
 
