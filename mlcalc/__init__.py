@@ -25,6 +25,7 @@ _HOME = {
     "PotentialExpansion": "model",
     "TabulatedPairs": "model",
     "Term": "model",
+    "TripleKernel": "model",
     "UncertaintyError": "running.calculator",
     "UncertaintyWarning": "running.calculator",
     "full_neighbor_list": "running.neighbors",

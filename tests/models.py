@@ -28,6 +28,7 @@ from mlcalc.model import (
     PairTable,
     TabulatedPairs,
     Term,
+    TripleKernel,
     Zbl,
 )
 from mlcalc.neighbors import full_neighbor_list
@@ -76,6 +77,25 @@ PAIRS = TabulatedPairs(
         ),
     },
 )
+
+
+def triples(name, n=7, seed=40, **options):
+    """Points in the range of the triples of salt; no pairs of salt are where the cutoff function begins."""
+    points = np.random.default_rng(seed).uniform([2.0, 2.0, 2.0], [4.5, 4.5, 5.0], (n, 3))
+    if options.get("coordinates", "angle") == "angle":
+        points[:, 0], points[:, 1] = points[:, 0] + points[:, 1], (points[:, 0] - points[:, 1]) ** 2
+    weights = 0.3 * np.random.default_rng(seed + 1).normal(size=n)
+    return TripleKernel(name, points, weights, **{"cutoff": 4.5537, "smoothing": ShiftedCosine(1.2837), **options})
+
+
+TRIPLES = [
+    triples("angle", widths=(1.5, 1.2, 1.4), center=11, neighbors=(17, 11), constant=0.02),
+    triples("any", widths=(1.1, 1.1, 1.1), coordinates="sides", seed=50),
+]
+COMPACT = [
+    triples("angle", widths=(3.0, 3.5, 4.0), kernel="wendland", neighbors=(None, 17), seed=60),
+    triples("sides", widths=(2.5, 2.5, 2.5), coordinates="sides", kernel="wendland", center=17, seed=70),
+]
 RADIAL = [Invariant(1, "rho")]
 POWER = [Invariant(2, "rho", "rho")]
 MULTI_SCALE = [Invariant(2, "rho", "V", scale=0.3)]
@@ -118,7 +138,11 @@ def kernel_model(
     expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, without=(), **settings
 ):
     """Kernel terms with random sparse points and weights, one per list of invariants."""
-    options = {key: settings.pop(key) for key in ("zbl", "pairs", "boundaries", "species", "layers") if key in settings}
+    options = {
+        key: settings.pop(key)
+        for key in ("zbl", "pairs", "triples", "boundaries", "species", "layers")
+        if key in settings
+    }
     model = _without_regressors(expansions, invariants, n_members, options)
     rng = np.random.default_rng(seed)
     for term in model.terms:
@@ -202,6 +226,17 @@ SHORT_RANGED = {
     "linear center weights": lambda: linear_model([CENTERED], [POWER], 27),
     "kernel center weights, mixed species": lambda: kernel_model(
         [replace(MIXED, center_weights=((0.3, 1.1),))], [POWER], 28, zeta=2
+    ),
+    "linear triples": lambda: linear_model([RHO], [POWER], 29, triples=TRIPLES),
+    "kernel triples, pairs, zbl, committee": lambda: kernel_model(
+        [SHORT],
+        [[Invariant(2, "short", "short")]],
+        30,
+        zeta=2,
+        n_members=3,
+        zbl=Zbl(2.0, 3.5),
+        pairs=[PAIRS],
+        triples=COMPACT,
     ),
     "linear pair tables": lambda: linear_model([RHO], [POWER], 25, pairs=[PAIRS]),
     "kernel pair tables, zbl, committee": lambda: kernel_model(

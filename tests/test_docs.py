@@ -22,7 +22,7 @@ from ase.io.lammpsdata import write_lammps_data
 import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
-from mlcalc.model import ChannelProduct, Committee, Kernel, Mixing, TabulatedPairs, Zbl
+from mlcalc.model import ChannelProduct, Committee, Kernel, Mixing, TabulatedPairs, TripleKernel, Zbl
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -212,6 +212,9 @@ def test_the_description_shown_is_one(page):
             entry = shown["pairs"][0]
             tables = {f"pairs.{entry['name']}.table.0": np.zeros((4, 3))}
             assert TabulatedPairs.from_json(entry, tables).to_json() == entry
+            entry = shown["triples"][0]
+            tables = {"triples.bend.points": np.zeros((2, 3)), "triples.bend.weights": np.zeros(2)}
+            assert TripleKernel.from_json(entry, tables).to_json() == entry
             continue
         if "expansions" not in shown:
             assert shown == layers_as_written()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CXX", "c++").split()
 NEEDED = [
     "base/spline.cpp", "pairs/pair_geometry.cpp", "pairs/pair_potential.cpp", "pairs/zbl.cpp",
-    "simd/instruction_set.cpp",
+    "simd/instruction_set.cpp", "simd/triple_kernels.cpp",
 ]  # fmt: skip
 
 

@@ -22,19 +22,23 @@ def calculator(model, tmp_path):
     return MLCalculator(tmp_path / "gap.mlcalc")
 
 
-@pytest.mark.parametrize("name", ["soap_options", "soap_pairs", "glue"])
+@pytest.mark.parametrize("name", ["soap_options", "soap_pairs", "glue", "three_body"])
 def test_fixtures_give_the_numbers_of_quippy(name, data, tmp_path):
     """soap_options: two species, a subset of them, all in one channel, decay, a basis of GTOs, sigma0. soap_pairs: two
-    soaps and distance_2b. glue: a core of splines."""
+    soaps and distance_2b. glue: a core of splines. three_body: angle_3b with both kernels, and distance_Nb of order 3,
+    whose energy belongs to the center here, to all three atoms there."""
     read = gap.read(data / "gap_fixtures" / f"{name}.xml")
     model = gap.convert(read)
-    limit = rounding(read, model.species)
+    limit = 10 * rounding(read, model.species) + 1e-12
     for frame in json.loads((data / "gap_fixtures" / f"{name}.json").read_text()):
         atoms = Atoms(frame["numbers"], positions=frame["positions"], cell=frame["cell"], pbc=True)
         atoms.calc = calculator(model, tmp_path)
-        assert np.abs(atoms.get_potential_energies() - frame["energies"]).max() < 10 * limit + 1e-12
-        assert np.abs(atoms.get_forces() - frame["forces"]).max() < 1e-11
-        assert np.abs(atoms.get_stress(voigt=False) - frame["stress"]).max() < 1e-12
+        if name == "three_body":
+            assert atoms.get_potential_energy() == pytest.approx(frame["energy"], abs=len(atoms) * limit)
+        else:
+            assert np.abs(atoms.get_potential_energies() - frame["energies"]).max() < limit
+        assert np.abs(atoms.get_forces() - frame["forces"]).max() < 10 * limit
+        assert np.abs(atoms.get_stress(voigt=False) - frame["stress"]).max() < limit
 
 
 @pytest.mark.parametrize("folder, name, species", [("gap_mo", "soap.xml", [42]), ("gap_si", "gap_si_500.xml", None)])
@@ -49,6 +53,7 @@ def test_published_kinds_of_potentials(folder, name, species, data, tmp_path):
 
 
 POINTS = 3
+PAIR = "distance_2b cutoff=3 Z1=14 Z2=14"
 SOAP = "soap l_max=2 n_max=3 cutoff=3.5 atom_sigma=0.5 Z=14 n_species=1 species_Z={14}"
 
 
@@ -141,11 +146,18 @@ REFUSED = {
     "soap with nu_r=1": {"descriptor": SOAP + " nu_R=1"},
     "zeta = 2.5 of a soap kernel": {"zeta": 'zeta="2.5"'},
     "covariance_type=ard_se instead of dot_product": {"covariance": 1},
-    "distance_2b with only_intra needs molecules": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14 only_intra=T", "size": 1},
+    "distance_2b with only_intra needs molecules": {"descriptor": PAIR + " only_intra=T", "size": 1},
     "there is no Glue_params": {"init": "Sum init_args_pot1={IP Glue} init_args_pot2={IP GAP}"},
     "distance_Nb of order 4": {"descriptor": "distance_Nb order=4 cutoff=3"},
-    "with covariance_type=bond_real_space": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14", "covariance": 3, "size": 1},
-    "needs 1 theta above 0": {"descriptor": "distance_2b cutoff=3 Z1=14 Z2=14", "covariance": 1, "size": 1},
+    "with covariance_type=bond_real_space": {"descriptor": PAIR, "covariance": 3, "size": 1},
+    "distance_Nb of order 3 for O, Si: its energy in QUIP depends": {
+        "descriptor": "distance_Nb order=3 cutoff=3 Z={8 14 14}", "covariance": 1, "size": 3,
+        "inner": "<theta> 1 1 1</theta>"},
+    "distance_Nb of order 3 without compact clusters": {
+        "descriptor": "distance_Nb order=3 cutoff=3 Z={14 14 14} compact_clusters=F", "covariance": 1, "size": 3,
+        "inner": "<theta> 1 1 1</theta>"},
+    "angle_3b with covariance_type=dot_product": {"descriptor": "angle_3b cutoff=3 Z=14 Z1=14 Z2=14", "size": 3},
+    "needs 1 theta above 0": {"descriptor": PAIR, "covariance": 1, "size": 1},
     "the core potential 'IP Coulomb' cannot be converted, only IP Glue": {
         "init": "Sum init_args_pot1={IP Coulomb} init_args_pot2={IP GAP}"
     },

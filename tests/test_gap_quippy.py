@@ -21,7 +21,27 @@ def pair(words, **options):
     return Entry(f"distance_2b {PAIR} {words}", 1, 5, "ard_se", theta=[0.8], points=R, **options)
 
 
+ANGLE = "cutoff=3.2 cutoff_transition_width=0.7"
+X = np.array([[3.4, 0.1, 2.6], [4.2, 0.5, 3.1], [5.0, 0.2, 3.9], [4.6, 1.0, 2.4], [5.4, 0.0, 4.4]])
+SIDES = np.array([[1.9, 2.1, 2.6], [2.2, 2.6, 3.1], [2.4, 2.4, 4.0], [2.9, 3.0, 2.2]])
+SIX = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]]
+
+
+def angle(words, covariance="ard_se", theta=(0.8, 0.6, 0.9), **options):
+    return Entry(f"angle_3b {ANGLE} {words}", 3, 5, covariance, theta=list(theta), points=X, **options)
+
+
+def sides(covariance, theta):
+    return Entry(f"distance_Nb order=3 {ANGLE} Z={{14 14 14}}", 3, 4, covariance, theta=[theta] * 3, points=SIDES,
+                 permutations=SIX)  # fmt: skip
+
+
 CASES = {
+    "angle": [angle("Z=14 Z1=8 Z2=14"), angle("Z=8 Z1=14 Z2=14", f0=0.3)],
+    "angle of any": [angle(""), angle("Z_center=14 Z1=0 Z2=8")],
+    "angle pp": [angle("Z=14 Z1=8 Z2=8", "pp", (3.0, 3.5, 3.0)), pair("")],
+    "sides": [sides("ard_se", 0.9), pair("")],
+    "sides pp": [sides("pp", 2.5), pair("")],
     "center everywhere": [Entry(TWO + " Z=14 central_reference_all_species=T", 64), Entry(TWO + " Z=8", 64)],
     "center is no neighbor": [Entry(SOAP + " n_species=1 species_Z=8 Z=14", 19)],
     "center in one of two": [Entry(SOAP + " n_species=1 species_Z=8 Z=14 central_reference_all_species=F", 19)],
@@ -59,7 +79,10 @@ def compare(path, atoms, tmp_path, tolerance=1.0):
     expected = results_of(quippy_potential(path, "P"), atoms)
     limit = tolerance * (10 * rounding(read, model.species) + 1e-12)
     assert np.abs(np.array(expected["forces"])).max() > 1e-4
-    assert np.abs(atoms.get_potential_energies() - expected["energies"]).max() < limit
+    difference = atoms.get_potential_energies() - expected["energies"]
+    assert abs(difference.sum()) < len(atoms) * limit
+    # of sides the energy belongs to the center here, to all three atoms there
+    assert np.abs(difference).max() < limit or any(t.coordinates == "sides" for t in model.triples)
     assert np.abs(atoms.get_forces() - expected["forces"]).max() < 10 * limit
     assert np.abs(atoms.get_stress(voigt=False) - expected["stress"]).max() < limit
 

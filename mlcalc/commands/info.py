@@ -49,6 +49,7 @@ def describe(path) -> str:
                 f"pair table {entry.name}: {chemical_symbols[a]}-{chemical_symbols[b]}, {len(table.values)} knots from "
                 f"{table.inner:g} to {table.cutoff:g} A, {_settings('cutoff function', smoothing)}"
             )
+    lines += [_triples(entry) for entry in model.triples]
     lines += [_expansion(e.to_json()) for e in model.expansions]
     lines += [_term(model, term, symbols) for term in model.terms]
     if model.committee:
@@ -78,6 +79,16 @@ def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> fl
     arguments = views(potential, atoms)
     potential.compute(*arguments)  # the first call chooses the mesh and fills the caches
     return min(potential.compute(*arguments)["seconds"].sum() for _ in range(3)) / n**3
+
+
+def _triples(entry) -> str:
+    symbols = ["any" if z is None else chemical_symbols[z] for z in (entry.center, *entry.neighbors)]
+    smoothing = {"type": type(entry.smoothing).__name__, **vars(entry.smoothing)}
+    return (
+        f"triples {entry.name}: center {symbols[0]}, neighbors {symbols[1]} and {symbols[2]}, {entry.kernel} kernel of "
+        f"{entry.coordinates}, {len(entry.points)} sparse points, cutoff {entry.cutoff:g} A, "
+        f"{_settings('cutoff function', smoothing)}"
+    )
 
 
 def _expansion(entry: dict) -> str:

@@ -9,9 +9,11 @@
 namespace mlcalc {
 namespace {
 
-std::vector<double> cutoffs(const std::vector<std::unique_ptr<PairPotential>>& pairs) {
+std::vector<double> cutoffs(const std::vector<std::unique_ptr<PairPotential>>& pairs,
+                            const std::vector<TripleDescription>& triples) {
     std::vector<double> out;
     for (const auto& potential : pairs) out.push_back(potential->cutoff());
+    for (const TripleDescription& triple : triples) out.push_back(triple.smoothing.cutoff);
     return out;
 }
 
@@ -38,7 +40,8 @@ Evaluator::Evaluator(std::shared_ptr<const Model> model, const PotentialOptions&
     : model_(std::move(model)),
       n_threads_(options.n_threads),
       pairs_(make_pair_potentials(*model_)),
-      sets_(*model_, far_field_of(options), cutoffs(pairs_)) {
+      sets_(*model_, far_field_of(options), cutoffs(pairs_, model_->triples)) {
+    for (const TripleDescription& triple : model_->triples) triples_.emplace_back(triple);
     for (const Term& term : model_->terms) {
         TermReadout entry;
         entry.name = term.name;
@@ -117,17 +120,21 @@ void Evaluator::readouts(const Results& results, Block block, Buffers& buffers) 
     }
 }
 
-/// Reference energies and pair potentials.
+/// Reference energies, pair potentials and triples.
 void Evaluator::baseline(const System& system, const Results& results, Block block, Buffers& buffers) {
     const CenterBlock& centers = buffers.work.block;
     const int n_members = model_->n_members;
     buffers.baseline.assign(static_cast<std::size_t>(centers.n), 0.0);
-    if (!pairs_.empty()) {
+    if (!pairs_.empty() || !triples_.empty()) {
         Gradient gradient;
         if (!passes_.empty()) gradient = gradient_of(buffers, results, buffers.gradient.size() - 1);
         for (const auto& potential : pairs_) {
             add_pairs(*potential, system, *buffers.work.pairs, block, buffers.baseline.data(),
                       passes_.empty() ? nullptr : &gradient);
+        }
+        for (const TripleKernel& triple : triples_) {
+            triple.add(system, *buffers.work.pairs, block, buffers.baseline.data(),
+                       passes_.empty() ? nullptr : &gradient, buffers.triples);
         }
     }
     for (int i = 0; i < centers.n; ++i) {

@@ -8,6 +8,7 @@
 
 #include "coefficient_sets.hpp"
 #include "pairs/pair_potential.hpp"
+#include "pairs/triple_kernel.hpp"
 #include "potential.hpp"
 #include "readouts/readout.hpp"
 
@@ -63,7 +64,8 @@ private:
         std::vector<Readout::Scratch> readouts;   ///< per term
         std::vector<std::vector<Vec3>> gradient;  ///< per pass and of the pairs, (n_all)
         std::vector<Mat3> strain;                 ///< per pass and of the pairs
-        std::vector<double> baseline;             ///< (n) reference energies and pairs of the block
+        std::vector<double> baseline;             ///< (n) reference energies, pairs and triples of the block
+        TripleKernel::Scratch triples;
         double components[3] = {0, 0, 0};
         std::exception_ptr failure;
     };
@@ -83,6 +85,7 @@ private:
     int n_threads_;
     std::vector<TermReadout> terms_;
     std::vector<std::unique_ptr<PairPotential>> pairs_;
+    std::vector<TripleKernel> triples_;
     CoefficientSets sets_;
     int block_size_ = 16;
     std::vector<Buffers> threads_;

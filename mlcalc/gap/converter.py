@@ -12,10 +12,16 @@ from ..model import Model
 from .glue import convert_glue
 from .pairs import convert_pairs
 from .soap import centers_of, convert_soaps
+from .three_body import convert_triples
 
-CONVERTIBLE = "soap, distance_2b, distance_Nb of order 2"
+CONVERTIBLE = "soap, distance_2b, distance_Nb of order 2 and 3, angle_3b"
 #: the options of each descriptor that name species
-SPECIES = {"soap": ("z", "species_z"), "distance_2b": ("z1", "z2"), "distance_nb": ("z",)}
+SPECIES = {
+    "soap": ("z", "species_z"),
+    "distance_2b": ("z1", "z2"),
+    "distance_nb": ("z",),
+    "angle_3b": ("z_center", "z", "z1", "z2"),
+}
 
 
 @dataclass
@@ -25,6 +31,7 @@ class Parts:
     expansions: list = field(default_factory=list)
     terms: list = field(default_factory=list)
     pairs: list = field(default_factory=list)
+    triples: list = field(default_factory=list)
     constants: dict[int, float] = field(default_factory=dict)
 
     def add_constants(self, constants):
@@ -37,12 +44,12 @@ def kind_of(c):
     kind = c.kind.lower()
     if kind == "distance_nb":
         order = c.integer("order")
-        if order != 2:
+        if order not in (2, 3):
             raise ValueError(f"distance_Nb of order {order} cannot be converted; descriptors that can: {CONVERTIBLE}")
-        return "pair"
+        return "pair" if order == 2 else "triple"
     if kind not in SPECIES:
         raise ValueError(f"the descriptor {c.kind!r} cannot be converted; those that can: {CONVERTIBLE}")
-    return {"distance_2b": "pair"}.get(kind, kind)
+    return {"distance_2b": "pair", "angle_3b": "triple"}.get(kind, kind)
 
 
 def convert(gap, species=None) -> Model:
@@ -67,6 +74,7 @@ def _convert(gap, species):
         parts.expansions, parts.terms = expansions, terms
         parts.add_constants(constants)
     parts.pairs += convert_pairs(coordinates.get("pair", []), species)
+    parts.triples += convert_triples(coordinates.get("triple", []), species)
     for k, (words, options) in enumerate(gap.core):
         entries, shifts = convert_glue(words, options, gap.root, species, f"glue{k}" if k else "glue")
         parts.pairs += entries
@@ -82,7 +90,7 @@ def _convert(gap, species):
     }
     return Model(species=species, expansions=parts.expansions, terms=parts.terms, boundaries=("periodic", "free"),
                  reference_energies=[parts.constants[z] for z in species], provenance=provenance,
-                 pairs=parts.pairs)  # fmt: skip
+                 pairs=parts.pairs, triples=parts.triples)  # fmt: skip
 
 
 def species_of(gap, wanted=None):
@@ -104,7 +112,10 @@ def species_of(gap, wanted=None):
 
 def _is_for_all(c):
     """Does a coordinate have centers of any species?"""
-    return 0 in [c.integers(key)[0] for key in SPECIES.get(c.kind.lower(), ()) if key != "species_z"]
+    names = [key for key in SPECIES.get(c.kind.lower(), ()) if key != "species_z"]
+    if c.kind.lower() == "angle_3b":
+        names.remove("z" if "z_center" in c.options else "z_center")
+    return 0 in [c.integers(key)[0] for key in names]
 
 
 def rounding(gap, species):

@@ -19,6 +19,7 @@ from .expansions import (
 from .layers import Mixing
 from .pair_table import PairTable, TabulatedPairs
 from .products import ChannelProduct
+from .triples import TripleKernel
 
 __all__ = [
     "FORMAT_VERSION",
@@ -43,6 +44,7 @@ __all__ = [
     "Tabulated",
     "TabulatedPairs",
     "Term",
+    "TripleKernel",
     "WillattScaling",
     "Zbl",
     "_pack",

@@ -15,6 +15,7 @@ from .expansions import DensityExpansion, Legendre, PotentialExpansion
 from .layers import Mixing
 from .pair_table import TabulatedPairs
 from .products import ChannelProduct
+from .triples import TripleKernel
 
 #: the newest that is written; a model without layers and Legendre basis is written as version 2, which 0.1.0 reads
 FORMAT_VERSION = 3
@@ -91,7 +92,7 @@ class Committee(NamedTuple):
 
 @dataclass
 class Model:
-    """Reference energies (eV, per species) + optional ZBL repulsion + tables of pairs + a sum of terms.
+    """Reference energies (eV, per species) + optional ZBL repulsion + tables of pairs + kernels of triples + terms.
 
     ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species``
     are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
@@ -108,6 +109,7 @@ class Model:
     provenance: dict = field(default_factory=dict)
     layers: list[Mixing] = field(default_factory=list)
     pairs: list[TabulatedPairs] = field(default_factory=list)
+    triples: list[TripleKernel] = field(default_factory=list)
 
     def expansion(self, name):
         """The expansion of this name."""
@@ -125,7 +127,7 @@ class Model:
     @property
     def cutoff(self):
         """The largest cutoff of the short range in Angstrom, pair potentials included; 0 if there is none."""
-        cutoffs = [part.cutoff for part in [*self.expansions, *self.pairs] if hasattr(part, "cutoff")]
+        cutoffs = [part.cutoff for part in [*self.expansions, *self.pairs, *self.triples] if hasattr(part, "cutoff")]
         return max([0.0, *cutoffs, *([self.zbl[1]] if self.zbl else [])])
 
     def n_features(self, term):
@@ -172,14 +174,15 @@ class Model:
 
     def _document(self):
         layers = {"layers": [layer.to_json() for layer in self.layers]} if self._is_new() else {}
-        pairs = {"pairs": [entry.to_json() for entry in self.pairs]} if self.pairs else {}
+        near = {"pairs": self.pairs, "triples": self.triples}
+        near = {key: [entry.to_json() for entry in entries] for key, entries in near.items() if entries}
         return {
             "format_version": FORMAT_VERSION if self._is_new() else 2,
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
             "reference_energies": [float(e) for e in self._reference_energies()],
             "zbl": Zbl(*map(float, self.zbl))._asdict() if self.zbl is not None else None,
-            **pairs,
+            **near,
             "expansions": [expansion.to_json() for expansion in self.expansions],
             **layers,
             "terms": [_term_to_json(term) for term in self.terms],
@@ -190,14 +193,14 @@ class Model:
 
     def _is_new(self):
         """Does it need the newest format?"""
-        return bool(self.layers or self.pairs) or any(_is_new(e) for e in self.expansions)
+        return bool(self.layers or self.pairs or self.triples) or any(_is_new(e) for e in self.expansions)
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
 
     def _tensors(self):
         tensors = {}
-        for entry in self.pairs:
+        for entry in [*self.pairs, *self.triples]:
             tensors |= entry.tensors()
         for expansion in self.expansions:
             for name, table in expansion.tables(self.species).items():
@@ -244,6 +247,7 @@ class Model:
             boundaries=tuple(document["boundaries"]),
             provenance=document["provenance"],
             pairs=[TabulatedPairs.from_json(entry, tensors) for entry in document.get("pairs", [])],
+            triples=[TripleKernel.from_json(entry, tensors) for entry in document.get("triples", [])],
         )
         for entry in document.get("layers", []):
             model.layers.append(Mixing.from_json(entry, tensors[f"layers.{entry['name']}.mixing"]))

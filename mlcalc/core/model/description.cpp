@@ -34,6 +34,7 @@ double Model::cutoff() const {
     for (const PairTableDescription& entry : pairs) {
         for (const TableOfPair& table : entry.tables) cutoff = std::max(cutoff, table.smoothing.cutoff);
     }
+    for (const TripleDescription& triple : triples) cutoff = std::max(cutoff, triple.smoothing.cutoff);
     for (const ExpansionDescription& expansion : expansions) {
         if (const auto* density = std::get_if<DensityDescription>(&expansion))
             cutoff = std::max(cutoff, density->cutoff);

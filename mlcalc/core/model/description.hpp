@@ -143,6 +143,23 @@ struct PairTableDescription {
     std::vector<TableOfPair> tables;
 };
 
+/// A three-body kernel: sparse points in the coordinates x of a center i and two of its neighbors j and k,
+/// (r_ij + r_ik, (r_ij - r_ik)^2, r_jk), or (r_ij, r_ik, r_jk) with a kernel that is symmetric in them:
+/// sum_P k(P x, x_M) / sqrt(sum_P k(P x, x) sum_P k(P x_M, x_M)). Lengths are measured in the widths.
+struct TripleDescription {
+    enum class Shape { gaussian, wendland };  ///< exp(-s / 2); (1 - q)^4 (4 q + 1), q = sqrt(s) < 1
+    std::string name;
+    bool sides = false;
+    Shape shape = Shape::gaussian;
+    int center = -1;              ///< species, -1: any
+    int neighbors[2] = {-1, -1};  ///< in any order
+    CutoffFunction smoothing;
+    double widths[3] = {1.0, 1.0, 1.0};
+    double constant = 0.0;        ///< eV, added to the sum over the points
+    std::vector<double> points;   ///< (n, 3)
+    std::vector<double> weights;  ///< (n) eV
+};
+
 /// E_i = w[Z_i] . p_i
 struct LinearDescription {
     std::vector<double> weights;  ///< (n_members, n_species, n_features)
@@ -179,6 +196,7 @@ struct Model {
     std::vector<double> reference_energies;  ///< eV per species
     std::optional<ZblDescription> zbl;
     std::vector<PairTableDescription> pairs;
+    std::vector<TripleDescription> triples;
     std::vector<ExpansionDescription> expansions;  ///< coefficient sets: the expansions ..
     std::vector<MixingDescription> layers;         ///< .. and after them the layers
     std::vector<Term> terms;

@@ -32,6 +32,8 @@ private:
     void read_species(Model& model) const;
     void read_baseline(Model& model) const;
     void read_pair_tables(Model& model);
+    void read_triples(Model& model);
+    int any_species(const Field& field, const Model& model) const;
     TableOfPair read_pair_table(const Field& field, const std::string& tensor, const Model& model);
     int species_index(const Field& field, const Model& model) const;
     void read_committee(Model& model) const;
@@ -67,8 +69,8 @@ void ModelReader::read(Model& model) {
                                            std::to_string(format_version) + "; a newer mlcalc is needed");
     }
     if (version_ >= 3) {
-        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "expansions",
-                        "layers", "terms", "committee", "boundaries", "provenance"});
+        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
+                        "expansions", "layers", "terms", "committee", "boundaries", "provenance"});
     } else {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
                         "committee", "boundaries", "provenance"});
@@ -80,6 +82,7 @@ void ModelReader::read(Model& model) {
     read_species(model);
     read_baseline(model);
     if (version_ >= 3 && document_.has("pairs")) read_pair_tables(model);
+    if (version_ >= 3 && document_.has("triples")) read_triples(model);
     read_committee(model);
     read_boundaries(model);
     for (const Field& field : document_["expansions"].array(0, max_list)) {
@@ -154,6 +157,40 @@ TableOfPair ModelReader::read_pair_table(const Field& field, const std::string& 
     out.energy.dx = (out.smoothing.cutoff - out.inner) / static_cast<double>(out.energy.n_knots - 1);
     out.energy.data = tensors_.doubles(tensor, {out.energy.n_knots, 3});
     return out;
+}
+
+void ModelReader::read_triples(Model& model) {
+    for (const Field& field : document_["triples"].array(0, max_list)) {
+        field.only({"name", "type", "coordinates", "kernel", "center", "neighbors", "cutoff", "smoothing", "widths",
+                    "constant"});
+        TripleDescription out;
+        out.name = field["name"].name();
+        for (const TripleDescription& other : model.triples) {
+            if (other.name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+        }
+        field["type"].one_of({"kernel"});
+        out.sides = field["coordinates"].one_of({"angle", "sides"}) == "sides";
+        out.shape = field["kernel"].one_of({"gaussian", "wendland"}) == "gaussian" ? TripleDescription::Shape::gaussian
+                                                                                   : TripleDescription::Shape::wendland;
+        out.center = any_species(field["center"], model);
+        const std::vector<Field> neighbors = field["neighbors"].array(2, 2), widths = field["widths"].array(3, 3);
+        for (std::size_t k = 0; k < 2; ++k) out.neighbors[k] = any_species(neighbors[k], model);
+        out.smoothing = read_smoothing(field);
+        for (std::size_t k = 0; k < 3; ++k) out.widths[k] = widths[k].length(min_length, max_number);
+        if (out.sides && (out.widths[1] != out.widths[0] || out.widths[2] != out.widths[0]))
+            field["widths"].refuse("must be equal: the kernel of sides is symmetric in them");
+        out.constant = field["constant"].number(-max_number, max_number);
+        const std::string prefix = "triples." + out.name + ".";
+        const std::size_t n = tensors_.shape(prefix + "points", 2)[0];
+        out.points = tensors_.doubles(prefix + "points", {n, 3});
+        out.weights = tensors_.doubles(prefix + "weights", {n});
+        model.triples.push_back(std::move(out));
+    }
+}
+
+/// The index of the species of an atomic number, -1 for null.
+int ModelReader::any_species(const Field& field, const Model& model) const {
+    return field.is_null() ? -1 : species_index(field, model);
 }
 
 /// The index of the species of an atomic number.

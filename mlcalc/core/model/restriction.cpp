@@ -91,6 +91,7 @@ public:
         out.reference_energies = elements(model_.reference_energies, kept_);
         out.zbl = model_.zbl;
         for (const PairTableDescription& entry : model_.pairs) add_tables(entry, out);
+        for (const TripleDescription& triple : model_.triples) add_triple(triple, out);
         out.n_members = model_.n_members;
         out.has_committee = model_.has_committee;
         out.committee_scale = model_.committee_scale;
@@ -125,6 +126,17 @@ private:
         }
         expansion.n_species = static_cast<int>(kept_.size());
         return expansion;
+    }
+
+    /// A term of triples if all of its species stay.
+    void add_triple(TripleDescription triple, Model& out) const {
+        for (int* species : {&triple.center, &triple.neighbors[0], &triple.neighbors[1]}) {
+            if (*species < 0) continue;
+            const auto found = std::lower_bound(kept_.begin(), kept_.end(), *species);
+            if (found == kept_.end() || *found != *species) return;
+            *species = static_cast<int>(found - kept_.begin());
+        }
+        out.triples.push_back(std::move(triple));
     }
 
     /// The tables between species that stay.
