@@ -93,7 +93,7 @@ TRIPLES = [
     triples("any", widths=(1.1, 1.1, 1.1), coordinates="sides", seed=50),
 ]
 COMPACT = [
-    triples("angle", widths=(3.0, 3.5, 4.0), kernel="wendland", neighbors=(None, 17), seed=60),
+    triples("angle2", widths=(3.0, 3.5, 4.0), kernel="wendland", neighbors=(None, 17), seed=60),
     triples("sides", widths=(2.5, 2.5, 2.5), coordinates="sides", kernel="wendland", center=17, seed=70),
 ]
 RADIAL = [Invariant(1, "rho")]

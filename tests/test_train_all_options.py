@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from training_cases import known_data
+from training_cases import known_data, known_model
 
 from mlcalc.train import OptionError, fit, parse_options
 from mlcalc.train.job import data_of
@@ -108,6 +108,7 @@ EFFECTS = {
     "data.split.test": Effect(0.4, seen=report("data")),
     "data.split.group": Effect("set", {"data.split.method": "group", "data.split.group": "kind"}, report("data")),
     "data.split.key": Effect("set2", {"data.split.method": "key", "data.split.key": "set"}, report("data")),
+    "data.baseline": Effect("base.mlcalc"),
     "data.zbl.inner": Effect(1.5, {"data.zbl": {"inner": 1.0, "outer": 3.5}}),
     "data.zbl.outer": Effect(3.0, {"data.zbl": {"inner": 1.0, "outer": 3.5}}),
     f"{DENSITY}.name": Effect("r", seen="refused: uses expansion 'rho'"),
@@ -252,6 +253,7 @@ def folder_of_data(tmp_path_factory):
         copied.info["set2"] = ("train", "validation", "train", "train")[k % 4]
         copied.arrays["double_forces"] = 2 * noisy["forces"]
         frames.append(copied)
+    known_model(seed=2, reference=(0.0, 0.0)).save(folder / "base.mlcalc")
     ase.io.write(folder / "a.xyz", frames[:12])
     ase.io.write(folder / "b.xyz", frames[12:])
     return folder
@@ -287,6 +289,8 @@ def put(options, path, value, data):
         options["data"]["files"] = [{"path": str(data / f), "split": "train"} for f in ("a.xyz", "b.xyz")]
     elif (path, value) == ("data.files", "more"):
         options["data"]["files"] = [{"path": str(data / f)} for f in ("a.xyz", "b.xyz")]
+    elif path == "data.baseline":
+        options["data"]["baseline"] = [str(data / value)]
     elif path == "data.files[].path":
         options["data"]["files"][0]["path"] = str(data / value)
     else:

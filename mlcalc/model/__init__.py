@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The description of a model: its expansions with their radial tables, its terms, and its file."""
 
+from .combine import combined, with_species
 from .description import FORMAT_VERSION, Committee, Invariant, Kernel, Linear, Model, Term, Zbl, _pack, _unpack
 from .expansions import (
     Delta,
@@ -49,4 +50,6 @@ __all__ = [
     "Zbl",
     "_pack",
     "_unpack",
+    "combined",
+    "with_species",
 ]

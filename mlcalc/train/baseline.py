@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is subtracted from the labels before the fit: reference energies and the pair repulsion."""
+"""What is subtracted from the labels before the fit: other models, reference energies and the pair repulsion."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     if not train:
         return np.zeros(len(species))
     composition = np.array([[np.sum(s.atoms.numbers == z) for z in species] for s in train], dtype=float)
-    energies = np.array([s.energy for s in train])
+    energies = np.array([s.remaining("energy") for s in train])
     per_root = np.sqrt(composition.sum(axis=1))
     solution, *_ = np.linalg.lstsq(composition / per_root[:, None], energies / per_root, rcond=1e-10)
     return solution
@@ -58,7 +58,7 @@ def _isolated(data: Dataset, species, expansions):
         if len(r_ij):
             crowded[z] = float(np.linalg.norm(r_ij, axis=1).min())
         else:
-            energies.setdefault(z, s.energy)
+            energies.setdefault(z, s.remaining("energy"))
     missing = [z for z in species if z not in energies]
     if missing:
         near = [f"{chemical_symbols[z]} has an image at {crowded[z]:.2f} Å" for z in missing if z in crowded]
@@ -79,7 +79,7 @@ def make_targets(structures, species, references, zbl, threads, progress=None) -
         repulsion = Engine(model)
 
     def one(s):
-        energy, forces, virial = s.energy, s.forces, s.virial
+        energy, forces, virial = (s.remaining(kind) for kind in ("energy", "forces", "virial"))
         if energy is not None:
             energy = energy - sum(references[index[int(z)]] for z in s.atoms.numbers)
         if repulsion is not None:

@@ -47,6 +47,12 @@ class Structure:
     offset_group: str | None = None
     source: str = ""
     index: int = 0
+    baseline: dict | None = None  # energy, forces, virial of the models that the fit starts from
+
+    def remaining(self, kind: str):
+        """A label (energy, forces, virial) minus what the baseline says; None if there is no such label."""
+        value = getattr(self, kind)
+        return value if value is None or self.baseline is None else value - self.baseline[kind]
 
     @property
     def digest(self) -> str:
@@ -320,11 +326,9 @@ def _filter(data: Dataset, options: DataOptions):
 
 def data_file_hashes(options: DataOptions) -> dict:
     """SHA-256 of every data file, for the provenance."""
-    hashes = {}
-    for file in options.files:
-        h = hashlib.sha256()
-        with open(file.path, "rb") as stream:
-            for chunk in iter(lambda: stream.read(1 << 20), b""):
-                h.update(chunk)
-        hashes[Path(file.path).name] = h.hexdigest()
-    return hashes
+    return {Path(file.path).name: sha256_of(file.path) for file in options.files}
+
+
+def sha256_of(path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -96,6 +96,13 @@ def _files(value):
     return [{"path": str(f)} if isinstance(f, (str, Path)) else f for f in value]
 
 
+def _paths(value):
+    value = [value] if isinstance(value, (str, Path)) else value
+    if not isinstance(value, list) or not all(isinstance(f, (str, Path)) for f in value):
+        raise ValueError(f"must be a path or a list of paths, got {value!r}")
+    return [str(f) for f in value]
+
+
 def _word_of_references(value):
     if not isinstance(value, (str, dict)):
         raise ValueError("must be fit, isolated, zero or {symbol: eV}")
@@ -123,6 +130,10 @@ class DataOptions(Options):
         description="energy of an atom of each species: fitted, from the isolated atoms in the data, zero, or given",
     )  # fmt: skip
     zbl: ZblOptions | None = Field(None, description="repulsion of close pairs; null: none")
+    baseline: Annotated[list[Text], BeforeValidator(_paths)] = Field(
+        [], description="model files: what they say is subtracted from the labels and is part of the new model; "
+        "`mlcalc convert` makes them of GAPs and of tables of pairs",
+    )  # fmt: skip
     max_force: Positive | None = Field(None, description="eV/Å; structures with a larger force are left out")
 
     @model_validator(mode="after")

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from ..model import ChannelProduct
+from ..model import ChannelProduct, Model
+from .base_models import compute_baseline, load_models
 from .baseline import make_targets, reference_energies
 from .checkpoint import Checkpoint
 from .data import Dataset, load_dataset
@@ -37,6 +38,8 @@ class Job:
     threads: int
     progress: Progress
     notes: list[str] = field(default_factory=list)
+    base: Model | None = None  # data.baseline: the fit is of what it leaves
+    base_digest: str = ""
 
     @property
     def species(self) -> list[int]:
@@ -100,6 +103,11 @@ def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
             f"{s.source}, structure {s.index} ({s.split} set): {symbol} is in no training structure, so nothing can be "
             "learned about it; move structures with it to the training set, or leave this one out"
         )
+    if options.data.baseline:
+        job.base, job.base_digest, notes = load_models(options.data.baseline, job.species, job.boundaries)
+        for text in notes:
+            job.note(text)
+        compute_baseline(job.base, data.structures, options, job.threads)
     extra = [symbol for symbol in references_given(options.data) if atomic_numbers[symbol] not in job.species]
     if extra:
         job.note(f"{', '.join(extra)}: a reference energy is given, but no training structure has it; not in the model")

@@ -267,6 +267,10 @@ def _relative_to(folder: Path, options: dict):
     data = options.get("data")
     if isinstance(data, dict):
         move(data, "files")
+        move(data, "baseline")
+        if isinstance(data.get("baseline"), list):
+            data["baseline"] = [str(folder / Path(f).expanduser()) if isinstance(f, str) else f
+                                for f in data["baseline"]]  # fmt: skip
         files = data.get("files")
         for k, file in enumerate(files if isinstance(files, list) else [files]):
             move(file, "path")

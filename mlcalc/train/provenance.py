@@ -7,7 +7,7 @@ import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from .data import Dataset, data_file_hashes
+from .data import Dataset, data_file_hashes, sha256_of
 from .options import TrainOptions
 from .splits import split_record
 
@@ -20,6 +20,7 @@ def provenance(options: TrainOptions, data: Dataset, frames_given: bool, report:
         "data": {
             "digest": data.digest,
             "files": {} if frames_given else data_file_hashes(options.data),
+            "baseline": {path: sha256_of(path) for path in options.data.baseline},
             "splits": data.describe(),
             "members": split_record(data.structures),
             "seed": options.seed,

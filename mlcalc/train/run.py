@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..model import combined
 from . import coupling
 from .checkpoint import Checkpoint, key_of
 from .committee import Gauge, fit_members
@@ -54,7 +55,8 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True) ->
     # threads of a matrix library wait for each other in busy loops: one, except where a matrix is worth more
     with threadpool_limits(1, user_api="blas"):
         job = data_of(options, frames, Progress(progress))
-        with Checkpoint(Path(options.checkpoint), key_of(options, job.data.geometry_digest)) as checkpoint:
+        key = key_of(options, job.data.geometry_digest + job.base_digest)
+        with Checkpoint(Path(options.checkpoint), key) as checkpoint:
             if checkpoint.resumed:
                 job.progress.say(f"continuing the run of {options.checkpoint}")
             job = coupling.resolved(job, checkpoint, trial_score)
@@ -288,6 +290,11 @@ def _expected(options: TrainOptions, predictions) -> dict[str, list[float]]:
     }
 
 
+def _with_base(job: Job, model):
+    """The sum with the models of data.baseline."""
+    return model if job.base is None else combined(model, job.base, "")
+
+
 def model_of(job: Job, case: Case, weights, choice, frames_given, started, figures) -> FitResult:
     """The model with its calibration, its report and where it comes from, written."""
     options, members = job.options, job.options.committee.members
@@ -295,7 +302,7 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
     committee = (members, 1.0) if members else None
     stored = split_weights(weights, options, case.plan, case.columns)
     arguments = {"weights": stored, "reference_energies": case.references, "boundaries": job.boundaries}
-    model = build_model(options, case.plan, committee=committee, **arguments)
+    model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
     predictions = predict(model, job.data.structures, job.threads, engine, job.progress, offsets)
     extra = {"regularization": asdict(choice), "data": job.data.describe(), "offsets": offsets}
@@ -310,7 +317,7 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
     extra["seconds"] = time.time() - started
     report = make_report(predictions, scale=scale, extra=extra, notes=job.notes, sigma=_expected(options, predictions))
     origin = provenance(options, job.data, frames_given, report, job.notes)
-    model = build_model(options, case.plan, committee=committee, provenance=origin, **arguments)
+    model = _with_base(job, build_model(options, case.plan, committee=committee, provenance=origin, **arguments))
     model.save(options.model)
     folder = Path(options.report)
     write_report(folder, report, predictions, scale=scale, figures=figures)
