@@ -263,6 +263,9 @@ def add_convert(sub) -> None:
         "--species", nargs="+", metavar="SYMBOL", help="the model is for these; default: all it was made for"
     )
     sub.add_argument(
+        "--check", metavar="FRAMES", help="compare with quippy, where it is installed, for the structures of this file"
+    )
+    sub.add_argument(
         "--pairs", nargs="+", metavar="A-B=SECTION", help="of a table: which section is for which pair of elements"
     )
     sub.add_argument(
@@ -275,7 +278,7 @@ def add_convert(sub) -> None:
 def run_convert(args) -> None:
     from .commands.convert import convert_file
 
-    options = {"pairs": args.pairs, "smoothing": args.smoothing, "units": args.units}
+    options = {"check": args.check, "pairs": args.pairs, "smoothing": args.smoothing, "units": args.units}
     print(convert_file(args.potential, args.output, args.species, progress=not args.quiet, **options))
 
 

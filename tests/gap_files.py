@@ -25,15 +25,17 @@ class Entry:
     permutations: list = field(default_factory=list)
     points: np.ndarray | None = None
     last: float = 0.0
+    whole: bool = False  # without a component of sigma0 at the end
 
     def numbers(self, rng):
         if self.points is not None:
             return np.asarray(self.points, dtype=float).reshape(-1, self.size)
         rows = rng.random((self.n, self.size))
         if self.covariance == "dot_product" and self.size > 1:
-            rows[:, -1] = 0
+            rows[:, -1] *= self.whole
             rows /= np.linalg.norm(rows, axis=1)[:, None]
-            rows[:, -1] = self.last
+            if not self.whole:
+                rows[:, -1] = self.last
         return rows
 
 

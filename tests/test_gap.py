@@ -2,6 +2,7 @@
 """Potentials of QUIP as models: the numbers of quippy, and a sentence for what cannot be."""
 
 import json
+import os
 import re
 
 import ase.io
@@ -41,6 +42,17 @@ def test_fixtures_give_the_numbers_of_quippy(name, data, tmp_path):
         assert np.abs(atoms.get_stress(voigt=False) - frame["stress"]).max() < limit
 
 
+def test_soap_turbo_gives_the_numbers_of_quippy_but_for_its_steps(data, tmp_path):
+    """Forces of quippy are not quite derivatives of its energy."""
+    model = gap.convert(gap.read(data / "gap_fixtures" / "turbo_poly3.xml"))
+    for frame in json.loads((data / "gap_fixtures" / "turbo_poly3.json").read_text()):
+        atoms = Atoms(frame["numbers"], positions=frame["positions"], cell=frame["cell"], pbc=True)
+        atoms.calc = calculator(model, tmp_path)
+        assert np.abs(atoms.get_potential_energies() - frame["energies"]).max() < 1e-12
+        assert np.abs(atoms.get_forces() - frame["forces"]).max() < 3e-8
+        assert np.abs(atoms.get_stress(voigt=False) - frame["stress"]).max() < 1e-8
+
+
 @pytest.mark.parametrize("folder, name, species", [("gap_mo", "soap.xml", [42]), ("gap_si", "gap_si_500.xml", None)])
 def test_published_kinds_of_potentials(folder, name, species, data, tmp_path):
     """Positions in the files have 8 decimals, and so the comparison."""
@@ -53,6 +65,9 @@ def test_published_kinds_of_potentials(folder, name, species, data, tmp_path):
 
 
 POINTS = 3
+TURBO = (
+    "soap_turbo l_max=2 alpha_max={4} atom_sigma_r={0.5} atom_sigma_t={0.5} rcut_hard=4.0 rcut_soft=3.5 species_Z={14}"
+)
 PAIR = "distance_2b cutoff=3 Z1=14 Z2=14"
 SOAP = "soap l_max=2 n_max=3 cutoff=3.5 atom_sigma=0.5 Z=14 n_species=1 species_Z={14}"
 
@@ -157,6 +172,11 @@ REFUSED = {
         "descriptor": "distance_Nb order=3 cutoff=3 Z={14 14 14} compact_clusters=F", "covariance": 1, "size": 3,
         "inner": "<theta> 1 1 1</theta>"},
     "angle_3b with covariance_type=dot_product": {"descriptor": "angle_3b cutoff=3 Z=14 Z1=14 Z2=14", "size": 3},
+    "soap_turbo with basis=poly3operator": {"descriptor": TURBO + " basis=poly3operator", "size": 30},
+    "soap_turbo with scaling_mode=linear": {"descriptor": TURBO + " scaling_mode=linear", "size": 30},
+    "soap_turbo with compress_mode=0_2": {"descriptor": TURBO + " compress_mode=0_2", "size": 30},
+    "its compress_file c.dat is missing": {"descriptor": TURBO + " compress_file=c.dat", "size": 30},
+    "numbers, its settings make 30": {"descriptor": TURBO, "size": 31},
     "needs 1 theta above 0": {"descriptor": PAIR, "covariance": 1, "size": 1},
     "the core potential 'IP Coulomb' cannot be converted, only IP Glue": {
         "init": "Sum init_args_pot1={IP Coulomb} init_args_pot2={IP GAP}"
@@ -223,6 +243,24 @@ def test_the_command_writes_a_model_that_says_where_it_comes_from(tmp_path, caps
     assert Model.load(tmp_path / "m.mlcalc").provenance["imported"] == "GAP"
     assert main(["info", str(tmp_path / "m.mlcalc")]) == 0
     assert "converted from GAP P" in capsys.readouterr().out
+
+
+def test_the_command_compares_with_quippy(tmp_path, capsys, silicon, monkeypatch):
+    write(tmp_path / "gap.xml")
+    ase.io.write(tmp_path / "frames.xyz", [silicon, silicon])
+    words = ["convert", str(tmp_path / "gap.xml"), "-o", str(tmp_path / "m.mlcalc"), "--quiet"]
+    (tmp_path / "quippy").mkdir()
+    (tmp_path / "quippy" / "__init__.py").write_text("raise ImportError")
+    with monkeypatch.context() as without:
+        without.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        assert main([*words, "--check", str(tmp_path / "frames.xyz")]) == 0
+    assert "quippy-ase is not installed" in capsys.readouterr().out
+    assert main([*words, "--check", str(tmp_path / "none.xyz")]) == 1
+    assert "none.xyz" in capsys.readouterr().err
+    pytest.importorskip("quippy")
+    assert main([*words, "--check", str(tmp_path / "frames.xyz")]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if re.match(r" +[01] +5 ", line)]
+    assert len(rows) == 2 and all(float(row[k]) < 1e-11 for row in rows for k in (2, 3, 4, 6))
 
 
 def test_strings_of_quip():

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every option of every descriptor against quippy itself, where it is installed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from finite_differences import derivative, directions, displaced
 from gap_files import Entry, crowd, write_gap
 
 from mlcalc import MLCalculator, gap
 from mlcalc.gap.converter import rounding
-from mlcalc.gap.reference import quippy_potential, results_of
+from mlcalc.gap.reference import quippy_potential, quippy_results, results_of
 
 pytest.importorskip("quippy")
 
@@ -114,3 +117,40 @@ def test_an_element_of_the_structure_that_no_descriptor_names(tmp_path):
     atoms.calc = MLCalculator(tmp_path / "both.mlcalc")
     assert np.abs(atoms.get_potential_energies() - expected["energies"]).max() < 1e-11
     assert np.abs(atoms.get_forces() - expected["forces"]).max() < 1e-10
+
+
+TURBO = "soap_turbo l_max=3 rcut_hard=4.5 rcut_soft=4.0 scaling_mode=polynomial"
+PAIR_OF_SPECIES = (
+    "alpha_max={4 3} atom_sigma_r={0.4 0.5} atom_sigma_t={0.5 0.6} atom_sigma_r_scaling={0.1 0.} "
+    "atom_sigma_t_scaling={0.05 0.} amplitude_scaling={1.0 2.0} n_species=2 species_Z={8 14} central_weight={1.0 0.8}"
+)
+TURBOS = {
+    "two species, Gaussians": [Entry(f"{TURBO} {PAIR_OF_SPECIES} basis=poly3gauss central_index=2", 112)],
+    "trivial": [Entry(f"{TURBO} {PAIR_OF_SPECIES} basis=poly3gauss central_index=2 radial_enhancement=1 "
+                      "compress_mode=trivial", 52), Entry(f"{TURBO} {PAIR_OF_SPECIES} basis=poly3gauss central_index=1 "
+                      "radial_enhancement=1 compress_mode=trivial", 52)],
+    "enhancement": [Entry(f"{TURBO} {PAIR_OF_SPECIES} basis=poly3 radial_enhancement=2 central_index=1", 112)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TURBOS)
+def test_soap_turbo_is_that_of_quippy_but_for_its_steps(case, tmp_path):
+    path, atoms = tmp_path / "gap.xml", crowd(["Si"] * 4 + ["O"] * 4)
+    write_gap(path, [replace(entry, whole=True) for entry in TURBOS[case]])
+    model = gap.convert(gap.read(path))
+    model.save(tmp_path / "m.mlcalc")
+    atoms.calc = MLCalculator(tmp_path / "m.mlcalc")
+    expected = quippy_results(path, "P", [atoms])[0]
+    assert np.abs(expected["forces"]).max() > 1e-3
+    assert np.abs(atoms.get_potential_energies() - expected["energies"]).max() < 1e-6
+    assert np.abs(atoms.get_forces() - expected["forces"]).max() < 1e-5
+    assert np.abs(atoms.get_stress(voigt=False) - expected["stress"]).max() < 1e-6
+    forces = atoms.get_forces()
+    for d in directions(forces.shape):
+
+        def along(x, d=d):
+            moved = displaced(atoms, x * d)
+            moved.calc = atoms.calc
+            return moved.get_potential_energy()
+
+        assert derivative(along) == pytest.approx(-(forces * d).sum(), rel=1e-6, abs=1e-8)

@@ -12,16 +12,22 @@ from ase.data import atomic_numbers, chemical_symbols
 from tqdm import tqdm
 
 from .. import gap
-from ..gap.converter import rounding
+from ..gap.check import comparison
+from ..gap.converter import SPECIES, rounding
+from ..gap.turbo import ENERGY_STEPS
 from ..model import Model, TabulatedPairs
 from ..model.lammps_table import read_sections
+from ..train.data import read_frames
 
 
-def convert_file(path, output, species=None, *, pairs=None, smoothing=None, units=None, progress=True) -> str:
+def convert_file(
+    path, output, species=None, *, check=None, pairs=None, smoothing=None, units=None, progress=True
+) -> str:
     """Writes the model of a QUIP XML file, or of a table of LAMMPS, and returns lines that say what it is made of.
 
-    ``species`` are chemical symbols. Of tables: ``pairs`` words like ``Na-Cl=SECTION``, ``smoothing`` Angstrom,
-    ``units`` metal or real. Raises ValueError with one sentence; nothing is written then."""
+    ``species`` are chemical symbols; ``check`` a file with structures for which QUIP is asked, too. Of tables: ``pairs``
+    words like ``Na-Cl=SECTION``, ``smoothing`` Angstrom, ``units`` metal or real. Raises ValueError with one sentence;
+    nothing is written then."""
     with open(path, "rb") as stream:
         is_xml = stream.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     of_tables = {"--pairs": pairs, "--smoothing": smoothing, "--units": units}
@@ -29,8 +35,12 @@ def convert_file(path, output, species=None, *, pairs=None, smoothing=None, unit
         for option, value in of_tables.items():
             if value is not None:
                 raise ValueError(f"{option} is for tables of LAMMPS; {path} is an XML file")
-        model, lines = _convert_gap(path, species, progress)
+        data, model, lines = _convert_gap(path, species, progress)
+        if check is not None:  # first, so that a file that cannot be read is told before anything is written
+            lines += comparison(data, model, read_frames(check, ":"))
     else:
+        if check is not None:
+            raise ValueError(f"--check is for XML files of QUIP; {path} is a table")
         model, lines = _convert_table(path, species, pairs, smoothing, units)
     model.save(output)
     return "\n".join([*lines, str(output)])
@@ -47,13 +57,29 @@ def _convert_gap(path, species, progress):
     with tqdm(unit="B", unit_scale=True, disable=not progress, file=sys.stderr, leave=False) as bar:
         data = gap.read(path, bar.update)
     model = gap.convert(data, numbers)
-    lines = []
-    for potential in data.potentials:
-        for c in potential.coordinates:
-            centers = c.text("z", default="0")
-            lines.append(f"{c.kind}, centers {centers}, cutoff {c.text('cutoff')} A, {len(c.points)} sparse points")
+    lines = [_coordinate(c) for potential in data.potentials for c in potential.coordinates]
+    lines += [f"core potential {' '.join(words)}" for words, _ in data.core]
+    lines += [f"{e.name}: table of {len(e.tables(model.species)['radial'])} knots" for e in model.expansions]
+    for entry in model.pairs:
+        knots = ", ".join(f"{_label(pair)} {len(table.values)}" for pair, table in entry.tables.items())
+        lines.append(f"{entry.name}: tables of pairs, knots {knots}")
     lines.append(f"rounding to be expected: {rounding(data, model.species):.1g} eV per atom")
-    return model, lines
+    kinds = {c.kind.lower() for potential in data.potentials for c in potential.coordinates}
+    if "soap_turbo" in kinds:
+        lines.append(ENERGY_STEPS)
+    return data, model, lines
+
+
+def _coordinate(c):
+    species = [f"{key}={c.options[key]}" for key in SPECIES[c.kind.lower()] if key in c.options]
+    what = ", ".join([c.kind, *species, f"cutoff {c.text('rcut_hard', 'cutoff')} A", f"{len(c.points)} sparse points"])
+    if c.covariance == "pp":
+        what += "; its kernel has kinks, which tables of pairs smooth (forces to 1e-5 eV/A)"
+    return what
+
+
+def _label(pair):
+    return "-".join(chemical_symbols[z] for z in pair)
 
 
 def _convert_table(path, species, pairs, smoothing, units):
@@ -66,7 +92,7 @@ def _convert_table(path, species, pairs, smoothing, units):
             tables[pair] = sections[name].table(smoothing)
         except ValueError as error:
             raise ValueError(f"{path}: section {name}: {error}") from None
-        label = "-".join(chemical_symbols[z] for z in pair)
+        label = _label(pair)
         table, end = tables[pair], tables[pair].values[-1]
         lines.append(f"{label}: section {name}, {len(table.values)} knots from {table.inner:g} to {table.cutoff:g} A")
         if not smoothing and max(abs(end[:2])) > 1e-6:
@@ -74,7 +100,7 @@ def _convert_table(path, species, pairs, smoothing, units):
                          "see --smoothing")  # fmt: skip
     provenance = {
         "imported": "a table of LAMMPS,",
-        "label": ["-".join(chemical_symbols[z] for z in pair) + f" {name}" for pair, name in wanted.items()],
+        "label": [f"{_label(pair)} {name}" for pair, name in wanted.items()],
         "files": {Path(path).name: hashlib.sha256(Path(path).read_bytes()).hexdigest()},
         "versions": {"mlcalc": version("mlcalc")},
     }

@@ -13,11 +13,13 @@ from .glue import convert_glue
 from .pairs import convert_pairs
 from .soap import centers_of, convert_soaps
 from .three_body import convert_triples
+from .turbo import convert_turbos
 
-CONVERTIBLE = "soap, distance_2b, distance_Nb of order 2 and 3, angle_3b"
+CONVERTIBLE = "soap, soap_turbo, distance_2b, distance_Nb of order 2 and 3, angle_3b"
 #: the options of each descriptor that name species
 SPECIES = {
     "soap": ("z", "species_z"),
+    "soap_turbo": ("species_z",),
     "distance_2b": ("z1", "z2"),
     "distance_nb": ("z",),
     "angle_3b": ("z_center", "z", "z1", "z2"),
@@ -73,6 +75,9 @@ def _convert(gap, species):
         expansions, terms, constants = convert_soaps(coordinates["soap"], species)
         parts.expansions, parts.terms = expansions, terms
         parts.add_constants(constants)
+    expansions, terms = convert_turbos(coordinates.get("soap_turbo", []), species, gap.path.parent)
+    parts.expansions += expansions
+    parts.terms += terms
     parts.pairs += convert_pairs(coordinates.get("pair", []), species)
     parts.triples += convert_triples(coordinates.get("triple", []), species)
     for k, (words, options) in enumerate(gap.core):
