@@ -20,6 +20,7 @@ RUNS = {
     "systems.py": (["--salt", "2"], r"(\d+)"),
     "versions.py": ([sys.executable, "--atoms", "64", "--turns", "1"], r"linear Si +(\S+)"),
     "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),
+    "gap.py": (["--quick", "--only", "Mo"], r"Mo, 200 points +54 +(\S+)"),
     "calculator.py": (["--quick"], r"linear calculator +(\S+)"),
     "far_field.py": (["--cells"], r"mesh +([\d.]+)"),
     "lammps.py": (["--cells", "2", "--seconds", "0.1", "--repeat", "1", "--points", "20"], r"linear.* ([\d.]+)"),
@@ -43,7 +44,7 @@ LONG = {
     "training_scale.py",
     "versions.py",
 }
-NEED_DATA = {"mlearn.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
+NEED_DATA = {"gap.py", "mlearn.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
 
 
 def test_every_benchmark_is_run():

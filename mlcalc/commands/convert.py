@@ -25,9 +25,9 @@ def convert_file(
 ) -> str:
     """Writes the model of a QUIP XML file, or of a table of LAMMPS, and returns lines that say what it is made of.
 
-    ``species`` are chemical symbols; ``check`` a file with structures for which QUIP is asked, too. Of tables: ``pairs``
-    words like ``Na-Cl=SECTION``, ``smoothing`` Angstrom, ``units`` metal or real. Raises ValueError with one sentence;
-    nothing is written then."""
+    ``species`` are chemical symbols; ``check`` a file with structures for which QUIP is asked, too. Of tables:
+    ``pairs`` words like ``Na-Cl=SECTION``, ``smoothing`` Angstrom, ``units`` metal or real. Raises ValueError with one
+    sentence; nothing is written then."""
     with open(path, "rb") as stream:
         is_xml = stream.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     of_tables = {"--pairs": pairs, "--smoothing": smoothing, "--units": units}
