@@ -139,10 +139,13 @@ def thermo(text):
 def log_of_lammps(folder):
     """Runs in.gap with the converted potential in the place of pair_style quip; prints both tables."""
     with tempfile.TemporaryDirectory() as run:
-        for name in FILES:
+        names = list(FILES)
+        for name in names:
             source = Path(folder) / name
             content = source.read_bytes() if source.exists() else urllib.request.urlopen(LAMMPS + name).read()
             (Path(run) / name).write_bytes(content)
+            if name.endswith(".xml"):
+                names += re.findall(r'sparseX_filename="([^"]+)"', content.decode(errors="replace"))
         gap.convert(gap.read(Path(run) / "gap_example.xml")).save(Path(run) / "gap.mlcalc")
         script = (Path(run) / "in.gap").read_text()
         script = re.sub(r"pair_style\s+quip.*", "pair_style mlcalc", script)
