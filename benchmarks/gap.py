@@ -29,7 +29,8 @@ from mlcalc.gap.reference import quippy_potential
 
 DATA = Path(os.environ.get("MLCALC_DATA", Path(__file__).parents[2] / "shared/data"))
 LAMMPS = "https://raw.githubusercontent.com/lammps/lammps/stable_29Aug2024/examples/PACKAGES/quip/"
-FILES = ("gap_example.xml", "in.gap", "log.24Jul17.gap.g++.4")
+LOG = "log.24Jul17.gap.g++.4"
+FILES = ("gap_example.xml", "in.gap", "data_gap", LOG)
 TARGETS = {"Si, 500 points": 80, "Mo, 200 points": 80, "Si, 9000 points": 20, "Si, 2b, 3b and 500 points": 60}
 
 
@@ -133,7 +134,7 @@ def speed(only, quick):
 
 def thermo(text):
     """The rows of numbers of a thermo table."""
-    return [line.split() for line in text.splitlines() if re.fullmatch(r"\s*\d+(\s+-?[\d.]+){4}\s*", line)]
+    return [line.split() for line in text.splitlines() if re.fullmatch(r"\s*\d+(\s+-?[\d.]+){4,5}\s*", line)]
 
 
 def log_of_lammps(folder):
@@ -146,13 +147,13 @@ def log_of_lammps(folder):
             (Path(run) / name).write_bytes(content)
             if name.endswith(".xml"):
                 names += re.findall(r'sparseX_filename="([^"]+)"', content.decode(errors="replace"))
-        gap.convert(gap.read(Path(run) / "gap_example.xml")).save(Path(run) / "gap.mlcalc")
+        gap.convert(gap.read(Path(run) / "gap_example.xml"), [14]).save(Path(run) / "gap.mlcalc")
         script = (Path(run) / "in.gap").read_text()
         script = re.sub(r"pair_style\s+quip.*", "pair_style mlcalc", script)
         script = re.sub(r"pair_coeff.*", "pair_coeff * * gap.mlcalc Si", script)
         (Path(run) / "in.mlcalc").write_text(script)
         done = lammps.run("in.mlcalc", ranks=1, directory=run, timeout=600)
-        theirs, ours = thermo((Path(run) / FILES[2]).read_text()), thermo(done.stdout)
+        theirs, ours = thermo((Path(run) / LOG).read_text()), thermo(done.stdout)
     print("\nthe log of the LAMMPS distribution (pair_style quip), and ours (pair_style mlcalc)")
     for a, b in zip(theirs, ours, strict=True):
         print("  ".join(f"{x:>12s}" for x in a), "   ", "  ".join(f"{x:>12s}" for x in b))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from finite_differences import derivative, directions, displaced
+from gap_files import Entry, write_gap
 
 from mlcalc import MLCalculator, gap
 from mlcalc.cli import main
@@ -219,6 +220,57 @@ def test_damaged_files_of_points(damage, sentence, tmp_path):
     write(tmp_path / "gap.xml", file=f'sparseX_filename="points" sparseX_md5sum="{"0" * 32}"')
     with pytest.raises(ValueError, match="md5 sum is another one"):
         gap.read(tmp_path / "gap.xml")
+
+
+GLUE = (
+    '<Glue_params n_types="2"><per_type_data atomic_num="14" type="1"><potential_density><point rho="0" E="0"/>'
+    '<point rho="1" E="0"/></potential_density></per_type_data><per_type_data atomic_num="8" type="2">'
+    '<potential_density><point rho="0" E="1"/><point rho="1" E="2"/></potential_density></per_type_data>'
+    '<per_pair_data type1="1" type2="1"><potential_pair num_points="4" density_y1="0.0"><point r="1.2" E="8.0"/>'
+    '<point r="1.6" E="2.0"/><point r="2.0" E="0.5"/><point r="2.4" E="0.0"/></potential_pair>'
+    "</per_pair_data></Glue_params>"
+)
+
+
+def test_several_potentials_in_a_sum(tmp_path, silicon):
+    """Descriptors of all of them, and the energies of atoms added up."""
+    pair = Entry("distance_2b cutoff=4.0 Z1=14 Z2=14", 1, 4, "ard_se", theta=[0.8], points=[1.8, 2.4, 3.0, 3.6])
+    parts = [[Entry(SOAP, 19)], [pair, Entry(SOAP.replace("3.5", "3.0"), 19)]]
+    texts, energies = [], []
+    for label, entries in zip("PQ", parts, strict=True):
+        write_gap(tmp_path / "part.xml", entries)
+        energies.append(energy(tmp_path / "part.xml", tmp_path, silicon))
+        text = (tmp_path / "part.xml").read_text().replace('label="P', f'label="{label}')
+        texts.append(text[text.index("<GAP_params") : text.index("</P>")])
+    init = "Sum init_args_pot1={IP GAP label=P} init_args_pot2={IP GAP label=Q}"
+    whole = f'<P><Potential label="S" init_args="{init}"/>{"".join(texts)}</P>'
+    (tmp_path / "sum.xml").write_text(whole)
+    assert energy(tmp_path / "sum.xml", tmp_path, silicon) == pytest.approx(sum(energies), abs=1e-10)
+    (tmp_path / "sum.xml").write_text(whole.replace("label=Q", "label=R"))
+    with pytest.raises(ValueError, match="no GAP_params with the label 'R'"):
+        gap.read(tmp_path / "sum.xml")
+
+
+def test_a_core_may_have_more_elements_than_the_potential_is_for(tmp_path, silicon):
+    """As the example of LAMMPS, which is for all elements, with a core of silicon and oxygen."""
+    everything = SOAP.replace("Z=14 n_species=1 species_Z={14}", "")
+    path = tmp_path / "gap.xml"
+    write(path, everything, after=GLUE, init="Sum init_args_pot1={IP Glue} init_args_pot2={IP GAP label=P}")
+    read = gap.read(path)
+    with pytest.raises(ValueError, match="name them with --species"):
+        gap.convert(read)
+    with pytest.raises(ValueError, match="IP Glue embeds O in a density"):
+        gap.convert(read, [8, 14])
+    model = gap.convert(read, [14])
+    write(path, everything)
+    bare = gap.convert(gap.read(path), [14])
+    assert bare.pairs == [] and model.pairs[0].cutoff == 2.4
+    pair = Atoms("Si2", positions=[[0, 0, 0], [0, 0, 1.6]])
+    energies = []
+    for each in (model, bare):
+        pair.calc = calculator(each, tmp_path)
+        energies.append(pair.get_potential_energy())
+    assert energies[0] - energies[1] == pytest.approx(2.0, abs=1e-9)
 
 
 def test_species_come_from_the_training_set_or_the_user(tmp_path):

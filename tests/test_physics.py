@@ -3,8 +3,9 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from finite_differences import derivative, directions, displaced, strained
-from models import EVERY_KIND_OF_MODEL, FAR_FIELDS, SHORT_RANGED, energy, evaluate
+from models import EVERY_KIND_OF_MODEL, FAR_FIELDS, SHORT_RANGED, build, energy, evaluate
 from scipy.spatial.transform import Rotation
 
 every_kind = pytest.mark.parametrize("model", EVERY_KIND_OF_MODEL, indirect=True)
@@ -191,3 +192,16 @@ def _size(values):
 
 def _assert_same(values, expected, tolerance=1e-11):
     np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance * _size(expected))
+
+
+@pytest.mark.parametrize("kind", SHORT_RANGED)
+def test_a_species_that_is_not_there_is_left_out_without_a_trace(kind):
+    """The engine computes with the species that are there; an atom of the other one, far away, changes nothing."""
+    rng = np.random.default_rng(3)
+    sodium = Atoms("Na6", positions=rng.uniform(0, 6.0, (6, 3)) + np.arange(6)[:, None])
+    both = sodium + Atoms("Cl", positions=[[60.0, 0.0, 0.0]])
+    model = build(kind)
+    alone, together = (evaluate(model.potential(), atoms, atom_virials=True) for atoms in (sodium, both))
+    for key in ("energies", "forces", "atom_virials"):
+        expected = together[key][:6]
+        np.testing.assert_allclose(alone[key], expected, rtol=0, atol=1e-12 * max(1.0, np.abs(expected).max()))

@@ -102,7 +102,6 @@ def species_of(gap, wanted=None):
     """Atomic numbers, ascending: those wanted, else those that the descriptors or the training set name."""
     coordinates = [c for p in gap.potentials for c in p.coordinates]
     named = {z for c in coordinates for key in SPECIES.get(c.kind.lower(), ()) for z in c.integers(key)}
-    named |= {int(e.get("atomic_num", 0)) for e in gap.root.iter("per_type_data") if gap.core}
     known = (named - {0}) | gap.species
     for_all = any(_is_for_all(c) for c in coordinates)
     if wanted is not None:
