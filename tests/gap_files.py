@@ -49,10 +49,14 @@ def write_gap(path, entries, *, e0=None, version=VERSION, core="", init="IP GAP 
         rows = entry.numbers(rng)
         permutations = entry.permutations or [list(range(1, entry.size + 1))]
         zeta = f'zeta="{entry.zeta}"' if entry.covariance == "dot_product" else ""
+        file = ""
+        if entry.size > 100:  # quippy reads no longer lines
+            (path.parent / f"points{k}").write_text("\n".join(repr(float(x)) for x in rows.ravel()) + "\n")
+            file = f'sparseX_filename="points{k}"'
         text += (
             f'<gpCoordinates label="P{k + 1}" dimensions="{entry.size}" signal_variance="{entry.delta}" '
             f'signal_mean="{entry.f0}" sparsified="T" n_permutations="{len(permutations)}" {zeta} '
-            f'covariance_type="{KINDS[entry.covariance]}" n_sparseX="{len(rows)}">\n'
+            f'covariance_type="{KINDS[entry.covariance]}" n_sparseX="{len(rows)}" {file}>\n'
         )
         if entry.theta:
             text += "<theta>" + " ".join(map(repr, entry.theta)) + " </theta>\n"
@@ -60,9 +64,9 @@ def write_gap(path, entries, *, e0=None, version=VERSION, core="", init="IP GAP 
         for i, permutation in enumerate(permutations):
             text += f'<permutation i="{i + 1}">{" ".join(map(str, permutation))} </permutation>\n'
         for i, row in enumerate(rows):
-            words = " ".join(repr(float(x)) for x in row)
+            body = "" if file else " ".join(repr(float(x)) for x in row)
             weight, cutoff = alpha * rng.uniform(-1, 1), rng.uniform(0.2, 1.0)
-            text += f'<sparseX i="{i + 1}" alpha="{weight!r}" sparseCutoff="{cutoff!r}">{words} </sparseX>\n'
+            text += f'<sparseX i="{i + 1}" alpha="{weight!r}" sparseCutoff="{cutoff!r}">{body} </sparseX>\n'
         text += "</gpCoordinates>\n"
     path.write_text(text + "</gpSparse></GAP_params></P>\n")
 

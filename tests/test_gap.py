@@ -135,7 +135,7 @@ OPTIONS = {
     "radial_basis=POLY": 19,
     "cutoff_dexp=2 cutoff_rate=0 cutoff_scale=2": 19,
     "diagonal_radial=T": 10,
-    "normalize=F": 19,
+    "normalise=F": 19,
     "central_weight=0": 19,
 }
 

@@ -115,8 +115,8 @@ def species_of(gap, wanted=None):
 
 
 def _is_for_all(c):
-    """Does a coordinate have centers of any species?"""
-    names = [key for key in SPECIES.get(c.kind.lower(), ()) if key != "species_z"]
+    """Does a coordinate have centers or neighbors of any species?"""
+    names = list(SPECIES.get(c.kind.lower(), ()))
     if c.kind.lower() == "angle_3b":
         names.remove("z" if "z_center" in c.options else "z_center")
     return 0 in [c.integers(key)[0] for key in names]

@@ -52,7 +52,7 @@ def quippy_results(path, label, frames) -> list[dict]:
     entries = [{"numbers": a.numbers.tolist(), "positions": a.positions.tolist(), "cell": a.cell.array.tolist(),
                 "pbc": a.pbc.tolist()} for a in frames]  # fmt: skip
     request = json.dumps({"path": str(path), "label": label, "frames": entries})
-    done = subprocess.run([sys.executable, "-m", __name__], input=request, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-m", __name__], input=request, capture_output=True, text=True)
     if done.returncode == 3:
         raise NoQuippy(f"{PACKAGE} is not installed (pip install {PACKAGE}), so there is nothing to compare with")
     if done.returncode:

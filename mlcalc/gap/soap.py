@@ -11,6 +11,7 @@ from . import soap_radial
 
 ACCURACY, ACCEPTABLE = 1e-12, 1e-10
 NEAREST = 0.5  # Angstrom: tables of functions that are not smooth at r = 0 are checked from here
+NORMALIZED = ("normalise", "normalize")  # the keyword of QUIP is spelled in the British way
 TINY = 1e-20  # where a center may have no density at all, its kernel is zero
 CENTER_EVERYWHERE, ONE_OVER_2L = 1426512068, 1423143769  # versions of GAP that changed defaults
 COMPRESSED = {"nu_r": "2", "nu_s": "2", "z_mix": "F", "r_mix": "F", "sym_mix": "F", "k": "0", "coupling": "T",
@@ -63,7 +64,7 @@ class Soap:
                    c.number("cutoff_transition_width", default="0.5"), c.number("atom_sigma", "atom_gaussian_width"),
                    c.number("central_weight", default="1"), c.number("basis_error_exponent", default="10"),
                    tuple(species), everywhere or c.version < CENTER_EVERYWHERE, c.version >= ONE_OVER_2L, decay, basis,
-                   c.logical("diagonal_radial"), c.logical("normalize", "normalize", default="T"),
+                   c.logical("diagonal_radial"), c.logical(*NORMALIZED, default="T"),
                    c.number("covariance_sigma0", default="0"), int(c.zeta))  # fmt: skip
 
     @property
