@@ -184,7 +184,7 @@ def test_every_way_to_reference_energies(tmp_path):
         fit(options(tmp_path, data={"reference_energies": "isolated"}), known_data(), progress=False, figures=False)
     with pytest.raises(ValueError, match="lacks Cl"):
         fit(options(tmp_path, data={"reference_energies": {"Na": 1.0}}), known_data(), progress=False, figures=False)
-    fitted = fit(options(tmp_path), known_data(), progress=False, figures=False)
+    fitted = fit(options(tmp_path, data={"reference_energies": "fit"}), known_data(), progress=False, figures=False)
     mean = np.mean([a.get_potential_energy() for a in known_data()])
     assert 4 * sum(fitted.model.reference_energies) == pytest.approx(mean, abs=0.5)
 

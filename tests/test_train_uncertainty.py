@@ -30,7 +30,8 @@ def noisy(n=30, noise=0.02):
 @pytest.fixture(scope="module")
 def committee(tmp_path_factory):
     folder = tmp_path_factory.mktemp("committee")
-    return fit(options(folder, committee={"members": 8}), noisy(), progress=False, figures=False)
+    wanted = options(folder, committee={"members": 8}, data={"reference_energies": "fit"})
+    return fit(wanted, noisy(), progress=False, figures=False)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.8])

@@ -48,7 +48,9 @@ def options(tmp_path, term=None, **changes):
     return {
         "model": str(tmp_path / "model.mlcalc"), "data": data, "expansions": [dict(RHO)],
         "terms": changes.pop("terms", None) or [term or SOAP],
-        "weights": {"energy": 0.001, "forces": 0.01, "virial": 0.01}, "budget": {"threads": 1}, **changes,
+        "weights": {"energy": 0.001, "forces": 0.01, "virial": 0.01}, "budget": {"threads": 1},
+        # known models are recovered: they need not repel
+        "outside": {"separated": None, "close": None}, **changes,
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def describe(path) -> str:
     lines.append(f"boundaries it was trained on: {', '.join(model.boundaries) or 'none'}")
     lines.append(f"cutoff of the short range: {model.cutoff:g} A")
     if model.zbl:
-        lines.append(f"ZBL repulsion, switched off from {model.zbl[0]:g} to {model.zbl[1]:g} A")
+        lines.append(f"ZBL repulsion, switched off {_radii(model, symbols)}")
     for entry in model.pairs:
         for (a, b), table in entry.tables.items():
             smoothing = {"type": type(table.smoothing).__name__, **vars(table.smoothing)}
@@ -63,6 +63,16 @@ def describe(path) -> str:
             f"({n} atoms, {density} atoms/A^3)"
         )
     return "\n".join([*lines, *_origin(model.provenance)])
+
+
+def _radii(model: Model, symbols) -> str:
+    """From where to where, in words."""
+    assert model.zbl is not None
+    if np.ndim(model.zbl[0]) == 0:
+        return f"from {model.zbl[0]:g} to {model.zbl[1]:g} A"
+    inner, outer = model.zbl
+    pairs = [(i, j) for i in range(len(symbols)) for j in range(i, len(symbols))]
+    return ", ".join(f"{symbols[i]}-{symbols[j]} from {inner[i][j]:.2f} to {outer[i][j]:.2f} A" for i, j in pairs)
 
 
 def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> float:

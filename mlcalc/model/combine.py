@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from ase.data import chemical_symbols
 
-from .description import Invariant, Kernel, Linear, Model, Term
+from .description import Invariant, Kernel, Linear, Model, Term, Zbl
 from .layers import Mixing
 from .pair_table import TabulatedPairs
 
@@ -33,7 +33,7 @@ def with_species(model: Model, species) -> Model:
         model, species=species, expansions=expansions, layers=layers, terms=terms,
         pairs=[entry for entry in map(chosen.pairs, model.pairs) if entry.tables],
         triples=[t for entry in model.triples for t in chosen.triples(entry)],
-        reference_energies=[energies.get(z, 0.0) for z in species],
+        zbl=chosen.zbl(model.zbl), reference_energies=[energies.get(z, 0.0) for z in species],
     )  # fmt: skip
 
 
@@ -51,6 +51,12 @@ class _Species:
             if z in self.old:
                 out[..., k] = matrix[..., self.old.index(z)]
         return out
+
+    def zbl(self, repulsion):
+        if repulsion is None:
+            return None
+        kept = [self.old.index(z) for z in self.new]
+        return Zbl(*(np.asarray(r)[np.ix_(kept, kept)].tolist() if np.ndim(r) else r for r in repulsion))
 
     def rows(self, array, axis):
         return np.moveaxis(self.columns(np.moveaxis(np.asarray(array), axis, -1)), -1, axis)

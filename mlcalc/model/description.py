@@ -77,10 +77,16 @@ class Term:
 
 
 class Zbl(NamedTuple):
-    """Ziegler-Biersack-Littmark repulsion, switched off from ``inner`` to ``outer`` Angstrom as in LAMMPS."""
+    """Ziegler-Biersack-Littmark repulsion, switched off from ``inner`` to ``outer`` Angstrom as in LAMMPS.
 
-    inner: float
-    outer: float
+    Each is a number for all pairs, or a symmetric nested list (n_species, n_species)."""
+
+    inner: float | list
+    outer: float | list
+
+    def to_json(self) -> dict:
+        """As in the model file."""
+        return {name: np.asarray(value, dtype=float).tolist() for name, value in self._asdict().items()}
 
 
 class Committee(NamedTuple):
@@ -128,7 +134,7 @@ class Model:
     def cutoff(self):
         """The largest cutoff of the short range in Angstrom, pair potentials included; 0 if there is none."""
         cutoffs = [part.cutoff for part in [*self.expansions, *self.pairs, *self.triples] if hasattr(part, "cutoff")]
-        return max([0.0, *cutoffs, *([self.zbl[1]] if self.zbl else [])])
+        return max([0.0, *cutoffs, *([float(np.max(self.zbl[1]))] if self.zbl else [])])
 
     def n_features(self, term):
         """Number of features of a term (by name or as object), after selection."""
@@ -181,7 +187,7 @@ class Model:
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
             "reference_energies": [float(e) for e in self._reference_energies()],
-            "zbl": Zbl(*map(float, self.zbl))._asdict() if self.zbl is not None else None,
+            "zbl": Zbl(*self.zbl).to_json() if self.zbl is not None else None,
             **near,
             "expansions": [expansion.to_json() for expansion in self.expansions],
             **layers,
@@ -193,7 +199,9 @@ class Model:
 
     def _is_new(self):
         """Does it need the newest format?"""
-        return bool(self.layers or self.pairs or self.triples) or any(_is_new(e) for e in self.expansions)
+        radii_of_pairs = self.zbl is not None and any(np.ndim(radius) for radius in self.zbl)
+        parts = bool(self.layers or self.pairs or self.triples)
+        return parts or radii_of_pairs or any(_is_new(e) for e in self.expansions)
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies

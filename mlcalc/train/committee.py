@@ -72,12 +72,14 @@ def fit_members(problem: Problem, prior: Prior, lam: float, center: np.ndarray, 
     """Weights (n_members, n_columns): fits to random subsets of the folds [Musil et al., JCTC 15, 906 (2019)].
 
     Members are shifted together so that their mean, which is what the model predicts, is ``center``, the fit to all
-    structures: the subsets give the spread, all data the prediction."""
+    structures: the subsets give the spread, all data the prediction. Where there are no data, they disagree by the
+    sigmas of what is asked of the model there."""
     subsets = member_subsets(len(problem.folds), options.members, options.fraction, seed)
     common = gauge.augmented(center)
+    noise = np.random.default_rng([seed, 32452843])
     weights = []
     for subset in progress(subsets, desc="committee"):
-        rows = merge([*(problem.folds[k] for k in subset), common], problem.n_columns)
+        rows = merge([problem.of(subset, noise), common], problem.n_columns)
         # a subset has fewer rows; the same prior then needs the same strength
         weights.append(prior.unwhiten(augmented_solve(prior.whiten(rows), lam, problem.n_free)))
     members = np.array(weights)

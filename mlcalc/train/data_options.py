@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .option_checks import Number, Options, Positive, Text, choice, mapping_or
+from .option_checks import Number, Options, Positive, Text, choice, mapping_or, word_or
 
 ENERGIES = ("eV", "meV", "hartree", "kcal/mol", "kJ/mol", "rydberg")
 LENGTHS = ("Angstrom", "bohr", "nm")
@@ -77,7 +77,8 @@ class UnitOptions(Options):
 
 
 class ZblOptions(Options):
-    """The Ziegler-Biersack-Littmark repulsion of close pairs, subtracted from the labels and added by the model."""
+    """The Ziegler-Biersack-Littmark repulsion of close pairs, subtracted from the labels and added by the model. The
+    radii hold for all pairs; with auto every pair of species has its own."""
 
     inner: Positive = Field(description="Å from which it is switched off")
     outer: Positive = Field(description="Å beyond which there is none")
@@ -105,7 +106,7 @@ def _paths(value):
 
 def _word_of_references(value):
     if not isinstance(value, (str, dict)):
-        raise ValueError("must be fit, isolated, zero or {symbol: eV}")
+        raise ValueError("must be auto, fit, isolated, zero or {symbol: eV}")
     return value
 
 
@@ -124,12 +125,15 @@ class DataOptions(Options):
     )
     units: UnitOptions = Field(UnitOptions(), description="units of the labels")
     split: SplitOptions = Field(SplitOptions(), description="training, validation and test sets")
-    reference_energies: Annotated[mapping_or(choice("fit", "isolated", "zero"), Number),
+    reference_energies: Annotated[mapping_or(choice("auto", "fit", "isolated", "zero"), Number),
                                   BeforeValidator(_word_of_references)] = Field(
-        "fit",
-        description="energy of an atom of each species: fitted, from the isolated atoms in the data, zero, or given",
+        "auto",
+        description="energy of an atom far from all others: of the isolated atoms in the data, the mean energy (fit), "
+        "zero, or given; auto: isolated atoms, or the mean and what it takes to make a gas of atoms of the element",
     )  # fmt: skip
-    zbl: ZblOptions | None = Field(None, description="repulsion of close pairs; null: none")
+    zbl: word_or("auto", ZblOptions | None) = Field(
+        "auto", description="repulsion of close pairs; auto: where the data has no pairs so close; null: none"
+    )
     baseline: Annotated[list[Text], BeforeValidator(_paths)] = Field(
         [], description="model files: what they say is subtracted from the labels and is part of the new model; "
         "`mlcalc convert` makes them of GAPs and of tables of pairs",

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from ..model import ChannelProduct, Model
+from ..model import ChannelProduct, Model, Zbl
 from .base_models import compute_baseline, load_models
-from .baseline import make_targets, reference_energies
+from .baseline import make_targets, reference_energies, remarks_on_atoms
 from .checkpoint import Checkpoint
 from .data import Dataset, load_dataset
 from .data_checks import foreign_species, mixed_boundaries
@@ -25,6 +26,7 @@ from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
 from .plan import Columns, Plan, build_model, layout, zero_weights
 from .progress import Progress
+from .repulsion import repulsion_of, too_far
 from .select import kernel_matrix, make_plan
 from .solve import Prior, PriorBlock, kernel_cholesky
 
@@ -53,6 +55,12 @@ class Job:
     def boundaries(self) -> list[str]:
         return [b for b in self.data.boundaries if b != "mixed"] or ["periodic"]
 
+    @cached_property
+    def zbl(self) -> Zbl | None:
+        """The repulsion of close pairs; models of the baseline have their own."""
+        wanted = self.options.data.zbl
+        return None if self.base is not None and wanted == "auto" else repulsion_of(wanted, self.data)
+
     def note(self, text: str):
         """Something that the user should know, now and in the report."""
         self.notes.append(text)
@@ -72,6 +80,7 @@ class Case:
     n_features: dict[str, int]
     columns: list[Columns]
     prior: Prior
+    zbl: Zbl | None
     targets: dict[str, list[Target]]
     maker: RowMaker
     #: of linear terms with products within channels: the path of each feature; other terms are not in it
@@ -88,7 +97,8 @@ def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
     Raises DataError and OptionError for what cannot be trained on."""
     data = load_dataset(options.data, frames, options.seed)
     job = Job(options, data, n_threads(options.budget.threads), progress)
-    for text in [*data.notes, *options.remarks()]:
+    remarks = [*data.notes, *options.remarks(), too_far(options.data.zbl, data)]
+    for text in filter(None, remarks):
         job.note(text)
     if any(isinstance(e, FieldOptions) for e in options.expansions):
         if "mixed" in data.boundaries:
@@ -120,11 +130,13 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     """The second step: scales, selections and sparse points, the columns of the rows, the labels."""
     options, species = job.options, job.species
     references = reference_energies(options, job.data, species)
+    for text in remarks_on_atoms(options, job.data, species, references):
+        job.note(text)
     plan = _stored_plan(job, references, checkpoint)
     described = build_model(options, plan)
     n_features = {t.name: described.n_features(t) for t in described.terms}
     columns = layout(options, plan, n_features)
-    zbl = options.data.zbl
+    zbl = job.zbl
     targets = {k: make_targets(job.data.of(k), species, references, zbl, job.threads) for k in ("train", "validation")}
     targets = {k: [t for t in v if t.n_rows] for k, v in targets.items()}
     if not targets["train"]:
@@ -137,7 +149,7 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     paths = {t.name: _paths(described, t) for t in described.terms}
     linear = {t.name for t in options.terms if t.regressor.type == "linear"}
     paths = {name: p for name, p in paths.items() if p is not None and name in linear}
-    return Case(plan, references, n_features, columns, _prior(options, plan, columns), targets, maker, paths)
+    return Case(plan, references, n_features, columns, _prior(options, plan, columns), zbl, targets, maker, paths)
 
 
 def _paths(model, term) -> np.ndarray | None:

@@ -112,7 +112,7 @@ def _optimized(job, references, layer, start, moments, n_of, rng):
 
 def _rows(job, references, structures):
     rows = []
-    targets = make_targets(structures, job.species, references, job.options.data.zbl, job.threads)
+    targets = make_targets(structures, job.species, references, job.zbl, job.threads)
     for t in (t for t in targets if t.n_rows):
         sigma = sigmas(job.options, t.structure)
         energy = None if t.energy is None else (t.energy, sigma["energy"])

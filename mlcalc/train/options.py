@@ -113,6 +113,19 @@ class BudgetOptions(Options):
     threads: Annotated[Whole, Field(ge=0)] = Field(0, description="0: all cores that the process may use")
 
 
+class OutsideOptions(Options):
+    """What is asked of the model where there are no data, within wide margins: a small number of rows of the fit."""
+
+    separated: Positive | None = Field(
+        0.1, description="eV; expected deviation of an atom far from all others from its reference energy; null: any"
+    )
+    close: Positive | None = Field(
+        0.5,
+        description="expected relative deviation of pairs closer than in the data from the screened nuclear "
+        "repulsion; null: any",
+    )
+
+
 class EngineOptions(Options):
     """How the far field of the training structures is computed; as the arguments of MLCalculator."""
 
@@ -143,6 +156,7 @@ class TrainOptions(Options):
     weights: WeightOptions = Field(WeightOptions(), description="expected errors of the labels")
     solver: SolverOptions = Field(SolverOptions(), description="how the fit is done")
     committee: CommitteeOptions = Field(CommitteeOptions(), description="uncertainties")
+    outside: OutsideOptions = Field(OutsideOptions(), description="where there are no data")
     budget: BudgetOptions = Field(BudgetOptions(), description="memory, disk, threads")
     engine: EngineOptions = Field(EngineOptions(), description="evaluation of the far field")
     checkpoint: Text | None = Field(None, description="folder of what is finished; by default the model's name "

@@ -21,7 +21,6 @@ from ..model import (
     Model,
     PotentialExpansion,
     Term,
-    Zbl,
 )
 from .expansion_options import DensityOptions, GivenMixing, entry
 from .options import OptionError, TrainOptions
@@ -150,10 +149,9 @@ def build_layers(options: TrainOptions, expansions, plan: Plan) -> list[Mixing]:
 
 def build_model(
     options: TrainOptions, plan: Plan, *, weights=None, reference_energies=None, boundaries=("periodic",),
-    committee=None, provenance=None,
+    committee=None, provenance=None, zbl=None,
 ) -> Model:  # fmt: skip
     """The model of these options; without ``weights`` a descriptor."""
-    zbl = options.data.zbl
     n_members = committee[0] if committee else 1
     expansions = build_expansions(options, plan.species, plan.mixing)
     return Model(
@@ -162,7 +160,7 @@ def build_model(
         layers=build_layers(options, expansions, plan),
         terms=build_terms(options, plan, weights, n_members),
         reference_energies=None if reference_energies is None else [float(e) for e in reference_energies],
-        zbl=Zbl(zbl.inner, zbl.outer) if zbl and weights is not None else None,
+        zbl=zbl,
         committee=Committee(*committee) if committee else None,
         boundaries=tuple(boundaries),
         provenance=provenance or {},

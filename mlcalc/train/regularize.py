@@ -50,12 +50,24 @@ class Problem:
     energy_rows: np.ndarray | None = None
     #: rows of some structures, to compare labels with each other
     sample: Sample | None = None
+    #: rows of what is known without data (n_rows, n_columns + 1), in every fit; None if there are none
+    outside: np.ndarray | None = None
     total: np.ndarray | None = None
 
     def union(self) -> np.ndarray:
+        """Of all training rows and what is known without data."""
         if self.total is None:
-            self.total = merge(self.folds, self.n_columns)
+            self.total = self.of(range(len(self.folds)))
         return self.total
+
+    def of(self, folds, noise: np.random.Generator | None = None) -> np.ndarray:
+        """Of these folds and what is known without data, whose labels get ``noise`` of their sigmas if given."""
+        known = []
+        if self.outside is not None:
+            known = [self.outside.copy()]
+            if noise is not None:
+                known[0][:, -1] += noise.standard_normal(len(self.outside))
+        return merge([*(self.folds[k] for k in folds), *known], self.n_columns)
 
 
 def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +96,7 @@ def _cross_validation(problem, prior, n_folds):
     groups = [list(range(k, len(problem.folds), n_folds)) for k in range(min(n_folds, len(problem.folds)))]
     lams, total = None, 0.0
     for group in groups:
-        rest = merge([f for k, f in enumerate(problem.folds) if k not in group], problem.n_columns)
+        rest = problem.of(k for k in range(len(problem.folds)) if k not in group)
         path = solution_path(prior.whiten(rest), problem.n_free)
         lams = path.grid() if lams is None else lams
         v = path.solutions(lams)

@@ -23,6 +23,7 @@ from .job import Case, Job, check_outputs, data_of, plan_of
 from .label_checks import Sample, contradictions
 from .option_checks import OptionError
 from .options import TrainOptions, parse_options
+from .outside import rows_outside
 from .plan import build_model, split_weights
 from .progress import Progress
 from .provenance import provenance
@@ -86,6 +87,7 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
     sample = Sample(options.seed)
     parts = [_fold(job, case, design, checkpoint, method, sample) for design in designs]
     problem = Problem([f for f, _ in parts], {}, sum(d.n_rows for d in designs), n, len(case.maker.offsets))
+    problem.outside = rows_outside(job, case)
     problem.energy_rows = sum(s for _, s in parts)
     problem.structure_rows = lambda: (block for d in designs for block in d.by_structure(job.threads))
     if case.targets["validation"]:
@@ -200,7 +202,7 @@ def balanced(case: Case, problem: Problem) -> Case:
     prior standard deviations of the inverse root mean square of the rows of their path."""
     if not case.paths:
         return case
-    squares = np.einsum("ij,ij->j", problem.union(), problem.union())
+    squares = sum(np.einsum("ij,ij->j", fold, fold) for fold in problem.folds)
     blocks = []
     for column, block in zip(case.columns, case.prior.blocks, strict=True):
         paths = case.paths.get(column.name)
@@ -301,7 +303,8 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
     offsets = {g: float(weights[:, k].mean()) for g, k in case.maker.offsets.items()}
     committee = (members, 1.0) if members else None
     stored = split_weights(weights, options, case.plan, case.columns)
-    arguments = {"weights": stored, "reference_energies": case.references, "boundaries": job.boundaries}
+    arguments = {"weights": stored, "reference_energies": case.references, "boundaries": job.boundaries,
+                 "zbl": case.zbl}  # fmt: skip
     model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
     predictions = predict(model, job.data.structures, job.threads, engine, job.progress, offsets)

@@ -38,8 +38,10 @@ data:
   distance: {distance}            # curves of energy against this entry are drawn
   # units: {{energy: eV, length: Angstrom, stress: GPa, stress_sign: compressive}}
   split: {{method: fraction, validation: 0.1, test: 0.1}}     # or file, or {{method: group, group: <info entry>}}
-  reference_energies: fit      # or isolated (single-atom structures in the data), or {{{symbol}: -1.0}}
-  # zbl: {{inner: {inner:.1f}, outer: {outer:.1f}}}    # repulsion of close pairs, subtracted before the fit
+  # Energy of an atom far from all others, eV: numbers, {{{symbol}: -1.0}}, of the method that made the data are best.
+  # auto: isolated atoms of the data, or else an estimate
+  reference_energies: auto
+  zbl: auto                    # repulsion of pairs closer than in the data
 
 # What an atom sees. {n_species} species: {species}. Median distance of nearest neighbors: {nearest:.2f} Angstrom.
 expansions:
@@ -100,8 +102,6 @@ def template(paths, index=":") -> str:
         files="\n".join(f"    - {p}" for p in paths),
         found=", ".join(keys) or "nothing",
         symbol=chemical_symbols[species[0]],
-        inner=0.35 * nearest,
-        outer=0.7 * nearest,
         n_species=len(species),
         species=" ".join(chemical_symbols[z] for z in species),
         nearest=nearest,

@@ -103,6 +103,10 @@ bool Field::is_null() const {
     return value_->is_null();
 }
 
+bool Field::is_number() const {
+    return value_->is_number();
+}
+
 bool Field::boolean() const {
     if (!value_->is_boolean()) refuse("must be true or false, got " + kind(*value_));
     return value_->get<bool>();

@@ -26,6 +26,7 @@ public:
         : value_(&value), source_(&source), path_(std::move(path)) {}
 
     bool is_null() const;
+    bool is_number() const;
     bool boolean() const;
     long long integer(long long lowest, long long highest) const;
     double number(double lowest, double highest) const;

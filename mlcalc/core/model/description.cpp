@@ -30,7 +30,7 @@ bool Model::has_far_field() const {
 }
 
 double Model::cutoff() const {
-    double cutoff = zbl ? zbl->outer : 0.0;
+    double cutoff = zbl ? *std::max_element(zbl->outer.begin(), zbl->outer.end()) : 0.0;
     for (const PairTableDescription& entry : pairs) {
         for (const TableOfPair& table : entry.tables) cutoff = std::max(cutoff, table.smoothing.cutoff);
     }

@@ -122,11 +122,10 @@ std::size_t n_full_features(const Invariant& invariant, const std::vector<Coeffi
 /// And after it.
 std::size_t n_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
 
-/// Ziegler-Biersack-Littmark repulsion between all pairs, switched off smoothly from `inner` to `outer` as LAMMPS's
-/// pair_style zbl does.
+/// Ziegler-Biersack-Littmark repulsion, switched off smoothly from `inner` to `outer` as LAMMPS's pair_style zbl does.
 struct ZblDescription {
-    double inner = 0.0;
-    double outer = 0.0;
+    std::vector<double> inner;  ///< (n_species, n_species), symmetric, Angstrom
+    std::vector<double> outer;  ///< as `inner`
 };
 
 /// The energy of a pair of species a and b: a table of one function of r - inner, from `inner` to the cutoff.

@@ -36,6 +36,9 @@ private:
     int any_species(const Field& field, const Model& model) const;
     TableOfPair read_pair_table(const Field& field, const std::string& tensor, const Model& model);
     int species_index(const Field& field, const Model& model) const;
+    /// A value per pair of species (n, n), in the file a number for all or, since version 3, a symmetric matrix.
+    template <class Read>
+    std::vector<double> read_pairs(const Field& field, std::size_t n, Read read) const;
     void read_committee(Model& model) const;
     void read_boundaries(Model& model) const;
     ExpansionDescription read_expansion(const Field& field, const Model& model);
@@ -107,6 +110,21 @@ void ModelReader::read_species(Model& model) const {
     }
 }
 
+template <class Read>
+std::vector<double> ModelReader::read_pairs(const Field& field, std::size_t n, Read read) const {
+    if (field.is_number() || version_ < 3) return std::vector<double>(n * n, read(field));
+    std::vector<double> values;
+    for (const Field& row : field.array(n, n)) {
+        for (const Field& value : row.array(n, n)) values.push_back(read(value));
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (values[i * n + j] != values[j * n + i]) field.refuse("must be symmetric");
+        }
+    }
+    return values;
+}
+
 void ModelReader::read_baseline(Model& model) const {
     for (const Field& field : document_["reference_energies"].array(model.species.size(), model.species.size())) {
         model.reference_energies.push_back(field.number(-max_number, max_number));
@@ -114,8 +132,13 @@ void ModelReader::read_baseline(Model& model) const {
     const Field zbl = document_["zbl"];
     if (zbl.is_null()) return;
     zbl.only({"inner", "outer"});
-    model.zbl = ZblDescription{zbl["inner"].number(0, max_length), zbl["outer"].length(min_length, max_length)};
-    if (model.zbl->inner >= model.zbl->outer) zbl["inner"].refuse("must be below zbl.outer");
+    model.zbl = ZblDescription{
+        read_pairs(zbl["inner"], model.species.size(), [](const Field& f) { return f.number(0, max_length); }),
+        read_pairs(zbl["outer"], model.species.size(),
+                   [](const Field& f) { return f.length(min_length, max_length); })};
+    for (std::size_t k = 0; k < model.zbl->inner.size(); ++k) {
+        if (model.zbl->inner[k] >= model.zbl->outer[k]) zbl["inner"].refuse("must be below zbl.outer");
+    }
 }
 
 void ModelReader::read_pair_tables(Model& model) {

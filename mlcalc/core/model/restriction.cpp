@@ -89,7 +89,7 @@ public:
         out.checksum = model_.checksum;
         out.species = elements(model_.species, kept_);
         out.reference_energies = elements(model_.reference_energies, kept_);
-        out.zbl = model_.zbl;
+        if (model_.zbl) out.zbl = ZblDescription{pairs(model_.zbl->inner), pairs(model_.zbl->outer)};
         for (const PairTableDescription& entry : model_.pairs) add_tables(entry, out);
         for (const TripleDescription& triple : model_.triples) add_triple(triple, out);
         out.n_members = model_.n_members;
@@ -106,6 +106,17 @@ public:
     }
 
 private:
+    /// The kept rows and columns of a matrix (n_species, n_species).
+    std::vector<double> pairs(const std::vector<double>& matrix) const {
+        std::vector<double> out;
+        for (const int a : kept_) {
+            for (const int b : kept_)
+                out.push_back(
+                    matrix[static_cast<std::size_t>(a) * model_.species.size() + static_cast<std::size_t>(b)]);
+        }
+        return out;
+    }
+
     FieldDescription mixed(FieldDescription field) const { return with_species(std::move(field)); }
 
     DensityDescription mixed(DensityDescription density) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pairs/zbl.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -28,14 +29,17 @@ std::array<double, 3> screened(double charge, double inverse_a, double r) {
 }  // namespace
 
 Zbl::Zbl(const ZblDescription& description, const std::vector<int>& numbers)
-    : inner_(description.inner), outer_(description.outer), n_species_(static_cast<int>(numbers.size())) {
+    : cutoff_(*std::max_element(description.outer.begin(), description.outer.end())),
+      n_species_(static_cast<int>(numbers.size())) {
     for (const int z_i : numbers) {
         for (const int z_j : numbers) {
             Pair pair;
+            pair.inner = description.inner[pairs_.size()];
+            pair.outer = description.outer[pairs_.size()];
             pair.charge = coulomb * z_i * z_j;
             pair.inverse_a = (std::pow(z_i, 0.23) + std::pow(z_j, 0.23)) / 0.46850;
-            const auto [e, d, dd] = screened(pair.charge, pair.inverse_a, outer_);
-            const double width = outer_ - inner_;
+            const auto [e, d, dd] = screened(pair.charge, pair.inverse_a, pair.outer);
+            const double width = pair.outer - pair.inner;
             pair.a = (-3.0 * d + width * dd) / (width * width);
             pair.b = (2.0 * d - width * dd) / (width * width * width);
             pair.c = -e + 0.5 * width * d - width * width * dd / 12.0;
@@ -46,11 +50,13 @@ Zbl::Zbl(const ZblDescription& description, const std::vector<int>& numbers)
 
 void Zbl::pair(int a, int b, double r, double& energy, double& slope) const {
     const Pair& p = pairs_[static_cast<std::size_t>(a * n_species_ + b)];
+    energy = slope = 0.0;
+    if (r >= p.outer) return;
     const auto value = screened(p.charge, p.inverse_a, r);
     energy = value[0] + p.c;
     slope = value[1];
-    if (r > inner_) {
-        const double t = r - inner_;
+    if (r > p.inner) {
+        const double t = r - p.inner;
         energy += t * t * t * (p.a / 3.0 + p.b / 4.0 * t);
         slope += t * t * (p.a + p.b * t);
     }

@@ -14,17 +14,17 @@ namespace mlcalc {
 class Zbl : public PairPotential {
 public:
     Zbl(const ZblDescription& description, const std::vector<int>& numbers);
-    double cutoff() const override { return outer_; }
+    double cutoff() const override { return cutoff_; }
     void pair(int a, int b, double r, double& energy, double& slope) const override;
 
 private:
     struct Pair {
         double charge = 0.0;               ///< k_e Z_i Z_j, eV Angstrom
         double inverse_a = 0.0;            ///< 1/Angstrom
+        double inner = 0.0, outer = 0.0;   ///< Angstrom
         double a = 0.0, b = 0.0, c = 0.0;  ///< S = c + (a/3 + b/4 t) t^3, t = r - inner
     };
-    double inner_;
-    double outer_;
+    double cutoff_;
     int n_species_;
     std::vector<Pair> pairs_;
 };

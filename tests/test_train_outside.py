@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Models hold together and repel where there are no data."""
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+from training_cases import RHO, SOAP, known_data, labeled, options
+
+from mlcalc import MLCalculator
+from mlcalc.commands.info import describe
+from mlcalc.model import Model
+from mlcalc.train import fit
+from mlcalc.train.baseline import atomization
+from mlcalc.train.repulsion import shortest_distances
+
+KERNEL = {**SOAP, "regressor": {"type": "kernel", "zeta": 2, "points": 30}}
+FAR = {"name": "V", "type": "potential", "exponent": 1, "smearing": 1.0, "n_max": 1, "l_max": 1}
+LODE = {"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}], "regressor": {"type": "linear"}}
+LAYER = {"name": "A", "inputs": ["rho"], "channels": 4, "l_max": 2, "mixing": {"method": "random"}}
+BODIES = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 1]}], "regressor": {"type": "linear"}}
+KINDS = {
+    "linear": {"terms": [SOAP]},
+    "kernel": {"terms": [KERNEL]},
+    "far field": {"terms": [SOAP, LODE], "expansions": [RHO, FAR]},
+    "bodies": {"terms": [BODIES], "layers": [LAYER]},
+}
+
+
+def trained(tmp_path, kind="linear", outside=None, **changes):
+    """A model of the salt, with what is asked outside the data as by default, or not."""
+    wanted = options(tmp_path, **KINDS[kind], **changes)
+    if outside is None:
+        del wanted["outside"]
+    return fit(wanted, known_data(), progress=False, figures=False)
+
+
+def dimer_curve(model: Model, pair, distances) -> np.ndarray:
+    """Energy of two atoms beside that of both far from each other, eV."""
+    calc, energies = MLCalculator(model), []
+    for r in [*distances, 15.0]:
+        atoms = Atoms(pair, [[0, 0, 0], [r, 0, 0]], cell=[30.0] * 3, pbc=True)
+        energies.append(calc.get_potential_energy(atoms))
+    return np.array(energies[:-1]) - energies[-1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pairs_closer_than_in_the_data_repel(tmp_path, kind):
+    model = trained(tmp_path, kind).model
+    shortest = shortest_distances(known_data(), [11, 17])
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        r = np.linspace(0.1, 0.7, 13) * min(shortest[i, j], 4.0)
+        energies = dimer_curve(model, [model.species[i], model.species[j]], r)
+        assert (np.diff(energies) < 0).all() and energies[0] > 50 and energies[-1] > -1.0
+
+
+def test_without_what_is_asked_outside_they_need_not(tmp_path):
+    """The test above can fail: labels alone leave wells."""
+    wells = []
+    for seed in range(3):
+        model = trained(tmp_path / str(seed), outside=False, seed=seed, data={"zbl": None}).model
+        shortest = shortest_distances(known_data(), [11, 17])
+        for i, j in ((0, 0), (0, 1), (1, 1)):
+            r = np.linspace(0.1, 0.7, 13) * min(shortest[i, j], 4.0)
+            energies = dimer_curve(model, [model.species[i], model.species[j]], r)
+            wells.append(not (np.diff(energies) < 0).all())
+    assert any(wells)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_atom_far_from_all_others_has_its_reference_energy(tmp_path, kind):
+    model = trained(tmp_path, kind).model
+    calc = MLCalculator(model)
+    for z, reference in zip(model.species, model.reference_energies, strict=True):
+        alone = Atoms([z], cell=[30.0] * 3, pbc=True)
+        assert calc.get_potential_energy(alone) == pytest.approx(reference, abs=0.5)
+
+
+def test_the_mean_and_what_it_takes_to_make_a_gas_of_atoms(tmp_path):
+    """Enthalpies of formation of gaseous atoms at 298 K, kJ/mol, as tables of thermochemistry have them."""
+    expected = {1: 218.0, 6: 716.9, 8: 249.2, 11: 107.5, 14: 450.0, 17: 121.3, 42: 659.0}
+    found = atomization(list(expected)) / (units.kJ / units.mol)
+    assert found == pytest.approx(list(expected.values()), abs=1.0)
+    assert atomization([2, 10]).tolist() == [0.0, 0.0]  # a noble gas is a gas of atoms
+    mean = fit(options(tmp_path, data={"reference_energies": "fit"}), known_data(), progress=False, figures=False)
+    auto = fit(options(tmp_path), known_data(), progress=False, figures=False)
+    difference = np.subtract(auto.model.reference_energies, mean.model.reference_energies)
+    assert difference == pytest.approx(atomization([11, 17]), abs=1e-9)
+    note = next(n for n in auto.report["notes"] if "separated atoms" in n)
+    assert note.startswith("WARNING") and "Na, Cl" in note and "data.reference_energies" in note
+
+
+def test_isolated_atoms_of_the_data_are_taken_where_there_are_some(tmp_path):
+    sodium = Atoms("Na", cell=[20.0] * 3, pbc=True)
+    sodium.calc = SinglePointCalculator(sodium, energy=-1.25)
+    result = fit(options(tmp_path), [*known_data(), sodium], progress=False, figures=False)
+    assert result.model.reference_energies[0] == -1.25
+    note = next(n for n in result.report["notes"] if "separated atoms" in n)
+    assert "Cl" in note and "Na" not in note.split(":")[1]
+
+
+def test_energies_of_atoms_below_those_of_the_data_are_reported(tmp_path):
+    low = {"Na": -100.0, "Cl": -100.0}
+    notes = fit(options(tmp_path, data={"reference_energies": low}), known_data(), progress=False, figures=False).report
+    assert any("fly apart" in n and "data.reference_energies" in n for n in notes["notes"])
+
+
+def test_the_repulsion_reaches_to_the_shortest_distances_of_each_pair(tmp_path):
+    result = trained(tmp_path)
+    outer = np.array(result.model.zbl.outer)
+    train = [a for a in known_data()]
+    assert (outer <= shortest_distances(train, [11, 17])).all() and np.ptp(outer) > 0.1
+    assert Model.load(result.model_path).zbl == result.model.zbl
+    text = describe(result.model_path)
+    assert f"Na-Cl from {result.model.zbl.inner[0][1]:.2f} to {outer[0, 1]:.2f} A" in text
+
+
+def test_radii_beyond_the_data_are_reported(tmp_path):
+    wanted = options(tmp_path, data={"zbl": {"inner": 3.0, "outer": 3.5}})
+    notes = fit(wanted, known_data(), progress=False, figures=False).report["notes"]
+    assert any("data.zbl.inner, 3 Å, is beyond the shortest distance" in n for n in notes)
+
+
+def test_a_committee_disagrees_where_there_are_no_data(tmp_path):
+    """By the sigma that is asked for, not by nothing."""
+    model = trained(tmp_path, committee={"members": 8}).model
+    calc = MLCalculator(model)
+    close = Atoms("NaCl", [[0, 0, 0], [1.2, 0, 0]], cell=[30.0] * 3, pbc=True)
+    assert calc.get_property("forces_uncertainty", close).max() > 0.5
+
+
+def test_a_crystal_holds_together(tmp_path):
+    """The cold curve has one minimum and rises to the energy of separated atoms, though all data are dense."""
+    frames = []
+    rng = np.random.default_rng(3)
+    for a in np.linspace(3.4, 3.9, 24):
+        atoms = bulk("Cu", "fcc", a, cubic=True)
+        atoms.positions += rng.normal(scale=0.08, size=(4, 3))
+        frames.append(atoms)
+    from ase.calculators.emt import EMT
+
+    data = labeled(frames, EMT())
+    rho = {**RHO, "n_max": 5, "cutoff": 4.5}
+    wanted = options(tmp_path, {**SOAP, "regressor": {"type": "kernel", "points": 40}}, expansions=[rho])
+    del wanted["outside"]
+    calc = MLCalculator(fit(wanted, data, progress=False, figures=False).model)
+    scale = np.array([0.9, 1.0, 1.15, 1.3, 1.6, 2.2])
+    energies = [calc.get_potential_energy(bulk("Cu", "fcc", 3.61 * x, cubic=True)) / 4 for x in scale]
+    assert np.argmin(energies) == 1
+    assert energies[-1] - energies[1] == pytest.approx(atomization([29])[0], abs=1.0)
