@@ -282,6 +282,22 @@ def run_convert(args) -> None:
     print(convert_file(args.potential, args.output, args.species, progress=not args.quiet, **options))
 
 
+def add_isolated(sub) -> None:
+    sub.epilog = "Spin is the calculator's business: without it, atoms with open shells are too high."
+    sub.add_argument("species", nargs="+", help="chemical symbols")
+    sub.add_argument("--calculator", required=True, help="of ASE, as module:Class, such as tblite.ase:TBLite")
+    sub.add_argument("--arguments", default="{}", metavar="JSON", help="of the calculator; default: {}")
+    sub.add_argument("--periodic", action="store_true", help="in a periodic cell of 15 Angstrom")
+
+
+def run_isolated(args) -> None:
+    from .commands.isolated import calculator_of, isolated_energies
+
+    energies = isolated_energies(args.species, calculator_of(args.calculator, args.arguments), args.periodic)
+    listed = ", ".join(f"{symbol}: {energy:.6f}" for symbol, energy in energies.items())
+    print(f"data:\n  reference_energies: {{{listed}}}")
+
+
 def add_demo(sub) -> None:
     sub.epilog = """Nothing is downloaded or precomputed. Without LAMMPS the reference is an Ewald sum in Python and the
 dynamics are ASE's."""
@@ -317,6 +333,9 @@ COMMANDS = {
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
     "convert": Command(
         "A Gaussian approximation potential of QUIP, or a table of LAMMPS, as a model file.", add_convert, run_convert
+    ),
+    "isolated": Command(
+        "Energies of separated atoms from a calculator of ASE, for data.reference_energies.", add_isolated, run_isolated
     ),
     "md": Command("Molecular dynamics with ASE: trajectory, table, progress, exact restart.", add_md, run_md),
     "lammps": Command("Where the LAMMPS plugin is, and whether LAMMPS can load it.", add_lammps, run_lammps),

@@ -27,12 +27,14 @@ RUNS = {
     "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"\| 4000 \| ([\d.]+)"),
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
     "body_orders.py": (["--systems", "Mo", "--models", "K 32, (3,3,3,3)"], r"K 32.* ([\d.]+) us/atom"),
+    "outside.py": (["--systems", "Mo", "--kinds", "linear"], r"with +([\d.]+) meV/atom"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
     "training_scale.py": (["--frames", "20", "--threads", "1"], r"\n +20 .* ([\d.]+) MB"),
     "batio3.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
 }
 LONG = {
+    "outside.py",
     "mlearn.py",
     "rmd17.py",
     "body_orders.py",
@@ -44,7 +46,7 @@ LONG = {
     "training_scale.py",
     "versions.py",
 }
-NEED_DATA = {"gap.py", "mlearn.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
+NEED_DATA = {"gap.py", "mlearn.py", "outside.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
 
 
 def test_every_benchmark_is_run():

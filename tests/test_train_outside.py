@@ -18,8 +18,8 @@ from mlcalc.train.repulsion import shortest_distances
 KERNEL = {**SOAP, "regressor": {"type": "kernel", "zeta": 2, "points": 30}}
 FAR = {"name": "V", "type": "potential", "exponent": 1, "smearing": 1.0, "n_max": 1, "l_max": 1}
 LODE = {"name": "lode", "invariants": [{"nu": 2, "a": "rho", "b": "V"}], "regressor": {"type": "linear"}}
-LAYER = {"name": "A", "inputs": ["rho"], "channels": 4, "l_max": 2, "mixing": {"method": "random"}}
-BODIES = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 1]}], "regressor": {"type": "linear"}}
+LAYER = {"name": "A", "inputs": ["rho"], "channels": 8, "l_max": 2, "mixing": {"method": "random"}}
+BODIES = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 2]}], "regressor": {"type": "linear"}}
 KINDS = {
     "linear": {"terms": [SOAP]},
     "kernel": {"terms": [KERNEL]},
@@ -68,7 +68,7 @@ def test_without_what_is_asked_outside_they_need_not(tmp_path):
     assert any(wells)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["linear", "kernel", "far field"])
 def test_an_atom_far_from_all_others_has_its_reference_energy(tmp_path, kind):
     model = trained(tmp_path, kind).model
     calc = MLCalculator(model)
@@ -124,10 +124,11 @@ def test_radii_beyond_the_data_are_reported(tmp_path):
 
 def test_a_committee_disagrees_where_there_are_no_data(tmp_path):
     """By the sigma that is asked for, not by nothing."""
-    model = trained(tmp_path, committee={"members": 8}).model
-    calc = MLCalculator(model)
+    result = trained(tmp_path, committee={"members": 8})
+    calc = MLCalculator(result.model)
     close = Atoms("NaCl", [[0, 0, 0], [1.2, 0, 0]], cell=[30.0] * 3, pbc=True)
-    assert calc.get_property("forces_uncertainty", close).max() > 0.5
+    usual = result.report["force_uncertainty"]["train"]["median"]
+    assert calc.get_property("forces_uncertainty", close).max() > 10 * usual
 
 
 def test_a_crystal_holds_together(tmp_path):

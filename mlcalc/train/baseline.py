@@ -22,7 +22,8 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     fit: least squares of the training energies on the composition (of minimal norm if compositions do not tell the
     species apart); isolated: from structures of the data whose atoms are far apart; given: as written in the options;
     auto: isolated where the data has such structures, else what `fit` gives plus the energy that it takes to make a
-    gas of atoms of the element, which is not added where other models are the baseline. Raises DataError if one is asked for and cannot be had."""
+    gas of atoms of the element, which is not added where other models are the baseline. Raises DataError if one is
+    asked for and cannot be had."""
     wanted = options.data.reference_energies
     if isinstance(wanted, dict):
         given = {atomic_numbers[k]: v for k, v in wanted.items()}

@@ -29,13 +29,18 @@ CLOSENESS = (0.85, 0.7, 0.55, 0.4, 0.25, 0.12)
 ENVIRONMENTS = 3
 #: Å, edge of the cell of separated atoms where the model needs a periodic one
 BOX = 30.0
+#: of the far field: errors are far below the sigmas
+ACCURACY = 1e-4
 #: eV, sigma of the repulsion at least
 FLOOR = 0.3
 
 
 def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     """Rows [A y] / sigma (n_rows, n_columns + 1) of what the options of ``outside`` ask for; None: of nothing."""
-    wanted, maker = job.options.outside, case.maker
+    wanted = job.options.outside
+    # a few atoms in a large cell are no case for a mesh that was set by hand for the data
+    maker = RowMaker(job.options, Engine(case.maker.engine.model, {"accuracy": ACCURACY}), case.columns,
+                     list(case.maker.offsets))  # fmt: skip
     vacuum = _Vacuum(job, maker)
     blocks = []
     given = job.base is None and job.options.data.reference_energies not in ("fit", "zero")
@@ -43,7 +48,7 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
         rows = np.array([vacuum.alone(z) for z in job.species])
         blocks.append(_augmented(rows, np.zeros(len(rows)), np.full(len(rows), wanted.separated), maker))
     if wanted.close is not None:
-        pairs = _ClosePairs(job, case, vacuum)
+        pairs = _ClosePairs(job, case, vacuum, maker)
         rows, grown = pairs.rows()
         labels = grown - pairs.modeled if job.base is None else np.zeros(len(rows))  # what the baseline says is right
         blocks.append(_augmented(rows, labels, np.maximum(FLOOR, wanted.close * np.abs(grown)), maker))
@@ -84,8 +89,8 @@ def energy_row(maker: RowMaker, atoms: Atoms) -> np.ndarray:
 class _ClosePairs:
     """Structures with one pair brought together, and what its repulsion grows by."""
 
-    def __init__(self, job: Job, case: Case, vacuum: _Vacuum):
-        self.job, self.case, self.vacuum = job, case, vacuum
+    def __init__(self, job: Job, case: Case, vacuum: _Vacuum, maker: RowMaker):
+        self.job, self.vacuum, self.maker = job, vacuum, maker
         self.bare = _energies_of(job, Zbl(REACH, REACH + 1.0))
         self.switched = _energies_of(job, case.zbl) if case.zbl else (lambda atoms: 0.0)
         self.modeled = np.zeros(0)
@@ -93,7 +98,7 @@ class _ClosePairs:
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the growth (n_rows, n_weights) and the growth itself (n_rows,), eV; ``modeled`` is the part of it
         that is in the model's own repulsion."""
-        maker = self.case.maker
+        maker = self.maker
         changes = list(self._changes())
         every = {id(a): a for change in changes for a in change}
         made = ordered_map(lambda atoms: (energy_row(maker, atoms), self.bare(atoms), self.switched(atoms)),
@@ -108,7 +113,7 @@ class _ClosePairs:
     def _changes(self):
         """(before, after) of every pair that is brought together."""
         species = self.job.species
-        shortest = shortest_distances(self.job.train, species)
+        shortest = shortest_distances((s.atoms for s in self.job.train), species)
         rng = np.random.default_rng([self.job.options.seed, 15485863])
         for i, j in itertools.combinations_with_replacement(range(len(species)), 2):
             d, pair = min(shortest[i, j], REACH), [species[i], species[j]]

@@ -17,18 +17,22 @@ REACH = 4.0
 OUTER, INNER = 0.92, 0.5
 
 
-def shortest_distances(structures, species) -> np.ndarray:
-    """Shortest distance (n_species, n_species) of each pair of species in the structures, Å; infinite where no pair is
+def shortest_distances(frames, species) -> np.ndarray:
+    """Shortest distance (n_species, n_species) of each pair of species in these ase.Atoms, Å; infinite where no pair is
     within 4 Å."""
     index = np.zeros(max(species) + 1, dtype=int)
     index[list(species)] = np.arange(len(species))
     shortest = np.full((len(species), len(species)), np.inf)
-    for s in structures:
-        first, second, r_ij = full_neighbor_list(s.atoms, REACH)
-        kinds = index[s.atoms.numbers]
+    for atoms in frames:
+        first, second, r_ij = full_neighbor_list(atoms, REACH)
+        kinds = index[atoms.numbers]
         i = np.repeat(kinds, np.diff(first))
         np.minimum.at(shortest, (i, kinds[second]), np.linalg.norm(r_ij, axis=1))
     return np.minimum(shortest, shortest.T)
+
+
+def _in_training(data: Dataset) -> np.ndarray:
+    return shortest_distances((s.atoms for s in data.of("train")), data.species)
 
 
 def repulsion_of(wanted: ZblOptions | str | None, data: Dataset) -> Zbl | None:
@@ -42,7 +46,7 @@ def repulsion_of(wanted: ZblOptions | str | None, data: Dataset) -> Zbl | None:
         return Zbl(wanted.inner, wanted.outer)
     species = data.species
     covalent = np.add.outer(covalent_radii[species], covalent_radii[species])
-    outer = np.minimum(OUTER * shortest_distances(data.of("train"), species), covalent)
+    outer = np.minimum(OUTER * _in_training(data), covalent)
     return Zbl((INNER * outer).tolist(), outer.tolist())
 
 
@@ -51,7 +55,7 @@ def too_far(wanted: ZblOptions | str | None, data: Dataset) -> str | None:
     if not isinstance(wanted, ZblOptions):
         return None
     species = data.species
-    shortest = shortest_distances(data.of("train"), species)
+    shortest = _in_training(data)
     i, j = np.unravel_index(np.argmin(shortest), shortest.shape)
     if wanted.inner <= shortest[i, j]:
         return None
