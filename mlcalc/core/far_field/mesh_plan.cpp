@@ -135,7 +135,8 @@ const std::vector<PeriodicPlanner::Group>& PeriodicPlanner::groups(int order) {
     return found != of_order_.end() ? found->second : of_order_.emplace(order, group_filters(order)).first->second;
 }
 
-/// Integers for the spacing of each group, so many at least that no stencil wraps around; groups that come to the same ones become one mesh.
+/// Integers for the spacing of each group, so many at least that no stencil wraps around; groups that come to the same
+/// ones become one mesh.
 std::vector<Mesh::Settings> PeriodicPlanner::make_shapes(int order, const Lattice& lattice) {
     std::vector<Mesh::Settings> out;
     for (const Group& group : groups(order)) {
