@@ -110,6 +110,7 @@ void FarFieldLog::measure(const std::shared_ptr<const mlcalc::Model>& model, con
     options.far_field = {};
     options.far_field.memory_limit = settings.potential.far_field.memory_limit;
     options.far_field.method = mlcalc::FarFieldMethod::ksum;
+    options.far_field.split = 0.0;
     options.far_field.accuracy = std::max(1e-11, 0.01 * settings.potential.far_field.accuracy);
     mlcalc::Results results;
     std::vector<double> exact_energies;

@@ -74,7 +74,10 @@ StyleSettings get_settings(LAMMPS* lammps, Reader& reader) {
     far.accuracy = reader.get<double>();
     far.mesh = reader.get<std::array<int, 3>>();
     far.order = reader.get<int>();
-    if (format < 4) reader.get<int>();  // whether meshes had two grids
+    if (format < 4)
+        reader.get<int>();  // whether meshes had two grids
+    else
+        far.split = reader.get<double>();
     if (format >= 3) far.memory_limit = static_cast<std::size_t>(reader.get<std::int64_t>());
     settings.potential.n_threads = reader.get_number(1, 1 << 20);
     settings.check = reader.get<int>() != 0;
@@ -93,6 +96,7 @@ void write_restart_settings(FILE* file, const StyleSettings& settings) {
     put(file, far.accuracy);
     put(file, far.mesh);
     put(file, far.order);
+    put(file, far.split);
     put(file, static_cast<std::int64_t>(far.memory_limit));
     put(file, settings.potential.n_threads);
     put(file, static_cast<int>(settings.check));

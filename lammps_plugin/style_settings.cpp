@@ -27,6 +27,7 @@ public:
             {"lode", {1, [&](char** v) { method(v[0]); }}},
             {"mesh", {3, [&](char** v) { mesh(v); }}},
             {"order", {1, [&](char** v) { far.order = integer(v[0]); }}},
+            {"split", {1, [&](char** v) { split(v[0]); }}},
             {"interlaced", {0, [&](char**) { refuse("meshes have one grid; remove the keyword interlaced"); }}},
             {"memory", {1, [&](char** v) { memory(v[0]); }}},
             {"threads", {1, [&](char** v) { threads(v[0]); }}},
@@ -87,6 +88,15 @@ private:
             if (points < 1) refuse("mesh needs three positive integers");
         }
     }
+    void split(const std::string& word) {
+        double& radius = settings_.potential.far_field.split;
+        if (word == "auto")
+            radius = -1.0;
+        else if (word == "no")
+            radius = 0.0;
+        else if ((radius = real(word.c_str())) < 1.0)
+            refuse("split must be auto, no or a radius of at least 1 Angstrom, got " + word);
+    }
     void memory(const char* word) {
         const double gibibytes = real(word);
         if (!(gibibytes >= 1e-3 && gibibytes <= 1e6))
@@ -108,7 +118,7 @@ private:
     }
     /// In the order of the documentation.
     static std::string known() {
-        return "accuracy, lode, mesh, order, memory, check, threads, uncertainty and max_uncertainty";
+        return "accuracy, lode, mesh, order, split, memory, check, threads, uncertainty and max_uncertainty";
     }
 
     LAMMPS_NS::LAMMPS* lammps_;
@@ -121,7 +131,7 @@ private:
 bool StyleSettings::same_far_field(const StyleSettings& other) const {
     const auto &a = potential.far_field, &b = other.potential.far_field;
     return a.method == b.method && a.accuracy == b.accuracy && a.mesh == b.mesh && a.order == b.order &&
-           a.memory_limit == b.memory_limit;
+           a.split == b.split && a.memory_limit == b.memory_limit;
 }
 
 StyleSettings read_style_settings(LAMMPS_NS::LAMMPS* lammps, int narg, char** arg) {

@@ -48,6 +48,7 @@ cdef extern from "core/far_field/far_field.hpp" namespace "mlcalc" nogil:
         double accuracy
         Int3 mesh
         int order
+        double split
         double k_cutoff
         size_t memory_limit
         int n_threads

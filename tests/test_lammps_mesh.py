@@ -38,7 +38,7 @@ def test_mesh_over_ranks_is_the_serial_mesh(paths, tmp_path, ranks):
     mesh = "lode mesh accuracy 1e-4"
     jobs = [
         Job(large_salt(), paths["linear soap + lode"], mesh),
-        Job(triclinic(salt()), paths["linear V"], mesh),
+        Job(triclinic(salt()), paths["linear V"], mesh + " split 5.0"),
         Job(triclinic(salt()), paths["linear p=6"], "lode mesh mesh 15 16 9 order 8"),  # unequal, ranks share a plane
         Job(droplet(), paths["linear soap + lode"], mesh),  # ranks without atoms
     ]
@@ -53,7 +53,27 @@ def test_mesh_over_ranks_is_the_serial_mesh(paths, tmp_path, ranks):
     for job, got in zip(jobs, results, strict=True):
         words = job.options.split()
         options = {"accuracy": 1e-4} if "order" not in words else {"mesh": tuple(map(int, words[3:6])), "order": 8}
+        options["split"] = 5.0 if "split" in words else "auto"
         assert_same(got, engine(job.atoms, job.model, lode="mesh", **options))
+
+
+@pytest.mark.parametrize("method", ["mesh split no", "mesh split 6.0", "ksum split 6.0"])
+def test_energy_is_conserved_on_two_ranks(method, paths, tmp_path):
+    """To 1e-7 eV/atom/ps, through rebuilt neighbor lists, while kinetic and potential energy exchange far more."""
+    write_data(tmp_path / "salt.data", large_salt(), ["Na", "Cl"])
+    script = start(paths["linear soap + lode"], f"lode {method} accuracy 1e-4") + """
+velocity all create 300 1
+fix 1 all nve
+timestep 0.00004
+neigh_modify every 20 delay 0 check no
+run 0
+print "E $(etotal:%.17g) $(pe:%.17g)"
+run 500
+print "E $(etotal:%.17g) $(pe:%.17g)"
+"""
+    before, after = numbers(script_run(tmp_path, script, 2), "E ")
+    assert abs(after[0] - before[0]) / 64 < 1e-7 * 0.02
+    assert abs(after[1] - before[1]) / 64 > 1e-5
 
 
 def test_more_ranks_than_planes_of_the_mesh(paths, tmp_path):

@@ -17,13 +17,23 @@ std::unique_ptr<Expansion> make_expansion(const ExpansionDescription& descriptio
     return std::make_unique<FieldExpansion>(std::get<FieldDescription>(description), options);
 }
 
+FarFieldOptions beside_densities(const FarFieldOptions& options, const Model& model) {
+    FarFieldOptions out = options;
+    for (const ExpansionDescription& description : model.expansions) {
+        const auto* density = std::get_if<DensityDescription>(&description);
+        if (density != nullptr) out.densities_cutoff = std::max(out.densities_cutoff, density->cutoff);
+    }
+    return out;
+}
+
 }  // namespace
 
 CoefficientSets::CoefficientSets(const Model& model, const FarFieldOptions& options,
                                  const std::vector<double>& other_cutoffs)
     : n_species_(static_cast<int>(model.species.size())), cutoffs_(other_cutoffs) {
+    const FarFieldOptions with_neighbors = beside_densities(options, model);
     for (const ExpansionDescription& description : model.expansions) {
-        expansions_.push_back(make_expansion(description, options));
+        expansions_.push_back(make_expansion(description, with_neighbors));
         shapes_.push_back(expansions_.back()->shape());
         far_.push_back(expansions_.back()->far());
         cutoffs_.push_back(expansions_.back()->cutoff());

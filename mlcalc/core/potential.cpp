@@ -144,7 +144,8 @@ const Model& Potential::model() const {
 }
 
 double Potential::cutoff() const {
-    return impl_->model->cutoff();
+    const double split = impl_->model->has_far_field() ? impl_->options.far_field.split : 0.0;
+    return std::max(impl_->model->cutoff(), split);
 }
 
 bool Potential::has_extrapolation() const {

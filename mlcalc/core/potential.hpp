@@ -43,7 +43,7 @@ public:
     Potential(std::shared_ptr<const Model> model, PotentialOptions options);
     ~Potential();
     const Model& model() const;
-    double cutoff() const;  ///< the largest of all expansions and pair potentials, Angstrom; 0 if there is none
+    double cutoff() const;  ///< the largest of all that sum over neighbors, Angstrom; 0 if there is none
     /// Does one of the regressors hold what an extrapolation measure needs?
     bool has_extrapolation() const;
     /// Collective if the model has a far field. A failure that all ranks know of throws a Shared<...> on every rank;

@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Energies, features and training rows of a model.
 
+def split_option(split):
+    """The radius of the near part as the core takes it: 0 is none, -1 is chosen. Raises ValueError."""
+    if split == "auto":
+        return -1.0
+    if isinstance(split, bool) or not isinstance(split, (int, float, np.number)) or not split >= 0:
+        raise ValueError(f"split must be 'auto', 0 or a radius in Angstrom, got {split!r}")
+    return float(split)
+
+
 @cython.no_gc_clear
 cdef class Potential:
     """Energies, forces and virials of a model; the one engine behind the ASE calculator and, in C++, the LAMMPS pair style.
 
     ``model`` are the bytes of a model file, ``source`` its name for messages. ``lode`` chooses how the far field is
     evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
-    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``comm`` is an object with ``rank``, ``size``,
+    ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``split``
+    is the radius (Angstrom) of the share of the far field that is summed over neighbors, 0 for none, "auto" for that of
+    the densities if it saves time. ``comm`` is an object with ``rank``, ``size``,
     ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
     one process.
 
@@ -24,7 +35,7 @@ cdef class Potential:
     cdef dict mixing  # of the layers for which set_mixing was called
 
     def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
-                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, double k_cutoff=0.0,
+                   double accuracy=1e-5, mesh=(0, 0, 0), int order=0, split="auto", double k_cutoff=0.0,
                    memory_limit=4 << 30, int n_threads=1, comm=None):
         methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
                    "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
@@ -37,6 +48,7 @@ cdef class Potential:
         for axis in range(3):
             options.far_field.mesh[axis] = mesh[axis]
         options.far_field.order = order
+        options.far_field.split = split_option(split)
         options.far_field.k_cutoff = k_cutoff
         options.far_field.memory_limit = memory_limit
         options.n_threads = options.far_field.n_threads = n_threads

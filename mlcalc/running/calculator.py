@@ -93,10 +93,11 @@ class MLCalculator(Calculator):
         ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond it is told by ``on_uncertainty``:
         ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of the atoms) or ``"raise"``, an
         exception (:class:`UncertaintyError`).
-    lode, accuracy, mesh, order, k_cutoff, memory_limit
+    lode, accuracy, mesh, order, split, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
-        the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``memory_limit``
-        is the
+        the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``split`` is the
+        radius (Angstrom) of the share that is summed over neighbors, 0 for none, "auto" for the cutoff of the densities
+        where this is estimated to be faster. ``memory_limit`` is the
         largest number of bytes that the far field may take in each process. The integers of the k list or
         mesh are chosen at the first call and kept while the number of atoms, the species and the periodicity
         stay and their spacing drifts by less than 10 %, so that a relaxation or an equation of state sees one smooth
@@ -129,13 +130,14 @@ class MLCalculator(Calculator):
         accuracy: float = 1e-5,
         mesh=(0, 0, 0),
         order: int = 0,
+        split: float | str = "auto",
         k_cutoff: float = 0.0,
         memory_limit: int = 4 << 30,
     ):
         super().__init__()
         if not (isinstance(threads, int | np.integer) and threads >= 1):
             raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
-        engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order}
+        engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "split": split}
         engine |= {"k_cutoff": k_cutoff, "memory_limit": memory_limit, "n_threads": threads}
         if comm is None:
             self._ranks = None

@@ -176,7 +176,7 @@ class Descriptor:
         if len(atoms) == 0:
             raise ValueError("a structure without atoms has no features")
         try:
-            return views(self._potential(atoms), atoms, self.cutoff)
+            return views(self._potential(atoms), atoms)
         except UnknownSpecies as error:
             raise ValueError(
                 f"the species {', '.join(error.symbols)} was not described, only {', '.join(error.known)}"

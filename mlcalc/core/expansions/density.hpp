@@ -21,7 +21,9 @@ public:
     explicit DensityExpansion(const DensityDescription& description);
     CoefficientShape shape() const override { return shape_; }
     double cutoff() const override { return description_.cutoff; }
-    std::unique_ptr<Scratch> scratch() const override { return std::make_unique<Work>(); }
+    std::unique_ptr<Scratch> scratch() const override { return make_scratch(); }
+    /// That of any density.
+    static std::unique_ptr<Scratch> make_scratch() { return std::make_unique<Work>(); }
     void compute(const System&, const PairGeometry&, Block, double* c, Scratch&, bool keep) override;
     void backward(const System&, const PairGeometry&, Block, int pass, const double* c_adj, Scratch&,
                   const Gradient&) override;

@@ -50,19 +50,42 @@ void FieldExpansion::begin(const System& system, int n_passes) {
     v_adj_.resize(size(n_passes));
     for (AlignedVector<double>& v_adj : v_adj_) v_adj.resize(n);
     evaluator(system).compute(system.atoms, v_.data());
+    renew_near();
     correct_centers(system.atoms);
 }
 
-void FieldExpansion::compute(const System&, const PairGeometry&, Block block, double* c, Scratch&, bool) {
-    const std::size_t n = size(block.size());
-    std::fill_n(c, n * shape_.size(), 0.0);
-    copy_coefficients(compact_, v_.data() + size(block.begin) * compact_.size(), n, shape_, c);
+void FieldExpansion::renew_near() {
+    if (evaluator_->near() == near_) return;
+    near_ = evaluator_->near();
+    neighbors_ = near_ == nullptr ? nullptr : std::make_unique<DensityExpansion>(near_->density());
 }
 
-void FieldExpansion::backward(const System&, const PairGeometry&, Block block, int pass, const double* c_adj, Scratch&,
-                              const Gradient&) {
+void FieldExpansion::reset() {
+    evaluator_.reset();
+    neighbors_.reset();
+    near_.reset();
+}
+
+void FieldExpansion::compute(const System& system, const PairGeometry& pairs, Block block, double* c, Scratch& scratch,
+                             bool keep) {
+    const std::size_t n = size(block.size());
+    const double* v = v_.data() + size(block.begin) * compact_.size();
+    if (neighbors_ == nullptr) {
+        std::fill_n(c, n * shape_.size(), 0.0);
+        copy_coefficients(compact_, v, n, shape_, c);
+        return;
+    }
+    neighbors_->compute(system, pairs, block, c, scratch, keep);
+    for (std::size_t row = 0; row < n * size(shape_.n_lm()); ++row, v += compact_.stride(), c += shape_.stride()) {
+        for (int q = 0; q < shape_.n_q(); ++q) c[q] += v[q];
+    }
+}
+
+void FieldExpansion::backward(const System& system, const PairGeometry& pairs, Block block, int pass,
+                              const double* c_adj, Scratch& scratch, const Gradient& gradient) {
     copy_coefficients(shape_, c_adj, size(block.size()), compact_,
                       v_adj_[size(pass)].data() + size(block.begin) * compact_.size());
+    if (neighbors_ != nullptr) neighbors_->backward(system, pairs, block, pass, c_adj, scratch, gradient);
 }
 
 void FieldExpansion::end(const System& system, int pass, const Gradient& gradient) {

@@ -7,19 +7,24 @@
 
 #include "base/aligned.hpp"
 #include "base/channels.hpp"
+#include "expansions/density.hpp"
 #include "expansions/expansion.hpp"
 #include "far_field/far_field.hpp"
 #include "model/description.hpp"
 
 namespace mlcalc {
 
-/// V of all atoms: computed for all centers before the blocks, dE/dV of all centers goes back after them.
+/// V of all atoms: its far share is computed for all centers before the blocks, dE/dV of all centers goes back after
+/// them; a near share is summed over neighbors, block by block.
 class FieldExpansion : public Expansion {
 public:
     /// The description must outlive the expansion.
     FieldExpansion(const FieldDescription& description, const FarFieldOptions& options);
     CoefficientShape shape() const override { return shape_; }
+    /// That of the near part, if there may be one.
+    double cutoff() const override { return split_radius(options_); }
     bool far() const override { return true; }
+    std::unique_ptr<Scratch> scratch() const override { return DensityExpansion::make_scratch(); }
     void begin(const System&, int n_passes) override;
     void compute(const System&, const PairGeometry&, Block, double* c, Scratch&, bool keep) override;
     void backward(const System&, const PairGeometry&, Block, int pass, const double* c_adj, Scratch&,
@@ -27,7 +32,7 @@ public:
     void end(const System&, int pass, const Gradient&) override;
     void begin_tangents(const System&) override;
     void tangents(const System&, const PairGeometry&, int i, Scratch&, TangentSink&) override;
-    void reset() override { evaluator_.reset(); }
+    void reset() override;
     std::string summary() const override;
     /// Name, evaluator and integers; the same on every rank.
     std::string choice() const;
@@ -45,12 +50,15 @@ private:
     /// The evaluator for the present system; it keeps references to the ranks and their meshes.
     FarField& evaluator(const System&);
     void correct_centers(const Atoms&);
+    void renew_near();
 
     const FieldDescription& description_;
     FarFieldOptions options_;
     CoefficientShape shape_, compact_;
     Channels channels_;
     std::unique_ptr<FarField> evaluator_;
+    std::shared_ptr<const NearPart> near_;
+    std::unique_ptr<DensityExpansion> neighbors_;  ///< sums the near part; null: there is none
     const Communicator* ranks_ = nullptr;
     const MeshBackendFactory* meshes_ = nullptr;
     AlignedVector<double> v_;                   ///< (n_local, compact size)

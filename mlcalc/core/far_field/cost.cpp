@@ -31,4 +31,10 @@ double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settin
     return cost;
 }
 
+/// Two passes over the pairs: geometry and harmonics, and each radial function.
+double FarFieldCost::near(double radius, double density) const {
+    const double pairs = 4.18879 * radius * radius * radius * density;
+    return n_atoms * pairs * (0.08 + 0.012 * (description.n_max - 1));
+}
+
 }  // namespace mlcalc

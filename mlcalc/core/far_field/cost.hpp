@@ -17,6 +17,8 @@ struct FarFieldCost {
 
     double ksum(double n_wave_vectors) const;
     double mesh(const FilterBank&, const std::vector<Mesh::Settings>&) const;
+    /// Of a near part, its pairs included, in atoms of this density (1/Angstrom^3).
+    double near(double radius, double density) const;
     /// No mesh costs less.
     static constexpr double least_mesh = 50.0;
 };

@@ -12,11 +12,17 @@
 #include "far_field/free/free.hpp"
 #include "far_field/ksum/ksum.hpp"
 #include "far_field/mesh/window.hpp"
-#include "far_field/mesh_plan.hpp"
+#include "far_field/periodic_plan.hpp"
 #include "simd/mesh_kernels.hpp"
 
 namespace mlcalc {
 namespace {
+
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", x);
+    return text;
+}
 
 /// Chooses an evaluator and keeps it, with its integers, for as long as it fits.
 class AdaptiveFarField : public FarField {
@@ -33,11 +39,17 @@ public:
     }
     void jacobian(const Atoms& atoms, double* jacobian, double* strain) override {
         fit(atoms);
-        chosen_->jacobian(in_basis(atoms), jacobian, strain);
+        if (rows_ == nullptr) rows_ = make_rows();
+        rows_->jacobian(in_basis(atoms), jacobian, strain);
     }
+    std::shared_ptr<const NearPart> near() const override { return near_; }
     Mat3 reference_cell() const override { return chosen_ ? plan_.reference_cell : Mat3{}; }
     Memory memory() const override { return chosen_ ? chosen_->memory() : Memory{}; }
-    std::string summary() const override { return chosen_ ? chosen_->summary() : "not chosen yet"; }
+    std::string summary() const override {
+        if (chosen_ == nullptr) return "not chosen yet";
+        if (near_ == nullptr) return chosen_->summary();
+        return chosen_->summary() + ", split at " + number(near_->radius()) + " Angstrom";
+    }
 
     void fit(const Atoms& atoms) {
         if (chosen_ && options_.keep_integers && atoms.pbc == pbc_) return;
@@ -50,6 +62,8 @@ public:
         counts.pop_back();
         if (!renew && counts == counts_) return;
         chosen_.reset();
+        rows_.reset();
+        near_.reset();
         choose(atoms, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
@@ -75,14 +89,29 @@ private:
     void choose(const Atoms& atoms, const std::vector<double>& counts) {
         plan_ = plan_together(*communicator_, [&] { return make_plan(atoms, counts); });
         const int n_threads = options_.n_threads;
+        if (plan_.radius > 0.0) near_ = std::make_shared<NearPart>(description_, plan_.radius, std::move(plan_.near));
         if (plan_.evaluator == FarFieldPlan::Evaluator::free) {
             chosen_ = std::make_unique<FreeSum>(description_, n_threads, *communicator_);
         } else if (plan_.evaluator == FarFieldPlan::Evaluator::mesh) {
-            chosen_ = std::make_unique<MeshSet>(description_, plan_.meshes, *communicator_, *factory_);
+            chosen_ = std::make_unique<MeshSet>(description_, near_, plan_.meshes, *communicator_, *factory_);
         } else {
-            chosen_ = std::make_unique<KSum>(description_, plan_.k_cutoff, std::move(plan_.wave_vectors), n_threads,
-                                             *communicator_);
+            chosen_ = std::make_unique<KSum>(description_, near_, plan_.k_cutoff, std::move(plan_.wave_vectors),
+                                             n_threads, *communicator_);
         }
+    }
+
+    /// By the k-sum that would be taken without meshes and near part: V is the same to the accuracy.
+    std::unique_ptr<FieldJacobian> make_rows() const {
+        if (plan_.evaluator == FarFieldPlan::Evaluator::free) {
+            return std::make_unique<FreeSum>(description_, options_.n_threads, *communicator_);
+        }
+        double cutoff = plan_.k_cutoff;
+        if (plan_.evaluator == FarFieldPlan::Evaluator::mesh || near_ != nullptr) {
+            cutoff = std::min(converged_cutoff(description_, options_.accuracy), 0.9 * description_.reciprocal.x_max());
+        }
+        const Mat3 cell = plan_.reduced ? changed(plan_.reference_cell, plan_.basis) : plan_.reference_cell;
+        return std::make_unique<KSum>(description_, nullptr, cutoff, KSum::wave_vectors(cutoff, cell),
+                                      options_.n_threads, *communicator_);
     }
 
     /// On rank 0 only.
@@ -103,14 +132,17 @@ private:
         if (!planner_) {
             planner_ = std::make_unique<PeriodicPlanner>(description_, options_, communicator_->size(), *factory_);
         }
-        if (const auto meshes = planner_->meshes(plan.reduced ? reduced : cell, n_atoms)) {
+        PeriodicPlan periodic = planner_->plan(Lattice(plan.reduced ? reduced : cell), Lattice(reduced), n_atoms);
+        plan.radius = periodic.radius;
+        plan.near = std::move(periodic.near);
+        if (!periodic.meshes.meshes.empty()) {
             plan.evaluator = FarFieldPlan::Evaluator::mesh;
-            plan.meshes = *meshes;
+            plan.meshes = std::move(periodic.meshes);
             return plan;
         }
         plan.evaluator = FarFieldPlan::Evaluator::ksum;
         plan.reduced = true;
-        plan.k_cutoff = planner_->ksum_cutoff(reduced, n_atoms);
+        plan.k_cutoff = periodic.k_cutoff;
         plan.wave_vectors = KSum::wave_vectors(plan.k_cutoff, reduced);
         return plan;
     }
@@ -136,19 +168,19 @@ private:
     Communicator* communicator_;
     MeshBackendFactory* factory_;
     std::unique_ptr<PeriodicPlanner> planner_;
-    std::unique_ptr<FarField> chosen_;
+    std::unique_ptr<FieldEvaluator> chosen_;
+    std::unique_ptr<FieldJacobian> rows_;
+    std::shared_ptr<const NearPart> near_;
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};
     FarFieldPlan plan_;
 };
 
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", x);
-    return text;
-}
-
 }  // namespace
+
+double split_radius(const FarFieldOptions& options) {
+    return options.split < 0.0 ? options.densities_cutoff : options.split;
+}
 
 void check_options(const FarFieldOptions& options) {
     if (!(options.accuracy >= 1e-12 && options.accuracy <= 0.1)) {
@@ -165,6 +197,9 @@ void check_options(const FarFieldOptions& options) {
     if (options.order != 0 && (options.order < 4 || options.order > Window::largest_order)) {
         throw std::invalid_argument("the order of the mesh windows must be from 4 to 12, or 0 to have it chosen, got " +
                                     std::to_string(options.order));
+    }
+    if (!std::isfinite(options.split) || options.split > 1000.0 || (options.split > 0.0 && options.split < 1.0)) {
+        throw std::invalid_argument("split must be from 1 to 1000 Angstrom, got " + number(options.split));
     }
     if (!(options.k_cutoff >= 0.0 && std::isfinite(options.k_cutoff))) {
         throw std::invalid_argument("k_cutoff must be a number of at least 0, got " + number(options.k_cutoff));

@@ -50,9 +50,10 @@ public:
         (*this)(plan.k_cutoff);
         (*this)(plan.wave_vectors);
         (*this)(plan.meshes.meshes);
-        (*this)(plan.meshes.accuracy);
         (*this)(plan.meshes.estimate);
         (*this)(plan.meshes.n_threads);
+        (*this)(plan.radius);
+        (*this)(plan.near);
     }
 
 private:

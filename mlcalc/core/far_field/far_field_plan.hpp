@@ -20,6 +20,8 @@ struct FarFieldPlan {
     double k_cutoff = 0.0;
     KSum::WaveVectors wave_vectors;
     MeshSet::Settings meshes;
+    double radius = 0.0;                    ///< of the near part; 0: none
+    std::vector<std::vector<double>> near;  ///< as NearPart takes it
 };
 
 /// Rank 0 makes the plan, all ranks get it. If it cannot be made, every rank throws rank 0's sentence as a Shared<...>.

@@ -2,28 +2,30 @@
 #pragma once
 
 #include <map>
-#include <memory>
-#include <optional>
 #include <vector>
 
+#include "base/lattice.hpp"
 #include "far_field/cost.hpp"
 #include "far_field/far_field.hpp"
-#include "far_field/mesh/mesh_set.hpp"
-#include "far_field/mesh_error.hpp"
+#include "far_field/field_error.hpp"
+#include "far_field/mesh/mesh.hpp"
 
 namespace mlcalc {
 
-/// Chooses between k-sum and meshes for periodic cells, and the integers that the accuracy asks for. Spacings do not
-/// depend on the cell and are found once. Description and options must outlive it.
-class PeriodicPlanner {
+/// Integers are kept while the cell drifts; a cell that grows by this factor still meets the accuracy.
+constexpr double drift_margin = 1.04;
+
+/// Finds the integers and windows of meshes that the accuracy asks for, with near parts of one radius. Spacings do not
+/// depend on the cell and are found once. Description, options and spectrum must outlive it.
+class MeshPlanner {
 public:
-    /// For that many ranks, whose meshes come from this factory.
-    PeriodicPlanner(const FieldDescription&, const FarFieldOptions&, int n_ranks, const MeshBackendFactory&);
-    /// The meshes for this cell; none if the k-sum is asked for or, automatically, faster. Throws std::invalid_argument
-    /// if they would exceed the memory limit.
-    std::optional<MeshSet::Settings> meshes(const Mat3& cell, double n_atoms);
-    /// Throws std::invalid_argument if the k-sum would exceed the memory limit.
-    double ksum_cutoff(const Mat3& cell, double n_atoms) const;
+    MeshPlanner(const FieldDescription&, const FarFieldOptions&, const FieldSpectrum& whole, double radius);
+    double radius() const { return error_.radius(); }
+    FieldError& error() { return error_; }
+    /// The cheapest meshes that meet the accuracy, or those asked for; none if no window does.
+    std::vector<Mesh::Settings> meshes(const Lattice&, const FarFieldCost&);
+    /// The relative error of the forces, and the near parts that belong to the meshes.
+    double estimate(const std::vector<Mesh::Settings>&, const Lattice&, FieldError::Series* near);
 
 private:
     /// Filters that share a mesh.
@@ -36,21 +38,12 @@ private:
     std::vector<Group> group_filters(int order);
     const std::vector<Group>& groups(int order);
     std::vector<Mesh::Settings> make_shapes(int order, const Lattice&);
-    std::vector<Mesh::Settings> cheapest(const Lattice&, const FarFieldCost&);
     std::vector<Mesh::Settings> given(const Lattice&);
-    double estimate(const std::vector<Mesh::Settings>&, const Lattice&);
-    double ksum_limit() const;
-    double bytes(const std::vector<Mesh::Settings>&, double n_atoms, int n_ranks) const;
-    int enough_ranks(const std::vector<Mesh::Settings>&, double n_atoms) const;
-    void check_memory(const std::vector<Mesh::Settings>&, double n_atoms) const;
 
-    const FieldDescription& description_;
-    const FarFieldOptions& options_;
-    int n_ranks_;
-    const MeshBackendFactory& factory_;
-    FieldSpectrum spectrum_;
-    MeshError error_;
-    double ksum_cutoff_;                          ///< of a list that still meets the accuracy in a cell that has grown
+    const FieldDescription* description_;
+    const FarFieldOptions* options_;
+    const FieldSpectrum* spectrum_;
+    FieldError error_;
     std::map<int, std::vector<Group>> of_order_;  ///< empty groups: windows of this order do not meet the accuracy
 };
 

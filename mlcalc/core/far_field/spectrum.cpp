@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "far_field/near_part.hpp"
+
 namespace mlcalc {
 
 FilterBank::FilterBank(const FieldDescription& d)
@@ -24,8 +26,8 @@ int FilterBank::l_max(std::size_t q) const {
     return most;
 }
 
-FieldSpectrum::FieldSpectrum(const FieldDescription& description)
-    : bank_(description), kernel_(make_field_kernel(description)) {}
+FieldSpectrum::FieldSpectrum(const FieldDescription& description, std::shared_ptr<const NearPart> near)
+    : bank_(description), kernel_(make_field_kernel(description)), near_(std::move(near)) {}
 
 void FieldSpectrum::evaluate(double k, double* value, double* slope) const {
     double g, dg;
@@ -35,11 +37,20 @@ void FieldSpectrum::evaluate(double k, double* value, double* slope) const {
         slope[q] = (dg * value[q] + g * slope[q]) / k;
         value[q] *= g;
     }
+    if (near_ == nullptr) return;
+    std::vector<double> of_near(2 * bank_.size());
+    near_->transform().evaluate(k, of_near.data(), of_near.data() + bank_.size());
+    for (std::size_t q = 0; q < bank_.size(); ++q) {
+        value[q] -= of_near[q];
+        slope[q] -= of_near[bank_.size() + q] / k;
+    }
 }
 
 void FieldSpectrum::at_zero(double* value) const {
     const double g = kernel_->at_zero();
-    for (std::size_t q = 0; q < bank_.size(); ++q) value[q] = g * bank_.table.data[q];
+    for (std::size_t q = 0; q < bank_.size(); ++q) {
+        value[q] = g * bank_.table.data[q] - (near_ == nullptr ? 0.0 : near_->transform().data[q]);
+    }
 }
 
 }  // namespace mlcalc

@@ -24,10 +24,13 @@ struct FilterBank {
     std::vector<std::vector<Use>> uses;
 };
 
-/// f_q(k) = g(k) B_q(k) of all filters of a bank: what k-sum and meshes sum. The description must outlive it.
+class NearPart;
+
+/// f_q(k) = g(k) B_q(k) of all filters of a bank, what a near part sums taken out: what k-sum and meshes sum. The
+/// description must outlive it.
 class FieldSpectrum {
 public:
-    explicit FieldSpectrum(const FieldDescription&);
+    explicit FieldSpectrum(const FieldDescription&, std::shared_ptr<const NearPart> near = nullptr);
     const FilterBank& bank() const { return bank_; }
     double k_max() const { return bank_.table.x_max(); }
     /// f_q and (df_q/dk) / k at 0 < k <= k_max.
@@ -38,6 +41,7 @@ public:
 private:
     FilterBank bank_;
     std::shared_ptr<const FieldKernel> kernel_;
+    std::shared_ptr<const NearPart> near_;
 };
 
 }  // namespace mlcalc

@@ -198,7 +198,7 @@ void FreeSum::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, 
     }
 }
 
-FarField::Memory FreeSum::memory() const {
+FieldEvaluator::Memory FreeSum::memory() const {
     Memory out;
     for (const Work& mine : work_) out.atoms += 8 * mine.gradient.capacity();
     out.atoms += 8 * (sources_.capacity() + slot_.capacity()) + 4 * atom_.capacity();

@@ -15,7 +15,7 @@ namespace mlcalc {
 /// V of a finite system: V^a_i,nlm = sum_(j in a) F_nl(r_ij) Y_lm(r_ij), F_nl the projection of the smeared potential
 /// of an atom at distance r: a table near the atom, the multipole series beyond. Right at any distance, O(N^2). Ranks
 /// share positions and gradients as sums.
-class FreeSum : public FarField {
+class FreeSum : public FieldEvaluator, public FieldJacobian {
 public:
     FreeSum(const FieldDescription&, int n_threads, Communicator&);
     void compute(const Atoms&, double* v) override;

@@ -31,10 +31,10 @@ KSum::WaveVectors KSum::wave_vectors(double k_cutoff, const Mat3& cell) {
     return out;
 }
 
-KSum::KSum(const FieldDescription& description, double k_cutoff, WaveVectors wave_vectors, int n_threads,
-           Communicator& communicator)
+KSum::KSum(const FieldDescription& description, std::shared_ptr<const NearPart> near, double k_cutoff,
+           WaveVectors wave_vectors, int n_threads, Communicator& communicator)
     : description_(description),
-      spectrum_(description_),
+      spectrum_(description_, std::move(near)),
       channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       solid_(description.l_max),
@@ -253,7 +253,7 @@ void KSum::add_zero_wave_vector(const Atoms& atoms, double* v) const {
     }
 }
 
-FarField::Memory KSum::memory() const {
+FieldEvaluator::Memory KSum::memory() const {
     Memory out;
     out.mesh = 8 * (3 * k_.capacity() + radial_.capacity() + harmonics_.capacity() + harmonics_gradient_.capacity() +
                     structure_.capacity() + structure_adjoint_.capacity());

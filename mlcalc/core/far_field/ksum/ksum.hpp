@@ -19,12 +19,14 @@ namespace mlcalc {
 /// V of a periodic cell as a sum over a fixed list of reciprocal lattice vectors:
 ///   V^a_i,nlm = 4 pi / Vol sum_k g_p(k) F_nl(k) S_lm(k) Re[i^l e^(ik.r_i) sum_(j in a) e^(-ik.r_j)]
 /// [Grisafi & Ceriotti, JCP 151, 204105 (2019)]. Only structure factors and their adjoints are summed over ranks.
-class KSum : public FarField {
+class KSum : public FieldEvaluator, public FieldJacobian {
 public:
     using WaveVectors = std::vector<std::array<int, 3>>;
     /// Integers of all |k| < k_cutoff in `cell`, one of each pair k, -k, ordered so that runs share (n1, n2).
     static WaveVectors wave_vectors(double k_cutoff, const Mat3& cell);
-    KSum(const FieldDescription&, double k_cutoff, WaveVectors, int n_threads, Communicator&);
+    /// Behind a near part, if not null.
+    KSum(const FieldDescription&, std::shared_ptr<const NearPart>, double k_cutoff, WaveVectors, int n_threads,
+         Communicator&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;

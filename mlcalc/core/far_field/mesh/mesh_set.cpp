@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "far_field/mesh_error.hpp"
-
 namespace mlcalc {
 
-MeshSet::MeshSet(const FieldDescription& description, const Settings& settings, Communicator& communicator,
-                 MeshBackendFactory& factory)
-    : description_(description), spectrum_(description_), settings_(settings), communicator_(&communicator) {
+MeshSet::MeshSet(const FieldDescription& description, std::shared_ptr<const NearPart> near, const Settings& settings,
+                 Communicator& communicator, MeshBackendFactory& factory)
+    : description_(description), spectrum_(description_, std::move(near)), settings_(settings) {
     for (const Mesh::Settings& mesh : settings.meshes) {
         meshes_.push_back(
             std::make_unique<Mesh>(description_, spectrum_, mesh, settings.n_threads, communicator, factory));
@@ -26,17 +24,7 @@ void MeshSet::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, 
     for (const auto& mesh : meshes_) mesh->backward(atoms, v_adj, gradient, strain, atom_strain);
 }
 
-void MeshSet::jacobian(const Atoms& atoms, double* jacobian, double* strain) {
-    if (!ksum_) {
-        const double cutoff =
-            std::min(converged_cutoff(description_, settings_.accuracy), 0.9 * description_.reciprocal.x_max());
-        ksum_ = std::make_unique<KSum>(description_, cutoff, KSum::wave_vectors(cutoff, atoms.cell),
-                                       settings_.n_threads, *communicator_);
-    }
-    ksum_->jacobian(atoms, jacobian, strain);
-}
-
-FarField::Memory MeshSet::memory() const {
+FieldEvaluator::Memory MeshSet::memory() const {
     Memory out;
     for (const auto& mesh : meshes_) {
         out.mesh += mesh->mesh_bytes();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "far_field/mesh_error.hpp"
+#include "far_field/field_error.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -64,20 +64,12 @@ double converged_cutoff(const FieldDescription& d, double accuracy) {
     return dk;
 }
 
-MeshError::MeshError(const FieldDescription& d, const FieldSpectrum& spectrum)
-    : description_(&d), spectrum_(&spectrum), total_(tails(d, n_steps)[0]), values_(n_steps * spectrum.bank().size()) {
+FieldError::FieldError(const FieldDescription& d, const FieldSpectrum& whole, double radius)
+    : description_(&d), spectrum_(&whole), fit_(d, whole, radius), total_(tails(d, 300)[0]) {
     require_finite(d, total_);
-    std::vector<double> slopes(spectrum.bank().size());
-    for (std::size_t i = 0; i < n_steps; ++i) {
-        spectrum.evaluate(wave_number(i), &values_[i * slopes.size()], slopes.data());
-    }
 }
 
-double MeshError::wave_number(std::size_t i) const {
-    return (static_cast<double>(i) + 0.5) * spectrum_->k_max() / n_steps;
-}
-
-const Amplification& MeshError::amplification(int order, double beta) {
+const Amplification& FieldError::amplification(int order, double beta) {
     const auto found = amplifications_.find({order, beta});
     if (found != amplifications_.end()) return found->second;
     const int l_max = description_->l_max;
@@ -85,25 +77,49 @@ const Amplification& MeshError::amplification(int order, double beta) {
         .first->second;
 }
 
-double MeshError::squared(const std::vector<std::size_t>& filters, int order, double beta, double spacing) {
-    const FilterBank& bank = spectrum_->bank();
+double FieldError::mesh(const std::vector<std::size_t>& filters, int order, double beta, double spacing,
+                        Series* series) {
     const Amplification& window = amplification(order, beta);
+    const auto n_l = static_cast<std::size_t>(description_->l_max) + 1;
+    std::vector<double> a(fit_.n_steps() * n_l);
+    for (std::size_t i = 0; i < fit_.n_steps(); ++i) {
+        window.evaluate(fit_.wave_number(i) * spacing / (2.0 * pi), &a[i * n_l]);
+    }
+    return squared(filters, a, series);
+}
+
+/// Nothing is wrong below the cutoff; the small number there keeps a near part from growing.
+double FieldError::ksum(double k_cutoff, double accuracy, Series* series) const {
+    const auto n_l = static_cast<std::size_t>(description_->l_max) + 1;
+    std::vector<double> a(fit_.n_steps() * n_l);
+    std::vector<std::size_t> all;
+    for (std::size_t q = 0; q < spectrum_->bank().size(); ++q) all.push_back(q);
+    for (std::size_t i = 0; i < fit_.n_steps(); ++i) {
+        std::fill_n(&a[i * n_l], n_l, fit_.wave_number(i) > k_cutoff ? 1.0 : 1e-4 * accuracy * accuracy);
+    }
+    return squared(all, a, series);
+}
+
+double FieldError::squared(const std::vector<std::size_t>& filters, const std::vector<double>& amplification,
+                           Series* series) const {
+    const FilterBank& bank = spectrum_->bank();
     const auto n_max = static_cast<std::size_t>(description_->n_max), n_l = total_.size() / n_max;
-    std::vector<double> amplitude(total_.size()), wrong(total_.size(), 0.0), of_l(n_l);
-    for (std::size_t i = 0; i < n_steps; ++i) {
-        const double k = wave_number(i), k2 = k * k;
-        std::fill(amplitude.begin(), amplitude.end(), 0.0);
-        for (const std::size_t q : filters) {
-            for (const FilterBank::Use& use : bank.uses[q]) {
-                const auto c = static_cast<std::size_t>(use.l) * n_max + static_cast<std::size_t>(use.n);
-                amplitude[c] += use.weight * values_[i * bank.size() + q];
-            }
+    if (series != nullptr) series->resize(bank.size());
+    std::vector<double> amplitude(fit_.n_steps() * total_.size(), 0.0), wrong(total_.size(), 0.0);
+    for (const std::size_t q : filters) {
+        const std::vector<double> rest = fit_.rest(q, amplification, series == nullptr ? nullptr : &(*series)[q]);
+        for (const FilterBank::Use& use : bank.uses[q]) {
+            const auto c = static_cast<std::size_t>(use.l) * n_max + static_cast<std::size_t>(use.n);
+            for (std::size_t i = 0; i < rest.size(); ++i) amplitude[i * total_.size() + c] += use.weight * rest[i];
         }
-        window.evaluate(k * spacing / (2.0 * pi), of_l.data());
-        double power = k2 * k2 * spectrum_->k_max() / n_steps;
+    }
+    for (std::size_t i = 0; i < fit_.n_steps(); ++i) {
+        const double k2 = fit_.wave_number(i) * fit_.wave_number(i);
+        double power = k2 * k2 * fit_.step();
         for (std::size_t l = 0; l < n_l; ++l, power *= k2) {
             for (std::size_t c = l * n_max; c < (l + 1) * n_max; ++c) {
-                wrong[c] += of_l[l] * power * amplitude[c] * amplitude[c];
+                const double value = amplitude[i * total_.size() + c];
+                wrong[c] += amplification[i * n_l + l] * power * value * value;
             }
         }
     }
