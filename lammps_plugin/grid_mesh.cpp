@@ -218,23 +218,24 @@ void GridMesh::unpack_reverse(const double* buffer, int n, const int* list) {
     }
 }
 
-/// LAMMPS's FFT may use its input as scratch.
-void GridMesh::forward(const double* real_space, double* reciprocal, int n) {
-    const std::size_t n_in = 2 * owned_.size(), n_out = 2 * spectral_.size();
-    work_.resize(std::max<std::size_t>(2, n_in));
-    for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
-        std::copy_n(real_space + k * n_in, n_in, work_.data());
-        fft_3d(work_.data(), reciprocal + k * n_out, 1, forward_plan_.get());
-    }
+void GridMesh::forward(double* grid, double* spectrum) {
+    add_halo(grid, 2);
+    const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
+    work_.resize(std::max<std::size_t>(2, 2 * owned_.size()));
+    mlcalc::for_owned_rows(owned_, ghosted_, grid, [&](const double* row, std::size_t number) {
+        std::copy_n(row, length, work_.data() + number * length);
+    });
+    fft_3d(work_.data(), spectrum, 1, forward_plan_.get());
 }
 
-void GridMesh::inverse(const double* reciprocal, double* real_space, int n) {
-    const std::size_t n_in = 2 * spectral_.size(), n_out = 2 * owned_.size();
-    work_.resize(std::max<std::size_t>(2, n_in));
-    for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) {
-        std::copy_n(reciprocal + k * n_in, n_in, work_.data());
-        fft_3d(work_.data(), real_space + k * n_out, -1, inverse_plan_.get());
-    }
+void GridMesh::inverse(double* spectrum, double* grid) {
+    const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
+    work_.resize(std::max<std::size_t>(2, 2 * owned_.size()));
+    fft_3d(spectrum, work_.data(), -1, inverse_plan_.get());
+    mlcalc::for_owned_rows(owned_, ghosted_, grid, [&](double* row, std::size_t number) {
+        std::copy_n(work_.data() + number * length, length, row);
+    });
+    fill_halo(grid, 2);
 }
 
 }  // namespace mlcalc_lammps

@@ -27,10 +27,8 @@ public:
     mlcalc::Brick ghosted() const override { return ghosted_; }
     mlcalc::Brick spectral() const override { return spectral_; }
     std::array<int, 3> spectral_order() const override { return {1, 2, 0}; }
-    void add_halo(double* grid, int n_values) override;
-    void fill_halo(double* grid, int n_values) override;
-    void forward(const double* real_space, double* reciprocal, int n) override;
-    void inverse(const double* reciprocal, double* real_space, int n) override;
+    void forward(double* grid, double* spectrum) override;
+    void inverse(double* spectrum, double* grid) override;
 
     /// For the present decomposition and box. Collective. Throws MeshUnavailable, or a sentence for a mesh too large.
     void build_grid();
@@ -72,6 +70,8 @@ private:
     void require_countable() const;
     void require_one_image() const;
     void exchange(double* grid, int n_values, bool forward);
+    void add_halo(double* grid, int n_values);
+    void fill_halo(double* grid, int n_values);
     bool halo_works();
     bool transform_works();
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "comm.h"
+#include "far_field/mesh/mesh_serial.hpp"
 #include "force.h"
 #include "grid_mesh.h"
 #include "host_transforms.h"
@@ -23,6 +25,7 @@ void LammpsMeshFactory::remove(GridMesh* mesh) {
 }
 
 std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> shape, int below, int above) {
+    if (lammps_->comm->nprocs == 1) return std::make_unique<mlcalc::SerialMesh>(shape, below, above, n_threads_);
     if (!why_not_.empty()) throw MeshUnavailable("the mesh cannot be divided over the ranks: " + why_not_);
     auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
     mesh->build_grid();

@@ -35,6 +35,8 @@ public:
     /// The owned grid, the input of a transform, and what the two plans of LAMMPS's FFT keep for their exchanges.
     double bytes_per_point() const override { return 128.0; }
 
+    /// Of the meshes to come; one rank has a mesh of its own, without exchanges.
+    void set_threads(int n_threads) { n_threads_ = n_threads; }
     /// Before the first step of a run: other styles may have set up their own transforms.
     void start_run();
     /// LAMMPS says that the domain decomposition has changed.
@@ -61,6 +63,7 @@ private:
     GridMesh* active_ = nullptr;
     std::string why_not_;  ///< the library lacks something; empty if all is there
     bool stale_ = false, plans_spoiled_ = false;
+    int n_threads_ = 1;
 };
 
 }  // namespace mlcalc_lammps

@@ -94,6 +94,7 @@ std::unique_ptr<mlcalc::Potential> PairMLCalc::make_potential(const ModelFile& f
         mlcalc_lammps::check_style_settings(settings, *file.model, file.path);
         mlcalc::PotentialOptions options = settings.potential;
         if (fell_back_) options.far_field.method = mlcalc::FarFieldMethod::ksum;
+        mesh_factory_->set_threads(settings.potential.n_threads);
         out = std::make_unique<mlcalc::Potential>(file.model, options);
     });
     return out;

@@ -35,6 +35,10 @@ cdef extern from "core/far_field/mesh/mesh_backend.hpp" namespace "mlcalc" nogil
     cppclass MeshBackendFactory:
         pass
 
+cdef extern from "core/far_field/mesh/mesh_serial.hpp" namespace "mlcalc" nogil:
+    cppclass SerialMeshFactory(MeshBackendFactory):
+        SerialMeshFactory(int)
+
 cdef extern from "core/far_field/far_field.hpp" namespace "mlcalc" nogil:
     cdef enum class FarFieldMethod:
         automatic
@@ -157,9 +161,6 @@ cdef extern from "python_bridge.hpp" namespace "mlcalc" nogil:
         cbool (*transform)(void*, int, cbool, double*, size_t, double*, size_t, int) noexcept
     cppclass PythonMeshBackendFactory(MeshBackendFactory):
         PythonMeshBackendFactory(void*, PythonMeshCalls)
-    ctypedef cbool (*PythonTransform)(void*, cbool, const int*, double*, double*, int) noexcept
-    cppclass PythonSerialMeshFactory(MeshBackendFactory):
-        PythonSerialMeshFactory(void*, PythonTransform, int)
     struct FailureReport:
         cbool shared
     void compute_and_report(CPotential&, const Atoms&, const NeighborList&, Communicator&, MeshBackendFactory&, Results&,

@@ -12,8 +12,6 @@ from libcpp.vector cimport vector
 cimport numpy as cnp
 import numpy as np
 
-from mlcalc import fft
-
 cnp.import_array()
 
 include "engine/bridge.pxi"

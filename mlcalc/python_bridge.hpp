@@ -48,45 +48,6 @@ private:
     int rank_, size_;
 };
 
-/// The transforms of a mesh on one process, mlcalc/fft.py: `n` grids of this shape from `in` to `out`, which may be the
-/// same.
-using PythonTransform = bool (*)(void* python, bool forward, const int* shape, double* in, double* out, int n);
-
-class PythonSerialMesh : public SerialMesh {
-public:
-    PythonSerialMesh(void* python, PythonTransform transform, std::array<int, 3> shape, int below, int above,
-                     int n_threads)
-        : SerialMesh(shape, below, above, n_threads), python_(python), transform_(transform) {}
-    bool in_place() const override { return true; }
-    void forward(const double* real_space, double* reciprocal, int n) override {
-        call(true, const_cast<double*>(real_space), reciprocal, n);
-    }
-    void inverse(const double* reciprocal, double* real_space, int n) override {
-        call(false, const_cast<double*>(reciprocal), real_space, n);
-    }
-
-private:
-    void call(bool forward, double* in, double* out, int n) {
-        if (!transform_(python_, forward, shape_.data(), in, out, n)) python_raised("a Fourier transform");
-    }
-    void* python_;
-    PythonTransform transform_;
-};
-
-class PythonSerialMeshFactory : public MeshBackendFactory {
-public:
-    PythonSerialMeshFactory(void* python, PythonTransform transform, int n_threads)
-        : python_(python), transform_(transform), n_threads_(n_threads) {}
-    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
-        return std::make_unique<PythonSerialMesh>(python_, transform_, shape, below, above, n_threads_);
-    }
-
-private:
-    void* python_;
-    PythonTransform transform_;
-    int n_threads_;
-};
-
 /// As PythonCalls, for the mesh that the Python communicator makes; `handle` names one of them.
 struct PythonMeshCalls {
     /// `bricks` receives lo and hi of the owned, the ghosted and the spectral brick. Returns the handle, or -1.
@@ -114,6 +75,7 @@ public:
         owned_ = brick(0);
         ghosted_ = brick(1);
         spectral_ = brick(2);
+        packed_.resize(2 * owned_.size());
     }
     PythonMeshBackend(const PythonMeshBackend&) = delete;
     PythonMeshBackend& operator=(const PythonMeshBackend&) = delete;
@@ -121,24 +83,31 @@ public:
     Brick owned() const override { return owned_; }
     Brick ghosted() const override { return ghosted_; }
     Brick spectral() const override { return spectral_; }
-    void add_halo(double* grid, int n_values) override { halo(true, grid, n_values); }
-    void fill_halo(double* grid, int n_values) override { halo(false, grid, n_values); }
-    void forward(const double* real_space, double* reciprocal, int n) override {
-        transform(true, const_cast<double*>(real_space), reciprocal, n);
+    void forward(double* grid, double* spectrum) override {
+        halo(true, grid);
+        const std::size_t length = row_length();
+        for_owned_rows(owned_, ghosted_, grid, [&](const double* row, std::size_t number) {
+            std::copy_n(row, length, packed_.data() + number * length);
+        });
+        transform(true, packed_.data(), spectrum);
     }
-    void inverse(const double* reciprocal, double* real_space, int n) override {
-        transform(false, real_space, const_cast<double*>(reciprocal), n);
+    void inverse(double* spectrum, double* grid) override {
+        transform(false, packed_.data(), spectrum);
+        const std::size_t length = row_length();
+        for_owned_rows(owned_, ghosted_, grid, [&](double* row, std::size_t number) {
+            std::copy_n(packed_.data() + number * length, length, row);
+        });
+        halo(false, grid);
     }
 
 private:
-    void halo(bool add, double* grid, int n_values) {
-        const std::size_t n_doubles = ghosted_.size() * static_cast<std::size_t>(n_values);
-        if (!calls_.halo(python_, handle_, add, grid, n_doubles, n_values)) python_raised("a halo exchange");
+    std::size_t row_length() const { return 2 * static_cast<std::size_t>(owned_.hi[2] - owned_.lo[2]); }
+    void halo(bool add, double* grid) {
+        if (!calls_.halo(python_, handle_, add, grid, 2 * ghosted_.size(), 2)) python_raised("a halo exchange");
     }
-    void transform(bool forward, double* real_space, double* reciprocal, int n) {
-        const std::size_t doubles = 2 * static_cast<std::size_t>(n);
-        if (!calls_.transform(python_, handle_, forward, real_space, owned_.size() * doubles, reciprocal,
-                              spectral_.size() * doubles, n)) {
+    void transform(bool forward, double* real_space, double* reciprocal) {
+        if (!calls_.transform(python_, handle_, forward, real_space, 2 * owned_.size(), reciprocal,
+                              2 * spectral_.size(), 1)) {
             python_raised("a Fourier transform");
         }
     }
@@ -147,6 +116,7 @@ private:
     PythonMeshCalls calls_;
     int handle_ = -1;
     Brick owned_, ghosted_, spectral_;
+    std::vector<double> packed_;  ///< of the owned brick
 };
 
 class PythonMeshBackendFactory : public MeshBackendFactory {

@@ -12,7 +12,6 @@ from far_fields import QuadraticForm, choice, coefficients, descriptor, fields, 
 from finite_differences import derivative, directions, strained
 from models import evaluate, linear_model
 
-from mlcalc import fft
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
 from mlcalc.far_field import measured_error
 from mlcalc.model import Invariant
@@ -144,19 +143,13 @@ def test_every_instruction_set_gives_the_same_forces():
         np.testing.assert_allclose(numbers, results["baseline"], rtol=1e-9)
 
 
-@pytest.mark.parametrize("library", ["ducc0", "scipy"])
-def test_transforms_are_unnormalized_and_inverse_to_each_other(library, monkeypatch):
-    if library == "ducc0" and fft.ducc0 is None:
-        pytest.skip("ducc0 is not installed")
-    if library == "scipy":
-        monkeypatch.setattr(fft, "ducc0", None)
-    rng = np.random.default_rng(0)
-    grids = rng.normal(size=(2, 4, 5, 6)) + 1j * rng.normal(size=(2, 4, 5, 6))
-    spectrum, back = np.empty_like(grids), np.empty_like(grids)
-    fft.transform(grids, spectrum, True)
-    np.testing.assert_allclose(spectrum, np.fft.fftn(grids, axes=(1, 2, 3)), rtol=0, atol=1e-12)
-    fft.transform(spectrum, back, False)
-    np.testing.assert_allclose(back, grids * 120, rtol=0, atol=1e-11)
+@pytest.mark.parametrize("mesh", [(16, 18, 20), (25, 27, 22), (26, 17, 21), (32, 19, 49)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_meshes_of_any_integers(mesh, threads, small_salt):
+    """Transforms of all prime factors, and of lines that do not fill the last vector."""
+    exact = fields(EXPANSIONS["p=1"], small_salt, lode="ksum", accuracy=1e-10)
+    v = fields(EXPANSIONS["p=1"], small_salt, lode="mesh", mesh=mesh, order=10, n_threads=threads)
+    np.testing.assert_allclose(v, exact, rtol=0, atol=2e-6 * np.abs(exact - exact.mean(axis=0)).max())
 
 
 def test_a_mesh_too_large_is_refused_with_its_size(small_salt):

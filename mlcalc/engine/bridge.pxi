@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Calls of the core into Python: the communicator, meshes and transforms.
+# Calls of the core into Python: the communicator and its meshes.
 
 cdef class Bridge:
     """The Python communicator, the meshes it made, and the first exception it raised."""
     cdef object communicator
     cdef object error
     cdef dict meshes
-    cdef int n_meshes, n_threads
+    cdef int n_meshes
 
     def __cinit__(self):
         self.meshes = {}
@@ -58,20 +58,6 @@ cdef cbool exchange_halo(void* python, int handle, cbool add, double* grid, size
     try:
         mesh = bridge.meshes[handle]
         (mesh.add_halo if add else mesh.fill_halo)(np.asarray(<double[:n_doubles]> grid), n_values)
-        return True
-    except BaseException as error:
-        bridge.error = bridge.error or error
-        return False
-
-
-cdef cbool serial_transform(void* python, cbool forward, const int* shape, double* grids, double* out,
-                            int n) noexcept with gil:
-    cdef Bridge bridge = <Bridge> python
-    try:
-        size = shape[0] * <size_t> shape[1] * shape[2] * n
-        dimensions = (n, shape[0], shape[1], shape[2])
-        fft.transform(complex_view(grids, 2 * size).reshape(dimensions),
-                      complex_view(out, 2 * size).reshape(dimensions), forward, bridge.n_threads)
         return True
     except BaseException as error:
         bridge.error = bridge.error or error

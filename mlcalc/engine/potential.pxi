@@ -59,7 +59,6 @@ cdef class Potential:
         self.potential.reset(new CPotential(self.parsed, options))
         self.bridge = Bridge()
         self.bridge.communicator = comm
-        self.bridge.n_threads = n_threads
         cdef PythonCalls calls
         calls.sum = call_sum
         calls.max = call_max
@@ -70,7 +69,7 @@ cdef class Potential:
         mesh_calls.transform = transform
         if comm is None:
             self.communicator.reset(new Communicator())
-            self.mesh_factory.reset(new PythonSerialMeshFactory(<void*> self.bridge, serial_transform, n_threads))
+            self.mesh_factory.reset(new SerialMeshFactory(n_threads))
         else:
             self.mesh_factory.reset(new PythonMeshBackendFactory(<void*> self.bridge, mesh_calls))
             self.communicator.reset(new PythonCommunicator(<void*> self.bridge, calls, comm.rank, comm.size))

@@ -36,7 +36,6 @@ void AtomGrid::start(const Atoms& atoms, const Lattice& lattice) {
     std::copy(ghosted_.lo.begin(), ghosted_.lo.end(), grid_.lo);
     real_.resize(2 * ghosted_.size() + overrun);
     grid_.data = real_.data();
-    if (!backend_->in_place()) complex_.resize(2 * owned_.size());
     place_atoms(atoms);
 }
 

@@ -34,7 +34,7 @@ public:
     /// The reciprocal points of this rank, and the storage order of their axes.
     const Brick& spectral() const { return spectral_; }
     std::array<int, 3> spectral_order() const { return backend_->spectral_order(); }
-    std::size_t spectrum_size() const { return 2 * spectral_.size(); }
+    std::size_t spectrum_size() const { return 2 * spectral_.size() + MeshBackend::overrun; }
 
     /// Numbers of the k-th atom of `atoms` at values + k * stride: a tensor of derivatives for the real parts and, at
     /// `imaginary` from there, one for the imaginary parts; < 0: these are zero.
@@ -48,7 +48,7 @@ public:
     /// values_k,t += derivative t of the transform back, at atom k. The spectrum is used up. Collective.
     void gather(double* spectrum, int degree, const Tensors<double>&);
 
-    std::size_t mesh_bytes() const { return 8 * (real_.capacity() + complex_.capacity()); }
+    std::size_t mesh_bytes() const { return 8 * real_.capacity(); }
     std::size_t atom_bytes() const {
         return 8 * (moved_.capacity() + u_.capacity() + places_.capacity()) +
                4 * (active_.capacity() + sorted_.capacity());
@@ -61,8 +61,6 @@ private:
     void sort_atoms();
     // atom_grid_transfer.cpp
     void fill(int degree, const Tensors<const double>&);
-    template <class Copy>
-    void for_owned_rows(double* packed, Copy copy);
 
     Settings settings_;
     int n_threads_;
@@ -78,8 +76,8 @@ private:
     Lattice lattice_;
     std::vector<int> active_, sorted_, bins_;
     std::vector<std::size_t> places_;
-    std::vector<double> u_, moved_;         ///< (n_active, 3) mesh coordinates
-    AlignedVector<double> real_, complex_;  ///< ghosted brick, owned brick
+    std::vector<double> u_, moved_;  ///< (n_active, 3) mesh coordinates
+    AlignedVector<double> real_;     ///< of the ghosted brick
 };
 
 }  // namespace mlcalc

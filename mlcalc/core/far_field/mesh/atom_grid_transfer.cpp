@@ -23,36 +23,13 @@ void AtomGrid::fill(int degree, const Tensors<const double>& of_atoms) {
     });
 }
 
-/// copy(row of the owned brick in the ghosted one, the same row in `packed`, doubles)
-template <class Copy>
-void AtomGrid::for_owned_rows(double* packed, Copy copy) {
-    const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
-    const auto n_x = static_cast<std::size_t>(std::max(0, owned_.hi[0] - owned_.lo[0]));
-    const auto n_y = static_cast<std::size_t>(std::max(0, owned_.hi[1] - owned_.lo[1]));
-    double* corner = grid_.data + (owned_.lo[0] - grid_.lo[0]) * grid_.stride_x +
-                     (owned_.lo[1] - grid_.lo[1]) * grid_.stride_y + 2L * (owned_.lo[2] - grid_.lo[2]);
-    for_shares(n_threads_, n_x * n_y, [&](std::size_t begin, std::size_t end, std::size_t) {
-        for (std::size_t row = begin; row < end; ++row) {
-            double* from =
-                corner + static_cast<long>(row / n_y) * grid_.stride_x + static_cast<long>(row % n_y) * grid_.stride_y;
-            copy(from, packed + row * length, length);
-        }
-    });
-}
-
 void AtomGrid::spread(int degree, const Tensors<const double>& of_atoms, double* spectrum) {
     fill(degree, of_atoms);
-    backend_->add_halo(real_.data(), 2);
-    double* packed = backend_->in_place() ? spectrum : complex_.data();
-    for_owned_rows(packed, [](const double* row, double* to, std::size_t n) { std::copy_n(row, n, to); });
-    backend_->forward(packed, spectrum, 1);
+    backend_->forward(grid_.data, spectrum);
 }
 
 void AtomGrid::gather(double* spectrum, int degree, const Tensors<double>& of_atoms) {
-    double* packed = backend_->in_place() ? spectrum : complex_.data();
-    backend_->inverse(spectrum, packed, 1);
-    for_owned_rows(packed, [](double* row, const double* from, std::size_t n) { std::copy_n(from, n, row); });
-    backend_->fill_halo(real_.data(), 2);
+    backend_->inverse(spectrum, grid_.data);
     for_shares(n_threads_, active_.size(), [&](std::size_t begin, std::size_t end, std::size_t) {
         kernels_->gather(stencil_, grid_, degree, static_cast<int>(end - begin), u_.data() + 3 * begin,
                          of_atoms.values + static_cast<long>(begin) * of_atoms.stride, of_atoms.stride,

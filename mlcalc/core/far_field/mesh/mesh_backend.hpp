@@ -28,18 +28,29 @@ public:
     /// Storage order of the spectral points, axes from slowest to fastest: {0, 1, 2} is z fastest. A distributed FFT
     /// saves one exchange by leaving the data transposed.
     virtual std::array<int, 3> spectral_order() const { return {0, 1, 2}; }
-    /// Adds halo values to their owners. `grid` has `n_values` doubles per point of the ghosted brick.
-    virtual void add_halo(double* grid, int n_values) = 0;
-    /// Fills the halo from the owners.
-    virtual void fill_halo(double* grid, int n_values) = 0;
-    /// May both sides of a transform be the same array? That saves a copy of the mesh.
-    virtual bool in_place() const { return false; }
-    /// Unnormalized complex FFTs of `n` consecutive grids: (owned.size() complex) -> (spectral.size() complex). sign -1
-    /// in the exponent.
-    virtual void forward(const double* real_space, double* reciprocal, int n) = 0;
-    /// The inverse, unnormalized.
-    virtual void inverse(const double* reciprocal, double* real_space, int n) = 0;
+    /// spectrum <- complex transform (exponent -i k r, not normalized) of a grid on the ghosted brick, once its halo
+    /// has been added to the owners. The grid is used up. Collective.
+    virtual void forward(double* grid, double* spectrum) = 0;
+    /// grid <- inverse transform, not normalized, and the halo of it. The spectrum is used up. Collective.
+    virtual void inverse(double* spectrum, double* grid) = 0;
+    /// Doubles that have to be there, whatever they are, behind the spectral points.
+    static constexpr std::size_t overrun = 16;
 };
+
+/// row(complex numbers of the owned points along z in a grid on the ghosted brick, number of the row) for all rows of
+/// the owned brick, x slowest.
+template <class Row>
+void for_owned_rows(const Brick& owned, const Brick& ghosted, double* grid, Row row) {
+    const long stride_y = 2L * (ghosted.hi[2] - ghosted.lo[2]), stride_x = stride_y * (ghosted.hi[1] - ghosted.lo[1]);
+    std::size_t number = 0;
+    for (int x = owned.lo[0]; x < owned.hi[0]; ++x) {
+        for (int y = owned.lo[1]; y < owned.hi[1]; ++y, ++number) {
+            row(grid + (x - ghosted.lo[0]) * stride_x + (y - ghosted.lo[1]) * stride_y +
+                    2L * (owned.lo[2] - ghosted.lo[2]),
+                number);
+        }
+    }
+}
 
 /// Makes the backend for mesh integers `shape` and a stencil that reaches `below` and `above` points from the point at
 /// the atom.

@@ -28,20 +28,30 @@ void unfold(double* first, std::size_t stride, std::size_t n, int below, int m, 
 
 }  // namespace
 
+SerialMesh::SerialMesh(std::array<int, 3> shape, int below, int above, int n_threads)
+    : shape_(shape),
+      below_(below),
+      above_(above),
+      n_threads_(n_threads),
+      along_x_(shape[0]),
+      along_y_(shape[1]),
+      along_z_(shape[2]),
+      work_(static_cast<std::size_t>(n_threads)) {}
+
 Brick SerialMesh::ghosted() const {
     return {{-below_, -below_, -below_}, {shape_[0] + above_, shape_[1] + above_, shape_[2] + above_}};
 }
 
-std::array<std::size_t, 3> SerialMesh::strides(int n_values) const {
+std::array<std::size_t, 3> SerialMesh::strides() const {
     std::array<std::size_t, 3> out{};
-    out[2] = static_cast<std::size_t>(n_values);
+    out[2] = 2;
     out[1] = out[2] * static_cast<std::size_t>(shape_[2] + below_ + above_);
     out[0] = out[1] * static_cast<std::size_t>(shape_[1] + below_ + above_);
     return out;
 }
 
-void SerialMesh::add_halo(double* grid, int n_values) {
-    const std::array<std::size_t, 3> stride = strides(n_values);
+void SerialMesh::add_halo(double* grid) const {
+    const std::array<std::size_t, 3> stride = strides();
     for_shares(n_threads_, stride[0], [&](std::size_t begin, std::size_t end, std::size_t) {
         fold(grid + begin, stride[0], end - begin, below_, shape_[0], above_);
     });
@@ -57,8 +67,8 @@ void SerialMesh::add_halo(double* grid, int n_values) {
     });
 }
 
-void SerialMesh::fill_halo(double* grid, int n_values) {
-    const std::array<std::size_t, 3> stride = strides(n_values);
+void SerialMesh::fill_halo(double* grid) const {
+    const std::array<std::size_t, 3> stride = strides();
     for_shares(n_threads_, static_cast<std::size_t>(shape_[0]), [&](std::size_t begin, std::size_t end, std::size_t) {
         for (std::size_t x = begin; x < end; ++x) {
             double* plane = grid + (x + static_cast<std::size_t>(below_)) * stride[0];
@@ -72,6 +82,48 @@ void SerialMesh::fill_halo(double* grid, int n_values) {
     for_shares(n_threads_, stride[0], [&](std::size_t begin, std::size_t end, std::size_t) {
         unfold(grid + begin, stride[0], end - begin, below_, shape_[0], above_);
     });
+}
+
+/// Along y and z, between a plane of the grid and one of the spectrum, which stays in the cache.
+void SerialMesh::transform_plane(bool forward, std::size_t x, double* grid, double* spectrum,
+                                 AlignedVector<double>& work) const {
+    const std::array<std::size_t, 3> stride = strides();
+    const auto below = static_cast<std::size_t>(below_);
+    const long ny = shape_[1], nz = shape_[2];
+    const Lines rows{grid + (x + below) * stride[0] + below * (stride[1] + stride[2]), static_cast<long>(stride[1]), 2};
+    double* plane = spectrum + x * 2 * static_cast<std::size_t>(ny * nz);
+    const Lines along_z{plane, 2 * nz, 2}, along_y{plane, 2, 2 * nz};
+    if (forward) along_z_.apply(true, ny, rows, along_z, work);
+    along_y_.apply(forward, nz, along_y, along_y, work);
+    if (!forward) along_z_.apply(false, ny, along_z, rows, work);
+}
+
+void SerialMesh::transform_across(bool forward, double* spectrum) {
+    const std::size_t n = static_cast<std::size_t>(shape_[1]) * static_cast<std::size_t>(shape_[2]);
+    constexpr std::size_t group = 8;  // lines: no vector belongs to two threads
+    for_shares(n_threads_, (n + group - 1) / group, [&](std::size_t begin, std::size_t end, std::size_t share) {
+        const std::size_t first = begin * group, last = std::min(end * group, n);
+        const Lines lines{spectrum + 2 * first, 2, 2 * static_cast<long>(n)};
+        along_x_.apply(forward, static_cast<long>(last - first), lines, lines, work_[share]);
+    });
+}
+
+void SerialMesh::forward(double* grid, double* spectrum) {
+    add_halo(grid);
+    for_shares(n_threads_, static_cast<std::size_t>(shape_[0]),
+               [&](std::size_t begin, std::size_t end, std::size_t share) {
+                   for (std::size_t x = begin; x < end; ++x) transform_plane(true, x, grid, spectrum, work_[share]);
+               });
+    transform_across(true, spectrum);
+}
+
+void SerialMesh::inverse(double* spectrum, double* grid) {
+    transform_across(false, spectrum);
+    for_shares(n_threads_, static_cast<std::size_t>(shape_[0]),
+               [&](std::size_t begin, std::size_t end, std::size_t share) {
+                   for (std::size_t x = begin; x < end; ++x) transform_plane(false, x, grid, spectrum, work_[share]);
+               });
+    fill_halo(grid);
 }
 
 }  // namespace mlcalc
