@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <new>
 
 #include "brick_points.h"
 #include "comm.h"
 #include "domain.h"
-#include "host_transforms.h"
 #include "lammps_mesh.h"
-#include "large_pages.h"
 #include "neighbor.h"
 #include "pair.h"
 
@@ -20,27 +17,10 @@ namespace mlcalc_lammps {
 using LAMMPS_NS::Grid3d;
 using mlcalc::Brick;
 
-namespace {
-
-/// n1 n2 = n with n1 <= n2 as equal as possible: how LAMMPS's FFT divides the ranks.
-std::array<int, 2> two_factors(int n) {
-    int smaller = static_cast<int>(std::sqrt(static_cast<double>(n)));
-    while (n % smaller != 0) smaller--;
-    return {smaller, n / smaller};
-}
-
-}  // namespace
-
 /// The library's constructor writes its own layout into storage that is larger than it needs, so the storage is ours.
 void GridMesh::DestroyGrid::operator()(Grid3d* grid) const {
     grid->~Grid3d();
     ::operator delete(grid);
-}
-
-/// Where LAMMPS ends each destruction with fftw_cleanup_threads(), all other plans of the process are lost: plans are
-/// then given up, not destroyed.
-void GridMesh::DestroyPlan::operator()(fft_plan_3d* plan) const {
-    if (plans_can_be_destroyed()) fft_3d_destroy_plan(plan);
 }
 
 GridMesh::GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above)
@@ -82,12 +62,7 @@ bool GridMesh::domains_have_changed() const {
 }
 
 bool GridMesh::bricks_have_changed() const {
-    return forward_plan_ == nullptr || planned_.lo != owned_.lo || planned_.hi != owned_.hi;
-}
-
-void GridMesh::drop_plans() {
-    forward_plan_.reset();
-    inverse_plan_.reset();
+    return pencils_ == nullptr || transformed_.lo != owned_.lo || transformed_.hi != owned_.hi;
 }
 
 /// The halo covers the atoms' motion between two neighbor builds (half the skin), in a box that may shrink a little.
@@ -107,11 +82,6 @@ void GridMesh::build_grid() {
         ghosted_.lo[axis] = lo[axis];
         ghosted_.hi[axis] = hi[axis] + 1;
     }
-    const auto [n1, n2] = two_factors(lammps_->comm->nprocs);
-    const int i1 = lammps_->comm->me % n1, i2 = lammps_->comm->me / n1;
-    const auto cut = [](int i, int n, int points) { return static_cast<int>(std::int64_t{i} * points / n); };
-    spectral_.lo = {0, cut(i2, n2, shape_[1]), cut(i1, n1, shape_[2])};
-    spectral_.hi = {shape_[0], cut(i2 + 1, n2, shape_[1]), cut(i1 + 1, n1, shape_[2])};
     require_countable();
     require_one_image();
     number_points();
@@ -123,7 +93,7 @@ void GridMesh::build_grid() {
 
 /// LAMMPS counts points and the doubles of a brick with int.
 void GridMesh::require_countable() const {
-    const std::size_t most = std::max({ghosted_.size(), owned_.size(), spectral_.size()});
+    const std::size_t most = std::max(ghosted_.size(), owned_.size());
     if (everywhere(most < std::size_t{1} << 29, lammps_->world)) return;
     throw mlcalc::Shared<std::invalid_argument>(std::invalid_argument(
         "the mesh of the far field has more than 2^29 points on one rank, which LAMMPS cannot count; use more ranks"));
@@ -155,21 +125,9 @@ void GridMesh::number_points() {
     });
 }
 
-void GridMesh::build_plans() {
-    const Brick& o = owned_;
-    const Brick& s = spectral_;
-    int n_buffer = 0;
-    const LargePages pages;
-    forward_plan_.reset(fft_3d_create_plan(lammps_->world, shape_[2], shape_[1], shape_[0], o.lo[2], o.hi[2] - 1,
-                                           o.lo[1], o.hi[1] - 1, o.lo[0], o.hi[0] - 1, s.lo[2], s.hi[2] - 1, s.lo[1],
-                                           s.hi[1] - 1, s.lo[0], s.hi[0] - 1, 0, 2, &n_buffer, 0));
-    inverse_plan_.reset(fft_3d_create_plan(lammps_->world, shape_[0], shape_[2], shape_[1], s.lo[0], s.hi[0] - 1,
-                                           s.lo[2], s.hi[2] - 1, s.lo[1], s.hi[1] - 1, o.lo[0], o.hi[0] - 1, o.lo[2],
-                                           o.hi[2] - 1, o.lo[1], o.hi[1] - 1, 0, 1, &n_buffer, 0));
-    pages.advise_new_memory();
-    planned_ = owned_;
-    if (!everywhere(forward_plan_ != nullptr && inverse_plan_ != nullptr, lammps_->world))
-        throw MeshUnavailable("LAMMPS could not plan an FFT of the mesh of the far field");
+void GridMesh::build_pencils() {
+    pencils_ = std::make_unique<Pencils>(*lammps_->comm, lammps_->world, shape_, owned_, factory_.n_threads());
+    transformed_ = owned_;
 }
 
 void GridMesh::exchange(double* grid, int n_values, bool forward) {
@@ -218,23 +176,21 @@ void GridMesh::unpack_reverse(const double* buffer, int n, const int* list) {
     }
 }
 
+BrickView GridMesh::owned_part(double* grid) const {
+    const long stride_y = 2L * (ghosted_.hi[2] - ghosted_.lo[2]),
+               stride_x = stride_y * (ghosted_.hi[1] - ghosted_.lo[1]);
+    return {grid + (owned_.lo[0] - ghosted_.lo[0]) * stride_x + (owned_.lo[1] - ghosted_.lo[1]) * stride_y +
+                2L * (owned_.lo[2] - ghosted_.lo[2]),
+            stride_x, stride_y};
+}
+
 void GridMesh::forward(double* grid, double* spectrum) {
     add_halo(grid, 2);
-    const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
-    work_.resize(std::max<std::size_t>(2, 2 * owned_.size()));
-    mlcalc::for_owned_rows(owned_, ghosted_, grid, [&](const double* row, std::size_t number) {
-        std::copy_n(row, length, work_.data() + number * length);
-    });
-    fft_3d(work_.data(), spectrum, 1, forward_plan_.get());
+    pencils_->forward(owned_part(grid), spectrum);
 }
 
 void GridMesh::inverse(double* spectrum, double* grid) {
-    const std::size_t length = 2 * static_cast<std::size_t>(std::max(0, owned_.hi[2] - owned_.lo[2]));
-    work_.resize(std::max<std::size_t>(2, 2 * owned_.size()));
-    fft_3d(spectrum, work_.data(), -1, inverse_plan_.get());
-    mlcalc::for_owned_rows(owned_, ghosted_, grid, [&](double* row, std::size_t number) {
-        std::copy_n(work_.data() + number * length, length, row);
-    });
+    pencils_->inverse(spectrum, owned_part(grid));
     fill_halo(grid, 2);
 }
 

@@ -9,13 +9,14 @@
 #include "base/lattice.hpp"
 #include "far_field/mesh/mesh_backend.hpp"
 #include "lammps_grid.h"
+#include "pencils.h"
 
 namespace mlcalc_lammps {
 
 class LammpsMeshFactory;
 
-/// A mesh over the domains of LAMMPS. The real-space bricks are those of Grid3d. The FFT leaves each rank a pencil that
-/// is complete along x, stored with x fastest, then z, then y: one exchange fewer each way.
+/// A mesh over the domains of LAMMPS. The real-space bricks are those of Grid3d, which exchanges their halos;
+/// transforms are those of Pencils.
 class GridMesh : public mlcalc::MeshBackend {
 public:
     GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above);
@@ -25,19 +26,17 @@ public:
 
     mlcalc::Brick owned() const override { return owned_; }
     mlcalc::Brick ghosted() const override { return ghosted_; }
-    mlcalc::Brick spectral() const override { return spectral_; }
-    std::array<int, 3> spectral_order() const override { return {1, 2, 0}; }
+    mlcalc::Brick spectral() const override { return pencils_->spectral(); }
     void forward(double* grid, double* spectrum) override;
     void inverse(double* spectrum, double* grid) override;
 
     /// For the present decomposition and box. Collective. Throws MeshUnavailable, or a sentence for a mesh too large.
     void build_grid();
     /// For the bricks of the grid. Collective.
-    void build_plans();
-    void drop_plans();
+    void build_pencils();
     /// On this rank: has the decomposition changed since the grid was built, or has the box drifted by more than 5 %?
     bool domains_have_changed() const;
-    /// On this rank: are the plans those of other bricks?
+    /// On this rank: are the pencils those of another brick?
     bool bricks_have_changed() const;
     /// Exchanges known values and transforms known waves; false on every rank if any rank got anything else.
     bool works();
@@ -52,11 +51,6 @@ private:
         void operator()(LAMMPS_NS::Grid3d* grid) const;
     };
 
-    /// Of a plan that LAMMPS's library has made.
-    struct DestroyPlan {
-        void operator()(fft_plan_3d* plan) const;
-    };
-    using Plan = std::unique_ptr<fft_plan_3d, DestroyPlan>;
     /// What a grid is built for: how the box is divided, this rank's part in fractions, and the box.
     struct Domains {
         int layout = -1;
@@ -74,18 +68,19 @@ private:
     void fill_halo(double* grid, int n_values);
     bool halo_works();
     bool transform_works();
+    BrickView owned_part(double* grid) const;
 
     LammpsMeshFactory& factory_;
     LAMMPS_NS::LAMMPS* lammps_;
     std::array<int, 3> shape_;
     int below_, above_;
-    mlcalc::Brick owned_, ghosted_, spectral_;
+    mlcalc::Brick owned_, ghosted_;
     std::unique_ptr<LAMMPS_NS::Grid3d, DestroyGrid> grid_;
-    Plan forward_plan_, inverse_plan_;
-    mlcalc::Brick planned_;      ///< the owned brick of the plans
+    std::unique_ptr<Pencils> pencils_;
+    mlcalc::Brick transformed_;  ///< the owned brick of the pencils
     std::vector<int> position_;  ///< of Grid3d's point number (x fastest) in our bricks (z fastest)
     Domains built_for_;
-    mlcalc::AlignedVector<double> buffer1_, buffer2_, work_;
+    mlcalc::AlignedVector<double> buffer1_, buffer2_;
     std::size_t n_buffer1_ = 0, n_buffer2_ = 0;
     double* exchanged_ = nullptr;
     int n_values_ = 0;

@@ -66,8 +66,9 @@ bool GridMesh::halo_works() {
 /// A plane wave has one spectral line, and comes back as itself times the number of points.
 bool GridMesh::transform_works() {
     const std::array<int, 3> wave = {1 % shape_[0], 2 % shape_[1], shape_[2] - 1};
-    std::vector<double> real_space(std::max<std::size_t>(2, 2 * owned_.size())), back(real_space.size());
-    std::vector<double> reciprocal(std::max<std::size_t>(2, 2 * spectral_.size()));
+    const mlcalc::Brick spectral = pencils_->spectral();
+    std::vector<double> real_space(2 * owned_.size()), back(real_space.size());
+    std::vector<double> reciprocal(2 * spectral.size() + overrun);
     for_each_point(owned_, [&](int x, int y, int z, std::size_t number) {
         const double phase =
             two_pi * (static_cast<double>(wave[0]) * x / shape_[0] + static_cast<double>(wave[1]) * y / shape_[1] +
@@ -75,20 +76,16 @@ bool GridMesh::transform_works() {
         real_space[2 * number] = std::cos(phase);
         real_space[2 * number + 1] = std::sin(phase);
     });
-    std::vector<double> used_up(real_space);  // as which LAMMPS may treat its input
-    fft_3d(used_up.data(), reciprocal.data(), 1, forward_plan_.get());
+    pencils_->forward(BrickView::packed(real_space.data(), owned_), reciprocal.data());
     const double n = static_cast<double>(shape_[0]) * shape_[1] * shape_[2];
     bool right = true;
-    std::size_t number = 0;
-    for (int y = spectral_.lo[1]; y < spectral_.hi[1]; y++)
-        for (int z = spectral_.lo[2]; z < spectral_.hi[2]; z++)
-            for (int x = spectral_.lo[0]; x < spectral_.hi[0]; x++, number++) {
-                const double expected = x == wave[0] && y == wave[1] && z == wave[2] ? n : 0.0;
-                right = right && std::fabs(reciprocal[2 * number] - expected) < 1e-9 * n &&
-                        std::fabs(reciprocal[2 * number + 1]) < 1e-9 * n;
-            }
-    fft_3d(reciprocal.data(), back.data(), -1, inverse_plan_.get());
-    for (std::size_t k = 0; k < 2 * owned_.size(); k++) right = right && std::fabs(back[k] / n - real_space[k]) < 1e-9;
+    for_each_point(spectral, [&](int x, int y, int z, std::size_t number) {
+        const double expected = x == wave[0] && y == wave[1] && z == wave[2] ? n : 0.0;
+        right = right && std::fabs(reciprocal[2 * number] - expected) < 1e-9 * n &&
+                std::fabs(reciprocal[2 * number + 1]) < 1e-9 * n;
+    });
+    pencils_->inverse(reciprocal.data(), BrickView::packed(back.data(), owned_));
+    for (std::size_t k = 0; k < back.size(); k++) right = right && std::fabs(back[k] / n - real_space[k]) < 1e-9;
     return everywhere(right, lammps_->world);
 }
 

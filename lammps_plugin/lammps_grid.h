@@ -34,14 +34,3 @@ private:
 };
 
 }  // namespace LAMMPS_NS
-
-extern "C" {
-struct fft_plan_3d;
-fft_plan_3d* fft_3d_create_plan(MPI_Comm, int n_fast, int n_mid, int n_slow, int in_fast_lo, int in_fast_hi,
-                                int in_mid_lo, int in_mid_hi, int in_slow_lo, int in_slow_hi, int out_fast_lo,
-                                int out_fast_hi, int out_mid_lo, int out_mid_hi, int out_slow_lo, int out_slow_hi,
-                                int scaled, int permute, int* n_buffer, int use_collective) MLCALC_WEAK;
-/// sign 1: exponent -i k r (forward); -1: +i k r
-void fft_3d(double* in, double* out, int sign, fft_plan_3d*) MLCALC_WEAK;
-void fft_3d_destroy_plan(fft_plan_3d*) MLCALC_WEAK;
-}

@@ -7,9 +7,8 @@
 
 #include "comm.h"
 #include "far_field/mesh/mesh_serial.hpp"
-#include "force.h"
 #include "grid_mesh.h"
-#include "host_transforms.h"
+#include "host_grids.h"
 #include "lammps.h"
 #include "neighbor.h"
 
@@ -29,17 +28,11 @@ std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> 
     if (!why_not_.empty()) throw MeshUnavailable("the mesh cannot be divided over the ranks: " + why_not_);
     auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
     mesh->build_grid();
-    mesh->build_plans();
+    mesh->build_pencils();
     if (!mesh->works())
         throw MeshUnavailable(
-            "the mesh cannot be divided over the ranks: LAMMPS's grids or FFTs do not return what was put into them");
+            "the mesh cannot be divided over the ranks: LAMMPS's grids do not return what was put into them");
     return mesh;
-}
-
-/// A kspace style destroys and makes its plans when a run starts and when domains change, before this style is asked.
-/// Where that spoils the plans of others, ours are no longer touched.
-void LammpsMeshFactory::start_run() {
-    if (!plans_can_be_destroyed() && lammps_->force->kspace != nullptr) plans_spoiled_ = true;
 }
 
 /// For each mesh 1 if the question is answered with yes on any rank.
@@ -50,25 +43,19 @@ std::vector<int> LammpsMeshFactory::which(bool (GridMesh::*question)() const, bo
     return yes;
 }
 
-/// Everything old goes before anything new comes: to destroy a plan may spoil those that are made beside it.
 void LammpsMeshFactory::update() {
-    if (meshes_.empty() || (!stale_ && !plans_spoiled_ && lammps_->neighbor->ago != 0)) return;
+    if (meshes_.empty() || (!stale_ && lammps_->neighbor->ago != 0)) return;
     const std::vector<int> moved = which(&GridMesh::domains_have_changed, stale_);
-    const bool any = std::find(moved.begin(), moved.end(), 1) != moved.end();
-    const bool spoiled = plans_spoiled_ || (any && !plans_can_be_destroyed() && lammps_->force->kspace != nullptr);
-    stale_ = plans_spoiled_ = false;
-    if (!any && !spoiled) return;
+    stale_ = false;
+    if (std::find(moved.begin(), moved.end(), 1) == moved.end()) return;
     for (std::size_t m = 0; m < meshes_.size(); m++)
         if (moved[m] != 0) meshes_[m]->build_grid();
-    const std::vector<int> other = which(&GridMesh::bricks_have_changed, spoiled);
+    const std::vector<int> other = which(&GridMesh::bricks_have_changed, false);
     for (std::size_t m = 0; m < meshes_.size(); m++)
-        if (other[m] != 0) meshes_[m]->drop_plans();
-    for (std::size_t m = 0; m < meshes_.size(); m++)
-        if (other[m] != 0) meshes_[m]->build_plans();
+        if (other[m] != 0) meshes_[m]->build_pencils();
     for (GridMesh* mesh : meshes_)
         if (!mesh->works())
-            throw MeshUnavailable(
-                "after the domains have changed, LAMMPS's grids or FFTs do not return what was put in");
+            throw MeshUnavailable("after the domains have changed, LAMMPS's grids do not return what was put in");
 }
 
 }  // namespace mlcalc_lammps

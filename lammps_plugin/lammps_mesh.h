@@ -24,7 +24,7 @@ struct MeshUnavailable : std::runtime_error, mlcalc::SharedFailure {
     using std::runtime_error::runtime_error;
 };
 
-/// Makes meshes that are spread over the ranks with LAMMPS's own Grid3d (halo) and FFT. Every mesh is tried on known
+/// Makes meshes that are spread over the ranks, with LAMMPS's own Grid3d for their halos. Every mesh is tried on known
 /// values before it is used.
 class LammpsMeshFactory : public mlcalc::MeshBackendFactory {
 public:
@@ -32,13 +32,12 @@ public:
     ~LammpsMeshFactory() override;
     std::unique_ptr<mlcalc::MeshBackend> make(std::array<int, 3> shape, int below, int above) override;
     bool divides_halo() const override { return true; }
-    /// The owned grid, the input of a transform, and what the two plans of LAMMPS's FFT keep for their exchanges.
-    double bytes_per_point() const override { return 128.0; }
+    /// Two buffers of Pencils, and what is on its way in exchanges.
+    double bytes_per_point() const override { return 96.0; }
 
     /// Of the meshes to come; one rank has a mesh of its own, without exchanges.
     void set_threads(int n_threads) { n_threads_ = n_threads; }
-    /// Before the first step of a run: other styles may have set up their own transforms.
-    void start_run();
+    int n_threads() const { return n_threads_; }
     /// LAMMPS says that the domain decomposition has changed.
     void invalidate() { stale_ = true; }
     /// Before each compute, on every rank: builds anew what no longer fits the domains or the box, whoever has changed
@@ -62,7 +61,7 @@ private:
     std::vector<GridMesh*> meshes_;  ///< in the same order on every rank
     GridMesh* active_ = nullptr;
     std::string why_not_;  ///< the library lacks something; empty if all is there
-    bool stale_ = false, plans_spoiled_ = false;
+    bool stale_ = false;
     int n_threads_ = 1;
 };
 

@@ -96,7 +96,7 @@ void PairMLCalc::work(int, int) {
         far_field_log_.measure(file_.model, settings_, views_, *mesh_factory_, energies_, forces_, send_home);
 }
 
-/// Where LAMMPS's grids or FFTs do not serve and no mesh was insisted on, the k-sum gives the same within the accuracy.
+/// Where LAMMPS's grids do not serve and no mesh was insisted on, the k-sum gives the same within the accuracy.
 void PairMLCalc::evaluate(mlcalc::Results& results, const std::exception_ptr& failed_before) {
     const auto compute_it = [&] {
         potential_->compute(views_.atoms(), views_.neighbors(), communicator_, *mesh_factory_, results, failed_before);

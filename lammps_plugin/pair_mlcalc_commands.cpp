@@ -158,7 +158,6 @@ void PairMLCalc::init_style() {
         energy_unit_ = 23.060548;  // kcal/mol per eV, the value that LAMMPS itself uses
     else
         error->all(FLERR, "pair_style mlcalc works with units metal or real, not {}", units);
-    mesh_factory_->start_run();
     far_field_log_.start_run(*potential_, views_.atoms().cell);
     committee_.start_run();
     ready_ = true;

@@ -1,4 +1,4 @@
-"""The mesh spread over MPI domains by LAMMPS's grids and FFTs is the serial mesh."""
+"""The mesh spread over MPI domains is the serial mesh."""
 
 import re
 import shutil
@@ -271,15 +271,14 @@ def test_check_measures_the_error_of_the_mesh(paths, tmp_path, options):
 
 
 BROKEN = {
-    "single-precision FFTs": "int _ZN9LAMMPS_NS4Info22has_fft_single_supportEv(void) { return 1; }",
-    "the KSPACE package is missing": HIDE % ("fft_3d", "nothing of this name"),
+    "has no distributed grids of the kind": HIDE % ("_ZN9LAMMPS_NS6Grid3d8get_sizeERiS1_S1_", "nothing of this name"),
     "do not return what was put into them": "void _ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i() {}",
 }
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
 @pytest.mark.parametrize("sentence", BROKEN)
-def test_where_grids_or_ffts_do_not_serve_the_ksum_does(paths, tmp_path, monkeypatch, sentence):
+def test_where_grids_do_not_serve_the_ksum_does(paths, tmp_path, monkeypatch, sentence):
     """A library loaded before LAMMPS answers in its place."""
     (tmp_path / "host.c").write_text(BROKEN[sentence])
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "host.so", "host.c"], cwd=tmp_path, check=True)

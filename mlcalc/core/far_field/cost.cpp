@@ -23,7 +23,7 @@ double FarFieldCost::mesh(const FilterBank& bank, const std::vector<Mesh::Settin
         }
         for (const std::size_t q : mesh.filters) degrees += 2.0 * bank.l_max(q) + 3.0;
         const double n_filters = static_cast<double>(mesh.filters.size());
-        cost += n_jobs * (2.0 + 2.0 * n_filters) * (12.0 + 0.011 * points + 0.0045 * ghosted);
+        cost += n_jobs * (2.0 + 2.0 * n_filters) * (5.0 + 0.0075 * points + 0.0025 * ghosted);
         // the rows of vectors of 4 for all: the choice must not depend on the processor
         const double weights = order * order * (order <= 8 ? 8 : order <= 10 ? 10 : 12);
         cost += n_atoms * n_jobs * (0.2 * n_filters + 0.0003 * weights * degrees);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "brick_exchange.h"
+#include "far_field/mesh/line_transform.hpp"
+
+namespace LAMMPS_NS {
+class Comm;
+}
+
+namespace mlcalc_lammps {
+
+/// The Fourier transform of a mesh that is divided over the ranks: lines are transformed along one axis after the
+/// other, each time from bricks that are complete along it. Where the domains are not cut along an axis, that is the
+/// first and needs no exchange; two ranks need one, others two or three.
+class Pencils {
+public:
+    /// For this rank's brick of the mesh. Collective.
+    Pencils(const LAMMPS_NS::Comm&, MPI_Comm, std::array<int, 3> shape, const mlcalc::Brick& owned, int n_threads);
+    /// The reciprocal points that this rank gets, z fastest.
+    const mlcalc::Brick& spectral() const { return bricks_[2]; }
+    /// Between the owned points in an array of the caller and a packed spectrum, which `inverse` uses up. Collective.
+    void forward(const BrickView& owned, double* spectrum);
+    void inverse(double* spectrum, const BrickView& owned);
+
+private:
+    void transform(bool forward, std::size_t stage, double* data);
+    double* buffer(std::size_t stage);
+
+    int n_threads_;
+    std::array<std::size_t, 3> axes_;                            ///< in the order of the transforms
+    std::array<mlcalc::Brick, 3> bricks_;                        ///< complete along these axes
+    std::vector<std::unique_ptr<BrickExchange>> exchanges_;      ///< to each of them
+    std::vector<std::unique_ptr<mlcalc::LineTransform>> lines_;  ///< along x, y, z
+    std::array<mlcalc::AlignedVector<double>, 2> buffers_;
+    std::vector<mlcalc::AlignedVector<double>> work_;  ///< per thread
+};
+
+}  // namespace mlcalc_lammps
