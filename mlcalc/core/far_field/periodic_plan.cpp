@@ -53,7 +53,7 @@ void PeriodicPlanner::add_candidate(double radius) {
     Candidate out{MeshPlanner(description_, options_, spectrum_, radius), 0.0};
     const double limit = ksum_limit();
     double cutoff = converged_cutoff(description_, options_.accuracy);
-    if (radius > 0.0) {
+    if (radius > 0.0 && options_.split > 0.0) {
         double low = 0.05 * cutoff, high = std::min(2.0 * cutoff, limit);
         for (int step = 0; step < 12; ++step) {
             const double middle = 0.5 * (low + high);
@@ -166,6 +166,8 @@ PeriodicPlan PeriodicPlanner::plan(const Lattice& mesh_lattice, const Lattice& k
     double least = std::numeric_limits<double>::infinity();
     for (Candidate& candidate : candidates_) {
         std::vector<Mesh::Settings> found = meshes(candidate, mesh_lattice, cost);
+        // training rows come from the whole k-sum: it is divided on request only, so that they fit to rounding
+        if (found.empty() && candidate.meshes.radius() > 0.0 && options_.split < 0.0) continue;
         double total = found.empty() ? cost.ksum(wave_vectors(candidate.k_cutoff, ksum_lattice.volume))
                                      : cost.mesh(spectrum_.bank(), found);
         total += cost.near(candidate.meshes.radius(), n_atoms / ksum_lattice.volume);
