@@ -123,7 +123,7 @@ void BrickExchange::move(const Brick& from, const BrickView& source, const std::
         for_rows(to, target, part.brick, received_.data() + part.offset,
                  [](double* row, const double* in, long n) { std::copy_n(in, n, row); });
     }
-    MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
+    for (std::size_t k = coming.size(); k < requests_.size(); k++) MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
 }
 
 }  // namespace mlcalc_lammps

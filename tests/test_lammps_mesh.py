@@ -61,7 +61,9 @@ def test_mesh_over_ranks_is_the_serial_mesh(paths, tmp_path, ranks):
 def test_energy_is_conserved_on_two_ranks(method, paths, tmp_path):
     """To 1e-7 eV/atom/ps, through rebuilt neighbor lists, while kinetic and potential energy exchange far more."""
     write_data(tmp_path / "salt.data", large_salt(), ["Na", "Cl"])
-    script = start(paths["linear soap + lode"], f"lode {method} accuracy 1e-4") + """
+    script = (
+        start(paths["linear soap + lode"], f"lode {method} accuracy 1e-4")
+        + """
 velocity all create 300 1
 fix 1 all nve
 timestep 0.00004
@@ -71,6 +73,7 @@ print "E $(etotal:%.17g) $(pe:%.17g)"
 run 500
 print "E $(etotal:%.17g) $(pe:%.17g)"
 """
+    )
     before, after = numbers(script_run(tmp_path, script, 2), "E ")
     assert abs(after[0] - before[0]) / 64 < 1e-7 * 0.02
     assert abs(after[1] - before[1]) / 64 > 1e-5
