@@ -282,6 +282,24 @@ def run_convert(args) -> None:
     print(convert_file(args.potential, args.output, args.species, progress=not args.quiet, **options))
 
 
+def add_check(sub) -> None:
+    sub.epilog = """Pairs of atoms that are close and far; with STRUCTURE its compression and expansion, a short run at
+constant energy and heating until it breaks. Exit status 1 if a check fails."""
+    sub.add_argument("model", help="a model file, *.mlcalc")
+    sub.add_argument("structure", nargs="?", help="a crystal, liquid or molecule, any format that ASE reads")
+    sub.add_argument("--output", "-o", default="check.png", help="picture; default: check.png")
+    sub.add_argument("--json", metavar="FILE", help="verdicts and curves, for programs")
+    sub.add_argument("--seconds", type=float, default=60.0, help="for heating; default: 60")
+    sub.add_argument("--threads", type=int, default=1, help="default: 1")
+
+
+def run_check(args) -> int:
+    from .commands.check import check_file
+
+    options = {"json_output": args.json, "threads": args.threads, "seconds": args.seconds}
+    return int(check_file(args.model, args.structure, args.output, **options) == "fail")
+
+
 def add_isolated(sub) -> None:
     sub.epilog = "Spin is the calculator's business: without it, atoms with open shells are too high."
     sub.add_argument("species", nargs="+", help="chemical symbols")
@@ -334,6 +352,7 @@ COMMANDS = {
     "convert": Command(
         "A Gaussian approximation potential of QUIP, or a table of LAMMPS, as a model file.", add_convert, run_convert
     ),
+    "check": Command("Is a model sound where it has no data? Verdicts and a picture.", add_check, run_check),
     "isolated": Command(
         "Energies of separated atoms from a calculator of ASE, for data.reference_energies.", add_isolated, run_isolated
     ),

