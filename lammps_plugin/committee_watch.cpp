@@ -59,7 +59,7 @@ void CommitteeWatch::ask(const mlcalc::Model& model, const StyleSettings& settin
     const auto n_local = static_cast<std::size_t>(lammps_->atom->nlocal);
     n_all_ = n_all;
     has_energies_ = committee && (settings.watches_uncertainty() || energy_flag_ != 0);
-    has_forces_ = committee && force_flag_ != 0;
+    has_forces_ = committee && (settings.has_maximum() || force_flag_ != 0);
     // nothing of an earlier step may look like one of this step
     std::fill(uncertainty_.begin(), uncertainty_.end(), 0.0);
     std::fill(force_uncertainty_.begin(), force_uncertainty_.end(), 0.0);
@@ -104,11 +104,12 @@ double CommitteeWatch::of_total(const mlcalc::Model& model, double unit, mlcalc:
     return unit * spread(totals.data(), n_members, model.committee_scale);
 }
 
-/// The same decision on every rank: the largest spread of all atoms is compared on all of them.
+/// The same decision on every rank: the largest spread of the force on an atom is compared on all of them. Forces,
+/// since the energy of an atom is hardly determined by the data (docs/uncertainty.md).
 void CommitteeWatch::check_maximum(const StyleSettings& settings) {
-    if (settings.on_maximum == StyleSettings::OnMaximum::nothing || !has_energies_) return;
+    if (!settings.has_maximum() || !has_forces_) return;
     const Atom& atom = *lammps_->atom;
-    const auto begin = uncertainty_.begin();
+    const auto begin = force_uncertainty_.begin();
     const auto largest = std::max_element(begin, begin + atom.nlocal);
     struct {
         double value;
@@ -121,7 +122,7 @@ void CommitteeWatch::check_maximum(const StyleSettings& settings) {
     MPI_Bcast(&id, 1, MPI_LMP_TAGINT, all.rank, lammps_->world);
     if (lammps_->comm->me == 0 && !warned_)
         lammps_->error->warning(
-            FLERR, "mlcalc: the energy of atom {} has an uncertainty of {:.6g}, above {:.6g}, on step {}{}", id,
+            FLERR, "mlcalc: the force on atom {} has an uncertainty of {:.6g}, above {:.6g}, on step {}{}", id,
             all.value, settings.max_uncertainty, lammps_->update->ntimestep, stop ? "; the run stops here" : "");
     warned_ = true;
     // the loop of run and minimize ends after the output of this step, on every rank, as with fix halt

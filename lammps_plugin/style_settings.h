@@ -17,10 +17,11 @@ struct StyleSettings {
     mlcalc::PotentialOptions potential;
     bool check = false;            ///< measure the error of the mesh when it has been chosen
     bool uncertainty = false;      ///< every step, not only when a fix pair asks
-    double max_uncertainty = 0.0;  ///< in the energy unit of the run
+    double max_uncertainty = 0.0;  ///< norm of the spread of a force, in the force unit of the run
     OnMaximum on_maximum = OnMaximum::nothing;
 
-    bool watches_uncertainty() const { return uncertainty || on_maximum != OnMaximum::nothing; }
+    bool has_maximum() const { return on_maximum != OnMaximum::nothing; }
+    bool watches_uncertainty() const { return uncertainty || has_maximum(); }
     /// Would another mesh or k list be chosen?
     bool same_far_field(const StyleSettings&) const;
 };

@@ -113,7 +113,7 @@ def test_too_large_an_uncertainty_warns_once_or_stops_the_run_after_its_output(p
     dynamics = """
 velocity all create 3000 1
 fix 1 all nve
-fix sigma all pair 1 mlcalc uncertainty 0
+fix sigma all pair 1 mlcalc force_uncertainty 1
 compute largest all reduce max f_sigma
 thermo 1
 thermo_style custom step c_largest

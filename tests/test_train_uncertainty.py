@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from test_train_signs import copper, label
-from training_cases import KERNEL, SOAP, known_data, options
+from training_cases import KERNEL, SOAP, known_data, options, pushed
 
 from mlcalc import MLCalculator, UncertaintyError
 from mlcalc.cli import main
@@ -117,16 +117,6 @@ def test_written_predictions_are_those_of_the_calculator(committee):
         assert atoms.info["energy_uncertainty"] == pytest.approx(
             calc.get_property("energy_uncertainty", plain), rel=1e-4
         )
-
-
-def pushed(atoms):
-    """With one atom pushed to 0.7 of its shortest distance."""
-    out = atoms.copy()
-    d = out.get_all_distances(mic=True)
-    np.fill_diagonal(d, np.inf)
-    i, j = np.unravel_index(d.argmin(), d.shape)
-    out.positions[j] = out.positions[i] + 0.7 * out.get_distance(i, j, mic=True, vector=True)
-    return out
 
 
 def test_the_limit_of_the_training_set_lets_it_pass_and_stops_what_is_pushed(committee):

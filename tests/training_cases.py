@@ -32,6 +32,16 @@ def salt(n, seed=0, amplitude=0.15):
     return made
 
 
+def pushed(atoms):
+    """With one atom pushed to 0.7 of its shortest distance."""
+    out = atoms.copy()
+    d = out.get_all_distances(mic=True)
+    np.fill_diagonal(d, np.inf)
+    i, j = np.unravel_index(d.argmin(), d.shape)
+    out.positions[j] = out.positions[i] + 0.7 * out.get_distance(i, j, mic=True, vector=True)
+    return out
+
+
 def labeled(frames, calculator, properties=("energy", "forces", "stress")):
     out = []
     for atoms in frames:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Draws columns of a LAMMPS log against the step, one below the other.
 
-python examples/lammps/plot_log.py log.lammps Temp Density c_worst --limit 0.2 -o halt.png
+python examples/lammps/plot_log.py log.lammps Temp Density c_worst --limit 0.045 -o halt.png
 
 A horizontal line at ``--limit`` is drawn in the last of them.
 """
