@@ -91,6 +91,22 @@ def test_the_mean_and_what_it_takes_to_make_a_gas_of_atoms(tmp_path):
     assert note.startswith("WARNING") and "Na, Cl" in note and "data.reference_energies" in note
 
 
+def test_the_report_and_info_tell_what_is_outside(tmp_path):
+    """The same numbers as the model itself gives, and a warning where pairs fall into each other."""
+    sound = fit({**options(tmp_path, SOAP), "outside": {}}, known_data(), progress=False, figures=True)
+    found = sound.report["outside"]
+    alone = Atoms("Na", cell=[30.0] * 3, pbc=True)
+    assert found["separated_atoms"]["Na"] == pytest.approx(MLCalculator(sound.model).get_potential_energy(alone))
+    assert found["close_pairs"]["verdict"] == "pass" and found["cohesion"] > 0
+    assert not any("has a well" in n for n in sound.report["notes"])
+    assert (sound.report_path / "outside.png").stat().st_size > 10_000
+    shown = describe(sound.model_path)
+    assert "separated atoms (eV)     Na" in shown and "close pairs              pass" in shown
+    holes = options(tmp_path / "holes", SOAP, data={"zbl": None}, seed=1)
+    notes = fit(holes, known_data(), progress=False, figures=False).report["notes"]
+    assert any(n.startswith("WARNING") and "has a well of" in n for n in notes)
+
+
 def test_isolated_atoms_of_the_data_are_taken_where_there_are_some(tmp_path):
     sodium = Atoms("Na", cell=[20.0] * 3, pbc=True)
     sodium.calc = SinglePointCalculator(sodium, energy=-1.25)

@@ -13,6 +13,7 @@ from ..model import Kernel, Model
 from ..running.calculator import LIMIT_OF_LARGEST
 from ..running.views import views
 from ..train.errors import format_table
+from ..train.soundness import text_of
 
 COUNTS = ("structures", "atoms", "energies", "forces", "virials")
 
@@ -171,6 +172,8 @@ def _origin(origin: dict) -> list[str]:
             f"uncertainty of the force on an atom in training: median {spread['median']:.3g}, largest "
             f"{spread['max']:.3g} eV/A; a limit: {LIMIT_OF_LARGEST * spread['max']:.2g}"
         )
+    if origin.get("outside"):
+        lines += ["", text_of(origin["outside"])]
     notes = [note for note in origin.get("notes", []) if str(note).startswith("WARNING")]
     lines += [f"{n}" for n in notes]
     return [*lines, "", "more: --provenance, --json"]

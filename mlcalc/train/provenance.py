@@ -29,6 +29,7 @@ def provenance(options: TrainOptions, data: Dataset, frames_given: bool, report:
         "regularization": {"strength": chosen["lam"], "criterion": chosen["criterion"],
                            "term_weights": chosen["term_weights"]},
         "errors": report["errors"],
+        "outside": report.get("outside", {}),
         "force_uncertainty": report.get("force_uncertainty", {}),
         "options": options.as_dict(),
         "versions": _versions(),

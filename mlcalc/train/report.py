@@ -13,6 +13,7 @@ import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from ..checks.run import draw
 from ..files import write_atomically
 from .errors import (
     Prediction,
@@ -25,6 +26,7 @@ from .errors import (
     unseen,
     worst,
 )
+from .soundness import text_of
 
 
 def make_report(predictions: list[Prediction], *, scale: float | None = None, extra: dict | None = None, notes=(),
@@ -48,6 +50,8 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
     if curves:
         report["curves"] = curves
     report["worst"] = worst(predictions, sigma)
+    if "outside" in report:
+        text.append(text_of(report["outside"]))
     if report["worst"]:
         text.append(format_worst(report["worst"]))
     text += report["notes"]
@@ -56,8 +60,9 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
 
 
 def write_report(folder, report: dict, predictions: list[Prediction], *, scale: float | None = None,
-                 figures: bool = True):  # fmt: skip
-    """Writes report.json, report.txt and figures into ``folder``; their names are put into the report."""
+                 figures: bool = True, checks=()):  # fmt: skip
+    """Writes report.json, report.txt and figures, also of ``checks``, into ``folder``; their names are put into the
+    report."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if figures:
@@ -65,6 +70,9 @@ def write_report(folder, report: dict, predictions: list[Prediction], *, scale: 
 
         choice = report.get("regularization")
         report["figures"] = plots.draw(folder, predictions, scale, report.get("curves"), choice)
+        if checks:
+            draw(checks, folder / "outside.png")
+            report["figures"].append("outside.png")
     text = json.dumps(_finite(report), indent=1, default=_plain, allow_nan=False)
     write_atomically(folder / "report.json", lambda stream: stream.write(text.encode()))
     write_atomically(folder / "report.txt", lambda stream: stream.write((report["text"] + "\n").encode()))

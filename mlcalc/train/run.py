@@ -30,6 +30,7 @@ from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
 from .solve import Factor, IllConditioned, Prior, augmented_solve, merge, normal_solve
+from .soundness import soundness
 
 
 @dataclass
@@ -317,12 +318,15 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
         if not held_out:
             job.note("WARNING: no validation structures, the committee is not calibrated (scale 1)")
         committee = (members, scale)
+    extra["outside"], close_pairs = soundness(model, job.data)
+    if close_pairs.verdict != "pass":
+        job.note(f"WARNING: {close_pairs.reason}; see outside.close and data.zbl")
     extra["seconds"] = time.time() - started
     report = make_report(predictions, scale=scale, extra=extra, notes=job.notes, sigma=_expected(options, predictions))
     origin = provenance(options, job.data, frames_given, report, job.notes)
     model = _with_base(job, build_model(options, case.plan, committee=committee, provenance=origin, **arguments))
     model.save(options.model)
     folder = Path(options.report)
-    write_report(folder, report, predictions, scale=scale, figures=figures)
+    write_report(folder, report, predictions, scale=scale, figures=figures, checks=[close_pairs])
     write_predictions(folder / "predictions.xyz", predictions, scale or 1.0)
     return FitResult(model, report, Path(options.model), folder)

@@ -21,6 +21,9 @@ USUAL = {
     "distance": ("distance",),
 }
 
+#: of a committee, where there are structures enough
+MEMBERS = 8
+
 TEMPLATE = """# Options of `mlcalc train`. Energies in eV, lengths in Angstrom. Try `mlcalc train --dry-run` first.
 model: {stem}.mlcalc          # the report goes to {stem}-report/
 seed: 1
@@ -61,7 +64,7 @@ weights:                       # expected errors (sigma); smaller counts more
   # config_types: {{liquid: 2, surface: {{energy: 3}}}}    # factors on the sigmas
 
 solver: {{regularization: auto, criterion: auto}}
-committee: {{members: 0}}       # 8 or more for uncertainties
+committee: {{members: {members}}}       # for uncertainties; 0: none
 budget: {{memory: 2 GB, threads: 0}}     # 0: all cores
 """
 
@@ -111,6 +114,7 @@ def template(paths, index=":") -> str:
         width=float(np.clip(0.2 * nearest, 0.3, 0.5)),
         smoothing=min(1.0, 0.2 * cutoff),
         points=int(np.clip(50 * round(n_atoms / 10 / 50), 100, 1000)),
+        members=MEMBERS if 0.8 * len(frames) >= 2 * MEMBERS else 0,
         far=far,
         lode=lode,
         **{f"{k}_sigma": v for k, v in WeightOptions().model_dump(include={*KINDS}).items()},
