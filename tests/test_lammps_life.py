@@ -362,3 +362,20 @@ def test_growth_is_told_once(paths, tmp_path):
     )
     lines = [line for line in text.splitlines() if "mlcalc instruction set" in line]
     assert len(lines) == 1  # nothing is told again because a buffer has grown
+
+
+@pytest.mark.parametrize("name", ["near", "both"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_boundaries_that_change_between_runs(paths, folder, name, ranks):
+    """From periodic to free: the next evaluation is that of free atoms, and back it is the first one again."""
+    free = "change_box all boundary f f f\nrun 0\n" + PE
+    periodic = "change_box all boundary p p p\nrun 0\n" + PE
+    script = start(paths[name], "lode auto accuracy 1e-8" if name == "both" else "") + "run 0\n" + PE + free + periodic
+    found = numbers(script_run(folder, script, ranks), "PE")
+    atoms = salt()
+    atoms.wrap()  # as LAMMPS does: it matters once they are free
+    around = engine(atoms, paths[name], accuracy=1e-8)["energy"]
+    atoms.pbc = False
+    alone = engine(atoms, paths[name], accuracy=1e-8)["energy"]
+    assert found == pytest.approx([around, alone, around], rel=1e-8)
+    assert abs(around - alone) > 1e-3
