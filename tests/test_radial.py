@@ -120,7 +120,7 @@ def test_the_interpolant_has_two_continuous_derivatives():
             "not smooth",
             {"basis": Tabulated(lambda r: np.abs(r - 1)[:, None, None] * np.ones((L_MAX + 1, 3))), "density": Delta()},
         ),
-        ("only their table is", {"basis": Tabulated()}),
+        ("only their tables are", {"basis": Tabulated()}),
     ],
 )
 def test_tables_that_cannot_be_made_are_refused(message, options):

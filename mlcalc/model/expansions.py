@@ -6,30 +6,13 @@ They are values: frozen, hashable, checked when made. The core sees only the tab
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, replace
 
 import numpy as np
 
 from . import featomic_hypers, radial, radial_potential
-
-
-def require(condition, message):
-    if not condition:
-        raise ValueError(message)
-
-
-def positive(value, name):
-    """`value` as a float above 0, or a ValueError that names it."""
-    require(isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0,
-            f"{name} must be a positive number, got {value!r}")  # fmt: skip
-    return float(value)
-
-
-def count(value, name, least):
-    require(isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least,
-            f"{name} must be an integer of at least {least}, got {value!r}")  # fmt: skip
-    return int(value)
+from .bases import Gto, LaplacianEigenstates, Legendre, MultiWidth, Tabulated
+from .checks import count, positive, require
 
 
 def name_of(kinds, value):
@@ -89,10 +72,18 @@ class Gaussian:
     def __post_init__(self):
         object.__setattr__(self, "width", positive(self.width, "the width of the Gaussian density"))
 
+    def expanded(self, basis, n_max, l_max, cutoff, r):
+        """I_nl(r) of one neighbor at distance r and two derivatives, (3, len(r), l_max + 1, n_max)."""
+        return basis.smeared(n_max, l_max, cutoff, self.width, r)
+
 
 @dataclass(frozen=True)
 class Delta:
     """Each neighbor is a point, as in ACE [Drautz, PRB 99, 014104 (2019)]."""
+
+    def expanded(self, basis, n_max, l_max, cutoff, r):
+        """As `Gaussian.expanded`: the basis itself."""
+        return basis.with_derivatives(n_max, l_max, cutoff, r)
 
 
 @dataclass(frozen=True)
@@ -109,57 +100,6 @@ class WillattScaling:
         require(math.isfinite(self.exponent) and self.exponent >= 0,
                 f"the exponent of the radial scaling must be at least 0, got {self.exponent!r}")  # fmt: skip
         object.__setattr__(self, "exponent", float(self.exponent))
-
-
-@dataclass(frozen=True)
-class Gto:
-    """Orthonormalized r^n exp(-r^2 / 2 sigma_n^2). `radius` (Angstrom) places them; a density takes its cutoff."""
-
-    radius: float | None = None
-
-    def __post_init__(self):
-        if self.radius is not None:
-            object.__setattr__(self, "radius", positive(self.radius, "the radius of the GTO basis"))
-
-
-@dataclass(frozen=True)
-class LaplacianEigenstates:
-    """Spherical Bessel functions that vanish at the cutoff [Bigi et al., JCP 157, 234101 (2022)]."""
-
-
-@dataclass(frozen=True)
-class Legendre:
-    """sqrt(2 n + 1) P_n(x) ((1 + x) / 2)^2, the same for every l, x from 1 at the center to -1 at the cutoff.
-
-    x is linear in 1 / (1 + (r / scale)^exponent) (Angstrom): the functions are finest around ``scale``, a distance of
-    neighbors; all fall to zero at the cutoff with zero slope. For densities of points, as cluster expansions use them.
-    """
-
-    scale: float = 3.0
-    exponent: float = 1.0
-
-    def __post_init__(self):
-        object.__setattr__(self, "scale", positive(self.scale, "the scale of the Legendre basis"))
-        object.__setattr__(self, "exponent", positive(self.exponent, "the exponent of the Legendre basis"))
-
-    def functions(self, n_max, l_max, cutoff, r):
-        """R_n(r), (len(r), l_max + 1, n_max)."""
-        end = 1 / (1 + (cutoff / self.scale) ** self.exponent)
-        x = 1 - 2 * (1 - 1 / (1 + (r / self.scale) ** self.exponent)) / (1 - end)
-        values = np.polynomial.legendre.legvander(x, n_max - 1) * np.sqrt(2 * np.arange(n_max) + 1)
-        values *= (((1 + x) / 2) ** 2)[:, None]
-        return np.repeat(values[:, None, :], l_max + 1, axis=1)
-
-
-@dataclass(frozen=True)
-class Tabulated:
-    """A basis of the user: ``functions(r)`` -> R_nl(r), shape (len(r), l_max + 1, n_max), r in [0, cutoff].
-
-    The functions must be smooth; they need not be orthonormal. A model file stores their tables, not the functions:
-    an expansion read from a file has ``functions`` None.
-    """
-
-    functions: Callable | None = None
 
 
 # what a description calls them
@@ -333,7 +273,7 @@ def _density_table(cutoff, n_max, l_max, density, scaling, basis, accuracy):
     """u(r) I_nl(r) on [0, cutoff]."""
 
     def functions(r):
-        out = _density_integral(cutoff, n_max, l_max, density, basis, r)
+        out = density.expanded(basis, n_max, l_max, cutoff, r)
         if scaling is None:
             return out
         u = radial.willatt_scaling(scaling.rate, scaling.scale, scaling.exponent, r)
@@ -342,60 +282,6 @@ def _density_table(cutoff, n_max, l_max, density, scaling, basis, accuracy):
     # a scaling with a fractional exponent is not smooth at r = 0, where no neighbor can be
     rough = scaling is not None and not scaling.exponent.is_integer()
     return radial.tabulate(functions, cutoff, accuracy, x_min=0.1 * cutoff if rough else 0.0)
-
-
-def _density_integral(cutoff, n_max, l_max, density, basis, r):
-    delta = isinstance(density, Delta)
-    if isinstance(basis, Gto):
-        if not delta:
-            return radial.gto_gaussian_integral(n_max, l_max, cutoff, density.width, r)
-        return np.repeat(radial.gto_functions(n_max, cutoff, r)[:, :, None, :], l_max + 1, axis=2)
-    if isinstance(basis, LaplacianEigenstates):
-        if delta:
-            return radial.laplacian_eigenstates(n_max, l_max, cutoff, r)
-        values = functools.partial(_laplacian_values, n_max, l_max, cutoff)
-    elif isinstance(basis, Legendre):
-        values = functools.partial(basis.functions, n_max, l_max, cutoff)
-        if delta:
-            return radial.evaluate_series(_series(values, n_max, l_max, cutoff), n_max, l_max, r)
-    else:
-        require(basis.functions is not None, "the functions of this tabulated basis are not known, only their table is")
-        if delta:
-            return radial.evaluate_series(_series(basis.functions, n_max, l_max, cutoff), n_max, l_max, r)
-        values = functools.partial(radial.checked_functions, basis.functions, n_max, l_max)
-    return radial.gaussian_integral(values, n_max, l_max, cutoff, density.width, r)
-
-
-def _laplacian_values(n_max, l_max, cutoff, r):
-    return radial.laplacian_eigenstates(n_max, l_max, cutoff, r)[0]
-
-
-_series = functools.lru_cache(maxsize=4)(radial.chebyshev_series)
-
-
-DEFAULT_WIDTHS = (0.7, 2.0)  # first and last, in units of the smearing
-
-
-@dataclass(frozen=True)
-class MultiWidth:
-    """Functions r^l exp(-r^2 / 2 w^2) of several widths w (Angstrom), orthonormalized over the widths for each l.
-
-    The cheapest basis on a mesh: one inverse Fourier transform for each width, whatever l_max. By default `widths` are
-    n_max of a geometric series from 0.7 to 2 times the smearing of the potential (the first alone for n_max = 1), which
-    predicts charged dimers best (docs/theory.md).
-    """
-
-    widths: tuple[float, ...] | None = None
-
-    def __post_init__(self):
-        if self.widths is not None:
-            object.__setattr__(self, "widths", tuple(positive(w, "a width of the basis") for w in self.widths))
-
-    def resolved(self, n_max, smearing):
-        """This basis with its widths filled in."""
-        if self.widths is not None:
-            return self
-        return MultiWidth(tuple(float(smearing * w) for w in np.geomspace(*DEFAULT_WIDTHS, n_max)))
 
 
 POTENTIAL_BASES = {"gto": Gto, "multi_width": MultiWidth, "tabulated": Tabulated}

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.interpolate import BPoly, CubicSpline
 
 from . import radial
-from .expansions import SMOOTHINGS, ShiftedCosine, Step, make, name_of, positive, require
+from .checks import positive, require
+from .expansions import SMOOTHINGS, ShiftedCosine, Step, make, name_of
 
 _STEP = Step()
 

@@ -7,6 +7,7 @@ power of k or r that makes it smooth at the origin.
 """
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import gamma, gammainc, poch, spherical_jn
@@ -51,33 +52,12 @@ class Basis:
     """A radial basis on quadrature nodes: R_nl(r), (n_nodes, l_max + 1, n_max), times the weights; its widest width."""
 
     def __init__(self, expansion, smearing):
-        kind, n_max, l_max = type(expansion.basis).__name__, expansion.n_max, expansion.l_max
-        if kind == "Gto":
-            sigma, _ = radial.gto_basis(n_max, expansion.basis.radius)
-            self.width, smallest = float(sigma.max()), float(sigma.min())
-            extent = EXTENT * self.width
-        elif kind == "MultiWidth":
-            self.width, smallest = max(expansion.basis.widths), min(expansion.basis.widths)
-            extent = EXTENT * self.width
-        else:
-            if expansion.basis.functions is None:
-                raise ValueError("the functions of this tabulated basis are not known, only its tables are")
-            extent, self.width = _extent_of_functions(expansion.basis.functions, n_max, l_max)
-            smallest = 0.05 * self.width
-        n_nodes = int(80 + extent * (0.75 * K_MAX / smearing + 4 / smallest))
+        basis, n_max, l_max = expansion.basis, expansion.n_max, expansion.l_max
+        extent, self.width, narrowest = basis.sizes(n_max, l_max)
+        n_nodes = int(80 + extent * (0.75 * K_MAX / smearing + 4 / narrowest))
         nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
         self.r, self.weights = 0.5 * extent * (nodes + 1), 0.5 * extent * weights
-        if kind == "Gto":
-            values = radial.gto_functions(n_max, expansion.basis.radius, self.r)[0]
-            values = np.repeat(values[:, None, :], l_max + 1, axis=1)
-        elif kind == "MultiWidth":
-            weights = multi_width_basis(expansion.basis.widths, l_max).astype(float)
-            gaussians = np.exp(-0.5 * (self.r[:, None] / np.array(expansion.basis.widths)) ** 2)
-            values = (
-                np.einsum("rq,lnq->rln", gaussians, weights) * self.r[:, None, None] ** np.arange(l_max + 1)[:, None]
-            )
-        else:
-            values = radial.checked_functions(expansion.basis.functions, n_max, l_max, self.r)
+        values = basis.values(n_max, l_max, extent, self.r)
         self.values = values * self.weights[:, None, None]
         self.shape = (l_max + 1, n_max)
 
@@ -92,24 +72,6 @@ class Basis:
             reduced_bessel(l, x) @ (self.r[:, None] ** (2 + l) * self.values[:, l]) for l in range(self.shape[0])
         ]
         return np.stack(columns, axis=1)
-
-
-def _extent_of_functions(functions, n_max, l_max):
-    """Where the user's functions have decayed, and the root mean square radius of the widest."""
-    r = np.linspace(0.0, TABULATED_EXTENT, 6001)
-    values = np.abs(radial.checked_functions(functions, n_max, l_max, r)) * (1 + r[:, None, None] ** 2)
-    left = np.flatnonzero((values > 1e-12 * values.max(axis=0)).any(axis=(1, 2)))
-    if left[-1] > len(r) - 50:
-        raise ValueError(
-            f"the radial functions of a potential must decay before {TABULATED_EXTENT:g} Angstrom, like a Gaussian"
-        )
-    weights = values**2
-    total = weights.sum(axis=0)
-    present = total > 0  # a ragged basis has functions that vanish
-    if not present.any():
-        raise ValueError("all radial functions of this basis vanish")
-    width = np.sqrt(np.max((weights * r[:, None, None] ** 2).sum(axis=0)[present] / total[present]))
-    return float(r[left[-1] + 1]), float(width)
 
 
 def smeared_power(exponent, smearing, r):
@@ -202,15 +164,8 @@ def potential_tables(expansion, species):
 
     Raises ValueError if the accuracy cannot be reached or the basis is linearly dependent.
     """
-    key = (
-        expansion.n_max,
-        expansion.l_max,
-        expansion.exponent,
-        expansion.smearing,
-        expansion.basis,
-        expansion.accuracy,
-    )
-    out = dict(_tables(*key))
+    # what the tables do not depend on does not make new ones
+    out = dict(_tables(replace(expansion, name="V", center_atom_weight=1.0, mixing=None)))
     if expansion.mixing is not None:
         n = len(expansion.mixing[0])
         if n != len(species):
@@ -220,10 +175,8 @@ def potential_tables(expansion, species):
 
 
 @functools.lru_cache(maxsize=32)
-def _tables(n_max, l_max, exponent, smearing, basis, accuracy):
-    from types import SimpleNamespace
-
-    expansion = SimpleNamespace(n_max=n_max, l_max=l_max, exponent=exponent, smearing=smearing, basis=basis)
+def _tables(expansion):
+    exponent, smearing, accuracy = expansion.exponent, expansion.smearing, expansion.accuracy
     nodes = Basis(expansion, smearing)
     k_max = K_MAX / smearing
     far = far_series(expansion, nodes)
@@ -235,17 +188,10 @@ def _tables(n_max, l_max, exponent, smearing, basis, accuracy):
     real.data[-1] = far_values(far, exponent, r_max)  # the interpolant meets the series with two derivatives
     out = {"center": center(expansion, nodes), "real": real.data, "real_r_max": np.array([r_max]), "far": far,
            "reciprocal_k_max": np.array([k_max])}  # fmt: skip
-    if type(basis).__name__ != "MultiWidth":
-        out["reciprocal"] = _tabulate(nodes.reciprocal, nodes.shape, k_max, accuracy).data
-        return out
-    filters = radial.tabulate(
-        lambda k: np.stack([radial.gaussian(k, 0.5 * w * w) for w in basis.widths], axis=-1)[:, :, None, :],
-        k_max,
-        accuracy,
-    ).data[:, :, 0, :]
-    sigma = np.array(basis.widths)
-    transform = np.sqrt(np.pi / 2) * sigma ** (2 * np.arange(l_max + 1)[:, None] + 3)  # of r^l exp(-r^2 / 2 sigma^2)
-    weights = multi_width_basis(basis.widths, l_max).astype(float) * transform[:, None, :]
+    split = expansion.basis.filters(expansion.l_max, k_max, accuracy)
+    if split is None:
+        return out | {"reciprocal": _tabulate(nodes.reciprocal, nodes.shape, k_max, accuracy).data}
+    filters, weights = split
     return out | {
         "filters": np.ascontiguousarray(filters),
         "filter_weights": weights,

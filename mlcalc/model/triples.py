@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .expansions import SMOOTHINGS, ShiftedCosine, Step, make, name_of, positive, require
+from .checks import positive, require
+from .expansions import SMOOTHINGS, ShiftedCosine, Step, make, name_of
 
 
 @dataclass(eq=False)
