@@ -71,9 +71,9 @@ def _radii(model: Model, symbols) -> str:
     assert model.zbl is not None
     if np.ndim(model.zbl[0]) == 0:
         return f"from {model.zbl[0]:g} to {model.zbl[1]:g} A"
-    inner, outer = model.zbl
+    inner, outer = np.asarray(model.zbl[0]), np.asarray(model.zbl[1])
     pairs = [(i, j) for i in range(len(symbols)) for j in range(i, len(symbols))]
-    return ", ".join(f"{symbols[i]}-{symbols[j]} from {inner[i][j]:.2f} to {outer[i][j]:.2f} A" for i, j in pairs)
+    return ", ".join(f"{symbols[i]}-{symbols[j]} from {inner[i, j]:.2f} to {outer[i, j]:.2f} A" for i, j in pairs)
 
 
 def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> float:

@@ -60,8 +60,11 @@ def remarks_on_atoms(options: TrainOptions, data: Dataset, species, references) 
                 "data.reference_energies, or add isolated atoms to the data (mlcalc isolated)"
             )
     index = {z: k for k, z in enumerate(species)}
-    train = [s for s in data.of("train") if s.energy is not None and len(s.atoms) > 1]
-    cohesion = [np.mean([references[index[int(z)]] for z in s.atoms.numbers]) - s.energy / len(s.atoms) for s in train]
+    cohesion = [
+        np.mean([references[index[int(z)]] for z in s.atoms.numbers]) - s.energy / len(s.atoms)
+        for s in data.of("train")
+        if s.energy is not None and len(s.atoms) > 1
+    ]
     if cohesion and np.median(cohesion) < 0:
         notes.append(
             f"WARNING: with these data.reference_energies separated atoms are {-np.median(cohesion):.3g} eV per atom "

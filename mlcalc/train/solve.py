@@ -69,11 +69,12 @@ class Factor:
         """A matrix B (at most n + 1 rows, or the few rows themselves) with B^T B = [A y]^T [A y].
 
         With ``normal`` it comes from the eigenvalues and is only as exact as the sums of squares are."""
-        if self._gram is None and self._triangle is None:
-            return np.concatenate(self._rows) if self._rows else np.zeros((0, self.n + 1))
-        self._compress()
+        if self._gram is not None or self._triangle is not None:
+            self._compress()
         if self._triangle is not None:
             return self._triangle
+        if self._gram is None:
+            return np.concatenate(self._rows) if self._rows else np.zeros((0, self.n + 1))
         if self.n > MANY_COLUMNS:  # an eigenvalue problem of this size takes minutes
             gram = self._gram.copy()
             gram[np.diag_indices(self.n + 1)] += np.finfo(float).eps * np.trace(gram)
