@@ -57,13 +57,22 @@ def parity(predictions: list[Prediction]):
 
 
 def _few_ticks(axis):
-    """Labels of a logarithmic axis that do not run into each other, however few decades it has."""
-    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+    """Labels of a logarithmic axis that do not run into each other, however few decades it has: round numbers, powers
+    of ten first, each at least a quarter of the axis from the others."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     low, high = sorted(axis.get_view_interval())
-    decades = np.log10(high / low) if low > 0 else 2.0
-    axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 3.0), numticks=6))
-    axis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(10, 10)))
+    if low <= 0:
+        return
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    ticks: list[float] = []
+    for factor in (1.0, 3.0, 2.0, 5.0, 7.0, 4.0, 6.0, 8.0, 9.0, 1.5, 2.5):
+        for tick in factor * powers:
+            apart = np.abs(np.log(tick / np.array(ticks))) if ticks else np.inf
+            if low <= tick <= high and np.min(apart) >= 0.25 * np.log(high / low):
+                ticks.append(tick)
+    axis.set_major_locator(FixedLocator(sorted(ticks)))
+    axis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
