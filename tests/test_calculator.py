@@ -238,7 +238,7 @@ def test_uncertainty_above_the_limit_warns_once_with_the_atoms():
             calc.get_potential_energy(atoms)
         assert (name or "forces_uncertainty") in calc.results
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", UserWarning)
             moved = atoms.copy()
             moved.rattle(1e-3)
             calc.get_potential_energy(moved)
@@ -274,7 +274,7 @@ def test_a_mesh_set_by_hand_that_is_too_coarse_is_obeyed_and_said():
     with pytest.warns(UserWarning, match="estimated relative force error of .* above the accuracy 1.0e-05"):
         MLCalculator(models.build("linear V"), mesh=(2, 2, 2), lode="mesh").get_potential_energy(atoms)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         MLCalculator(models.build("linear V"), lode="mesh").get_potential_energy(atoms)
         MLCalculator(models.build("linear V"), lode="mesh", mesh=(24, 24, 24)).get_potential_energy(atoms)
 
@@ -376,13 +376,13 @@ def test_the_far_field_of_a_slab_is_refused_by_name(small_salt):
 def test_boundaries_that_the_model_was_not_trained_with_warn_once(small_salt, salt_cluster):
     calc = MLCalculator(models.build("linear soap + lode"))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         calc.get_forces(small_salt)
         MLCalculator(linear_model()).get_forces(salt_cluster)
     with pytest.warns(UserWarning, match="free boundaries, but the model was trained with periodic ones"):
         forces = calc.get_forces(salt_cluster)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         salt_cluster.positions[0, 0] += 0.1
         calc.get_forces(salt_cluster)
         salt_cluster.positions[0, 0] -= 0.1

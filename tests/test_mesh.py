@@ -15,6 +15,7 @@ from models import evaluate, linear_model
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
 from mlcalc.far_field import measured_error
 from mlcalc.model import Invariant
+from mlcalc.running.views import UnknownSpecies
 
 WIDTHS = MultiWidth((0.9, 1.4, 2.0))
 EXPANSIONS = {
@@ -168,6 +169,15 @@ def test_the_choice_depends_on_size():
     small.cell = [5, 5, 5]
     for atoms, method in ((small, "k-sum"), (large, "particle mesh")):
         assert method in choice(EXPANSIONS["p=1"], atoms)
+
+
+@pytest.mark.parametrize("element", ["O", "H", "Ar", "Og"])
+def test_the_error_of_atoms_that_the_model_does_not_have_is_not_measured(element, small_salt):
+    """Below, between and above the species of the model."""
+    model = linear_model([EXPANSIONS["p=1"]], [[Invariant(2, "V", "V")]], 5)
+    small_salt.symbols[3] = element
+    with pytest.raises(UnknownSpecies, match=f"atom 3 is {element}, which the model does not have; it has Na, Cl"):
+        measured_error(model, small_salt)
 
 
 def test_the_measured_error_is_that_of_the_forces():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import ase.io
 import numpy as np
@@ -16,7 +17,7 @@ from training_cases import known_data, options
 
 from mlcalc.model import Model
 from mlcalc.train import design as design_module
-from mlcalc.train import fit
+from mlcalc.train import fit, parse_options
 
 
 class Killed(BaseException):
@@ -51,6 +52,22 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch, disk):
     for a, b in zip(resumed.model.terms, whole.model.terms, strict=True):
         assert np.array_equal(a.regressor.weights, b.regressor.weights)
     assert not (tmp_path / "model-checkpoint").exists()
+
+
+@pytest.mark.parametrize("memory", ["1 GB", "4 GB", "64 GB"])
+@pytest.mark.parametrize("n_columns", [30, 400, 2000])
+def test_a_run_that_is_killed_loses_little_whatever_memory_it_has(tmp_path, memory, n_columns):
+    """A block is lost: 64 MB at most, however much the budget is, and rows of large sets are many blocks."""
+    parsed = parse_options(options(tmp_path, budget={"memory": memory, "threads": 1}))
+    size = design_module.block_bytes(parsed, n_columns)
+    assert 1e6 < size <= 64e6
+    rows = SimpleNamespace(n_columns=n_columns)
+    targets = [SimpleNamespace(n_rows=200) for _ in range(2000)]
+    blocks = design_module.Design._partition(SimpleNamespace(maker=rows), targets, size)
+    assert sum(len(block) for block in blocks) == len(targets)
+    row_bytes = 8 * (n_columns + 1)
+    assert all(sum(t.n_rows for t in block) * row_bytes <= size for block in blocks)
+    assert len(blocks) >= 400_000 * row_bytes / 64e6
 
 
 def test_a_checkpoint_of_other_data_is_not_used(tmp_path):

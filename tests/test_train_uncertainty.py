@@ -124,7 +124,7 @@ def test_the_limit_of_the_training_set_lets_it_pass_and_stops_what_is_pushed(com
     for limit in ("auto", 3 * largest):
         calc = MLCalculator(committee.model_path, uncertainty=limit, on_uncertainty="raise")
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", UserWarning)
             for atoms in noisy()[:10]:
                 calc.get_potential_energy(atoms.copy())
         with pytest.raises(UncertaintyError, match="forces_uncertainty is above"):
