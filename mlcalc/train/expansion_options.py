@@ -244,7 +244,7 @@ class SelectionOptions(Options):
     """Only the most different features of an invariant are kept."""
 
     n: Count = Field(description="number of features that are kept")
-    method: choice("fps", "cur") = Field("fps", description="farthest points, or CUR (by skmatter, which mlcalc installs)")
+    method: choice("fps", "cur") = Field("fps", description="farthest points, or CUR (skmatter, comes with mlcalc)")
 
 
 class InvariantOptions(Options):
