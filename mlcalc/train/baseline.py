@@ -44,14 +44,21 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
     return _fitted(data, species)
 
 
+def estimated_atoms(options: TrainOptions, data: Dataset, species) -> np.ndarray:
+    """Of which species (n_species,) the energy of a separated atom is an estimate."""
+    if options.data.reference_energies != "auto":
+        return np.zeros(len(species), dtype=bool)
+    return np.isnan(_isolated(data, species, build_expansions(options, species))[0])
+
+
 def remarks_on_atoms(options: TrainOptions, data: Dataset, species, references) -> list[str]:
     """Notes about energies of separated atoms that are estimated, or below those of the training structures."""
     wanted, notes = options.data.reference_energies, []
     if wanted in ("fit", "zero") or options.data.baseline:
         return []
     if wanted == "auto":
-        found, _ = _isolated(data, species, build_expansions(options, species))
-        guessed = [chemical_symbols[z] for z, e in zip(species, found, strict=True) if np.isnan(e)]
+        mask = estimated_atoms(options, data, species)
+        guessed = [chemical_symbols[z] for z, guess in zip(species, mask, strict=True) if guess]
         if guessed:
             notes.append(
                 f"WARNING: the data do not fix the energy of separated atoms: {', '.join(guessed)} estimated from the "

@@ -117,7 +117,9 @@ class OutsideOptions(Options):
     """What is asked of the model where there are no data, within wide margins: a small number of rows of the fit."""
 
     separated: Positive | None = Field(
-        0.02, description="eV; expected deviation of an atom far from all others from its reference energy; null: any"
+        0.02,
+        description="eV; expected deviation of an atom far from all others from its reference energy, at least 2 where "
+        "that is an estimate; null: any",
     )
     close: Positive | None = Field(
         0.5,

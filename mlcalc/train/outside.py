@@ -17,6 +17,7 @@ from ase import Atoms
 
 from ..model import Model, Zbl
 from ..running.neighbors import full_neighbor_list
+from .baseline import estimated_atoms
 from .data import Structure
 from .design import RowMaker, Target
 from .engine import Engine, ordered_map
@@ -31,8 +32,10 @@ ENVIRONMENTS = 3
 BOX = 30.0
 #: of the far field: errors are far below the sigmas
 ACCURACY = 1e-4
-#: eV, sigma of the repulsion at least
-FLOOR = 0.3
+#: eV, sigma of the repulsion at least: charges and bonds change the energy of a pair by as much
+FLOOR = 3.0
+#: sigma of an estimated energy of separated atoms, eV: compounds are bound by their heat of formation, too
+ESTIMATED = 2.0
 
 
 def rows_outside(job: Job, case: Case) -> np.ndarray | None:
@@ -46,13 +49,19 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     given = job.base is None and job.options.data.reference_energies not in ("fit", "zero")
     if wanted.separated is not None and given:
         rows = np.array([vacuum.alone(z) for z in job.species])
-        blocks.append(_augmented(rows, np.zeros(len(rows)), np.full(len(rows), wanted.separated), maker))
+        blocks.append(_augmented(rows, np.zeros(len(rows)), _sigmas_of_atoms(job), maker))
     if wanted.close is not None:
         pairs = _ClosePairs(job, case, vacuum, maker)
         rows, grown = pairs.rows()
         labels = grown - pairs.modeled if job.base is None else np.zeros(len(rows))  # what the baseline says is right
         blocks.append(_augmented(rows, labels, np.maximum(FLOOR, wanted.close * np.abs(grown)), maker))
     return np.concatenate(blocks) if blocks else None
+
+
+def _sigmas_of_atoms(job: Job) -> np.ndarray:
+    """Of the energies of separated atoms (n_species,), eV: wide for those that are an estimate."""
+    guessed = estimated_atoms(job.options, job.data, job.species)
+    return np.where(guessed, max(ESTIMATED, job.options.outside.separated), job.options.outside.separated)
 
 
 def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
