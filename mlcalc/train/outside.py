@@ -49,7 +49,7 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     given = job.base is None and job.options.data.reference_energies not in ("fit", "zero")
     if wanted.separated is not None and given:
         rows = np.array([vacuum.alone(z) for z in job.species])
-        blocks.append(_augmented(rows, np.zeros(len(rows)), _sigmas_of_atoms(job), maker))
+        blocks.append(_augmented(rows, np.zeros(len(rows)), _sigmas_of_atoms(job, wanted.separated), maker))
     if wanted.close is not None:
         pairs = _ClosePairs(job, case, vacuum, maker)
         rows, grown = pairs.rows()
@@ -58,10 +58,10 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     return np.concatenate(blocks) if blocks else None
 
 
-def _sigmas_of_atoms(job: Job) -> np.ndarray:
-    """Of the energies of separated atoms (n_species,), eV: wide for those that are an estimate."""
+def _sigmas_of_atoms(job: Job, sigma: float) -> np.ndarray:
+    """Of the energies of separated atoms (n_species,), eV: ``sigma``, and wide for those that are an estimate."""
     guessed = estimated_atoms(job.options, job.data, job.species)
-    return np.where(guessed, max(ESTIMATED, job.options.outside.separated), job.options.outside.separated)
+    return np.where(guessed, max(ESTIMATED, sigma), sigma)
 
 
 def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
