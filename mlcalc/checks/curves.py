@@ -26,15 +26,15 @@ def energy(calculator: MLCalculator, atoms: Atoms) -> float:
     return float(calculator.get_potential_energy(atoms))
 
 
-def a_few_atoms(model, numbers, positions) -> Atoms:
-    """Atoms in vacuum: in a large periodic cell for models of periodic systems."""
-    periodic = "free" not in model.boundaries
+def a_few_atoms(boundaries, numbers, positions) -> Atoms:
+    """Atoms in vacuum: in a large periodic cell where a model knows no other boundaries."""
+    periodic = "free" not in boundaries
     return Atoms(numbers, positions, cell=[BOX] * 3 if periodic else None, pbc=periodic)
 
 
 def isolated_energies(model, calculator) -> dict[int, float]:
     """Energy of one atom of each species, eV."""
-    return {z: energy(calculator, a_few_atoms(model, [z], [[0.0, 0.0, 0.0]])) for z in model.species}
+    return {z: energy(calculator, a_few_atoms(model.boundaries, [z], [[0.0, 0.0, 0.0]])) for z in model.species}
 
 
 def repulsive_until(model, i: int, j: int) -> float:
@@ -52,7 +52,7 @@ def dimer_curve(model, calculator, i: int, j: int, n: int = 60) -> Curve:
     reach = model.cutoff or 6.0
     distances = np.geomspace(0.06 * reach, 1.2 * reach, n)
     alone = isolated_energies(model, calculator)
-    energies = [energy(calculator, a_few_atoms(model, pair, [[0, 0, 0], [r, 0, 0]])) for r in distances]
+    energies = [energy(calculator, a_few_atoms(model.boundaries, pair, [[0, 0, 0], [r, 0, 0]])) for r in distances]
     label = "-".join(chemical_symbols[z] for z in pair)
     return Curve(label, distances, np.array(energies) - sum(alone[z] for z in pair), ("distance (Å)", "energy (eV)"))
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.units import kJ, mol
@@ -16,8 +18,20 @@ from .options import TrainOptions
 from .plan import build_expansions
 
 
-def reference_energies(options: TrainOptions, data: Dataset, species: list[int]) -> np.ndarray:
-    """Energy of an atom of each species (n_species,), eV.
+@dataclass
+class AtomEnergies:
+    """Energy of an atom of each species (n_species,), eV, and of which of them it is an estimate."""
+
+    values: np.ndarray
+    estimated: np.ndarray
+
+    @classmethod
+    def known(cls, values) -> AtomEnergies:
+        return cls(np.asarray(values, dtype=float), np.zeros(len(values), dtype=bool))
+
+
+def reference_energies(options: TrainOptions, data: Dataset, species: list[int]) -> AtomEnergies:
+    """Energies of atoms, as the options want them.
 
     fit: least squares of the training energies on the composition (of minimal norm if compositions do not tell the
     species apart); isolated: from structures of the data whose atoms are far apart; given: as written in the options;
@@ -30,45 +44,38 @@ def reference_energies(options: TrainOptions, data: Dataset, species: list[int])
         missing = [chemical_symbols[z] for z in species if z not in given]
         if missing:
             raise DataError(f"data.reference_energies lacks {', '.join(missing)}")
-        return np.array([given[z] for z in species])
+        return AtomEnergies.known([given[z] for z in species])
     if wanted == "zero":
-        return np.zeros(len(species))
+        return AtomEnergies.known(np.zeros(len(species)))
     if wanted in ("isolated", "auto"):
-        energies, crowded = _isolated(data, species, build_expansions(options, species))
-        if not np.isnan(energies).any():
-            return energies
+        reach = _reach(build_expansions(options, species))
+        energies, crowded = _isolated(data, species, reach)
+        missing = np.isnan(energies)
+        if not missing.any():
+            return AtomEnergies.known(energies)
         if wanted == "isolated":
-            raise DataError(_no_isolated(energies, crowded, species, _reach(build_expansions(options, species))))
+            raise DataError(_no_isolated(energies, crowded, species, reach))
         estimate = _fitted(data, species) + (0.0 if options.data.baseline else atomization(species))
-        return np.where(np.isnan(energies), estimate, energies)
-    return _fitted(data, species)
+        return AtomEnergies(np.where(missing, estimate, energies), missing)
+    return AtomEnergies.known(_fitted(data, species))
 
 
-def estimated_atoms(options: TrainOptions, data: Dataset, species) -> np.ndarray:
-    """Of which species (n_species,) the energy of a separated atom is an estimate."""
-    if options.data.reference_energies != "auto":
-        return np.zeros(len(species), dtype=bool)
-    return np.isnan(_isolated(data, species, build_expansions(options, species))[0])
-
-
-def remarks_on_atoms(options: TrainOptions, data: Dataset, species, references) -> list[str]:
+def remarks_on_atoms(options: TrainOptions, data: Dataset, species, references: AtomEnergies) -> list[str]:
     """Notes about energies of separated atoms that are estimated, or below those of the training structures."""
     wanted, notes = options.data.reference_energies, []
     if wanted in ("fit", "zero") or options.data.baseline:
         return []
-    if wanted == "auto":
-        mask = estimated_atoms(options, data, species)
-        guessed = [chemical_symbols[z] for z, guess in zip(species, mask, strict=True) if guess]
-        if guessed:
-            notes.append(
-                f"WARNING: the data do not fix the energy of separated atoms: {', '.join(guessed)} estimated from the "
-                "mean of the training set and the atomization energy of the element. What holds matter together when "
-                "it melts, breaks or evaporates depends on it: give the numbers of your method as "
-                "data.reference_energies, or add isolated atoms to the data (mlcalc isolated)"
-            )
-    index = {z: k for k, z in enumerate(species)}
+    guessed = [chemical_symbols[z] for z, guess in zip(species, references.estimated, strict=True) if guess]
+    if guessed:
+        notes.append(
+            f"WARNING: the data do not fix the energy of separated atoms: {', '.join(guessed)} estimated from the "
+            "mean of the training set and the atomization energy of the element. What holds matter together when "
+            "it melts, breaks or evaporates depends on it: give the numbers of your method as "
+            "data.reference_energies, or add isolated atoms to the data (mlcalc isolated)"
+        )
+    value = dict(zip(species, references.values, strict=True))
     cohesion = [
-        np.mean([references[index[int(z)]] for z in s.atoms.numbers]) - s.energy / len(s.atoms)
+        np.mean([value[int(z)] for z in s.atoms.numbers]) - s.energy / len(s.atoms)
         for s in data.of("train")
         if s.energy is not None and len(s.atoms) > 1
     ]
@@ -100,12 +107,11 @@ def _fitted(data: Dataset, species) -> np.ndarray:
     return solution
 
 
-def _isolated(data: Dataset, species, expansions) -> tuple[np.ndarray, dict[int, float]]:
-    """Energies of atoms that have no neighbor, no image of their own either, within the cutoff of the model and 5 Å,
-    NaN for species without; and the distance of the image of those that have one.
+def _isolated(data: Dataset, species, reach: float) -> tuple[np.ndarray, dict[int, float]]:
+    """Energies of atoms that have no neighbor, no image of their own either, within ``reach`` Å, NaN for species
+    without; and the distance of the image of those that have one.
 
     Where a species has several, a structure whose config type says isolated is taken first."""
-    reach = _reach(expansions)
     energies: dict[int, float] = {}
     crowded: dict[int, float] = {}
     named = sorted(data.structures, key=lambda s: "isolated" not in s.config_type.lower())

@@ -25,7 +25,7 @@ def dry_run(options, frames=None) -> dict:
     Raises what the run itself would raise for its options and data."""
     options = parse_options(options)
     run = data_of(options, frames, Progress(False))
-    references = reference_energies(options, run.data, run.species)
+    references = reference_energies(options, run.data, run.species).values
     parts = {k: make_targets(run.data.of(k), run.species, references, None, 1) for k in ("train", "validation")}
     n_rows = {k: sum(t.n_rows for t in v) for k, v in parts.items()}
     environments = {z: sum(int(np.sum(t.structure.atoms.numbers == z)) for t in parts["train"]) for z in run.species}

@@ -13,11 +13,11 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import ChannelProduct, Model, Zbl
 from .base_models import compute_baseline, load_models
-from .baseline import make_targets, reference_energies, remarks_on_atoms
+from .baseline import AtomEnergies, make_targets, reference_energies, remarks_on_atoms
 from .checkpoint import Checkpoint
 from .data import Dataset, load_dataset
 from .data_checks import foreign_species, mixed_boundaries
-from .data_options import references_given
+from .data_options import ZblOptions, references_given
 from .design import RowMaker, Target
 from .engine import Engine, n_threads
 from .expansion_options import FieldOptions
@@ -26,7 +26,7 @@ from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
 from .plan import Columns, Plan, build_model, layout, zero_weights
 from .progress import Progress
-from .repulsion import repulsion_of, too_far
+from .repulsion import repulsion_of, shortest_distances, too_far
 from .select import kernel_matrix, make_plan
 from .solve import Prior, PriorBlock, kernel_cholesky
 
@@ -59,7 +59,14 @@ class Job:
     def zbl(self) -> Zbl | None:
         """The repulsion of close pairs; models of the baseline have their own."""
         wanted = self.options.data.zbl
-        return None if self.base is not None and wanted == "auto" else repulsion_of(wanted, self.data)
+        if wanted is None or (self.base is not None and wanted == "auto"):
+            return None
+        return repulsion_of(wanted, self.species, self.shortest)
+
+    @cached_property
+    def shortest(self) -> np.ndarray:
+        """Shortest distance of each pair of species in the training structures (n_species, n_species), Å."""
+        return shortest_distances((s.atoms for s in self.train), self.species)
 
     def note(self, text: str):
         """Something that the user should know, now and in the report."""
@@ -76,7 +83,7 @@ class Case:
     """What the data decided: how columns follow from the representation, and the labels that are left to fit."""
 
     plan: Plan
-    references: np.ndarray
+    references: AtomEnergies
     n_features: dict[str, int]
     columns: list[Columns]
     prior: Prior
@@ -97,7 +104,9 @@ def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
     Raises DataError and OptionError for what cannot be trained on."""
     data = load_dataset(options.data, frames, options.seed)
     job = Job(options, data, n_threads(options.budget.threads), progress)
-    remarks = [*data.notes, *options.remarks(), too_far(options.data.zbl, data)]
+    remarks = [*data.notes, *options.remarks()]
+    if isinstance(options.data.zbl, ZblOptions):
+        remarks.append(too_far(options.data.zbl, job.species, job.shortest))
     for text in filter(None, remarks):
         job.note(text)
     if any(isinstance(e, FieldOptions) for e in options.expansions):
@@ -132,12 +141,14 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     references = reference_energies(options, job.data, species)
     for text in remarks_on_atoms(options, job.data, species, references):
         job.note(text)
-    plan = _stored_plan(job, references, checkpoint)
+    plan = _stored_plan(job, references.values, checkpoint)
     described = build_model(options, plan)
     n_features = {t.name: described.n_features(t) for t in described.terms}
     columns = layout(options, plan, n_features)
     zbl = job.zbl
-    targets = {k: make_targets(job.data.of(k), species, references, zbl, job.threads) for k in ("train", "validation")}
+    targets = {
+        k: make_targets(job.data.of(k), species, references.values, zbl, job.threads) for k in ("train", "validation")
+    }
     targets = {k: [t for t in v if t.n_rows] for k, v in targets.items()}
     if not targets["train"]:
         raise OptionError("no training structure has any of the labels named in data")
@@ -149,7 +160,7 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     paths = {t.name: _paths(described, t) for t in described.terms}
     linear = {t.name for t in options.terms if t.regressor.type == "linear"}
     paths = {name: p for name, p in paths.items() if p is not None and name in linear}
-    return Case(plan, references, n_features, columns, _prior(options, plan, columns), zbl, targets, maker, paths)
+    return Case(plan, references, n_features, columns, _prior(options, plan, columns), job.zbl, targets, maker, paths)
 
 
 def _paths(model, term) -> np.ndarray | None:

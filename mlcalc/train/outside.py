@@ -15,21 +15,21 @@ import itertools
 import numpy as np
 from ase import Atoms
 
+from ..checks.curves import BOX, a_few_atoms
 from ..model import Model, Zbl
 from ..running.neighbors import full_neighbor_list
-from .baseline import estimated_atoms
 from .data import Structure
 from .design import RowMaker, Target
 from .engine import Engine, ordered_map
 from .job import Case, Job
-from .repulsion import REACH, shortest_distances
+from .repulsion import REACH
 
 #: distances of close pairs beside the shortest in the data
 CLOSENESS = (0.85, 0.7, 0.55, 0.4, 0.25, 0.12)
 #: environments in which each pair of species is brought together
 ENVIRONMENTS = 3
-#: Å, edge of the cell of separated atoms where the model needs a periodic one
-BOX = 30.0
+#: of the shortest distance within which a pair is near enough to be brought together
+NEAR = 1.6
 #: of the far field: errors are far below the sigmas
 ACCURACY = 1e-4
 #: eV, sigma of the repulsion at least: charges and bonds change the energy of a pair by as much
@@ -40,28 +40,21 @@ ESTIMATED = 2.0
 
 def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     """Rows [A y] / sigma (n_rows, n_columns + 1) of what the options of ``outside`` ask for; None: of nothing."""
-    wanted = job.options.outside
+    wanted, based = job.options.outside, job.base is not None
     # a few atoms in a large cell are no case for a mesh that was set by hand for the data
     maker = RowMaker(job.options, Engine(case.maker.engine.model, {"accuracy": ACCURACY}), case.columns,
                      list(case.maker.offsets))  # fmt: skip
-    vacuum = _Vacuum(job, maker)
     blocks = []
-    given = job.base is None and job.options.data.reference_energies not in ("fit", "zero")
-    if wanted.separated is not None and given:
-        rows = np.array([vacuum.alone(z) for z in job.species])
-        blocks.append(_augmented(rows, np.zeros(len(rows)), _sigmas_of_atoms(job, wanted.separated), maker))
+    if wanted.separated is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
+        alone = [a_few_atoms(job.boundaries, [z], [[0.0, 0.0, 0.0]]) for z in job.species]
+        rows = np.array([_energy_row(maker, atoms) for atoms in alone])
+        sigma = np.where(case.references.estimated, max(ESTIMATED, wanted.separated), wanted.separated)
+        blocks.append(_augmented(rows, np.zeros(len(rows)), sigma, maker))
     if wanted.close is not None:
-        pairs = _ClosePairs(job, case, vacuum, maker)
-        rows, grown = pairs.rows()
-        labels = grown - pairs.modeled if job.base is None else np.zeros(len(rows))  # what the baseline says is right
+        rows, grown, modeled = _growth(job, case, maker)
+        labels = np.zeros(len(rows)) if based else grown - modeled  # what the baseline says is right
         blocks.append(_augmented(rows, labels, np.maximum(FLOOR, wanted.close * np.abs(grown)), maker))
     return np.concatenate(blocks) if blocks else None
-
-
-def _sigmas_of_atoms(job: Job, sigma: float) -> np.ndarray:
-    """Of the energies of separated atoms (n_species,), eV: ``sigma``, and wide for those that are an estimate."""
-    guessed = estimated_atoms(job.options, job.data, job.species)
-    return np.where(guessed, max(ESTIMATED, sigma), sigma)
 
 
 def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
@@ -71,74 +64,24 @@ def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
     return out / sigma[:, None]
 
 
-class _Vacuum:
-    """Energy rows of a few atoms alone in space."""
-
-    def __init__(self, job: Job, maker: RowMaker):
-        self.maker = maker
-        self.periodic = "free" not in job.boundaries
-        self._alone: dict[int, np.ndarray] = {}
-
-    def atoms(self, numbers, positions) -> Atoms:
-        cell = [BOX] * 3 if self.periodic else None
-        return Atoms(numbers, positions, cell=cell, pbc=self.periodic)
-
-    def alone(self, z: int) -> np.ndarray:
-        """(n_weights,) of one atom."""
-        if z not in self._alone:
-            self._alone[z] = energy_row(self.maker, self.atoms([z], [[0.0, 0.0, 0.0]]))
-        return self._alone[z]
-
-
-def energy_row(maker: RowMaker, atoms: Atoms) -> np.ndarray:
+def _energy_row(maker: RowMaker, atoms: Atoms) -> np.ndarray:
     """Derivatives (n_weights,) of the energy with respect to the weights."""
     return maker.unscaled(Target(Structure(atoms, source="a structure outside the data"), None, None, None))["sum"][0]
 
 
-class _ClosePairs:
-    """Structures with one pair brought together, and what its repulsion grows by."""
-
-    def __init__(self, job: Job, case: Case, vacuum: _Vacuum, maker: RowMaker):
-        self.job, self.vacuum, self.maker = job, vacuum, maker
-        self.bare = _energies_of(job, Zbl(REACH, REACH + 1.0))
-        self.switched = _energies_of(job, case.zbl) if case.zbl else (lambda atoms: 0.0)
-        self.modeled = np.zeros(0)
-
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the growth (n_rows, n_weights) and the growth itself (n_rows,), eV; ``modeled`` is the part of it
-        that is in the model's own repulsion."""
-        maker = self.maker
-        changes = list(self._changes())
-        every = {id(a): a for change in changes for a in change}
-        made = ordered_map(lambda atoms: (energy_row(maker, atoms), self.bare(atoms), self.switched(atoms)),
-                           every.values(), self.job.threads)  # fmt: skip
-        of = dict(zip(every, made, strict=True))
-        difference = [
-            tuple(x - y for x, y in zip(of[id(after)], of[id(before)], strict=True)) for before, after in changes
-        ]
-        self.modeled = np.array([d[2] for d in difference])
-        return np.array([d[0] for d in difference]), np.array([d[1] for d in difference])
-
-    def _changes(self):
-        """(before, after) of every pair that is brought together."""
-        species = self.job.species
-        shortest = shortest_distances((s.atoms for s in self.job.train), species)
-        rng = np.random.default_rng([self.job.options.seed, 15485863])
-        for i, j in itertools.combinations_with_replacement(range(len(species)), 2):
-            d, pair = min(shortest[i, j], REACH), [species[i], species[j]]
-            apart = self.vacuum.atoms(pair, [[0.0, 0.0, 0.0], [0.4 * BOX, 0.0, 0.0]])
-            for factor in CLOSENESS:
-                yield apart, self.vacuum.atoms(pair, [[0.0, 0.0, 0.0], [factor * d, 0.0, 0.0]])
-            for s in self._environments(pair, d, rng):
-                yield from _brought_together(s.atoms, pair, d)
-
-    def _environments(self, pair, d, rng) -> list[Structure]:
-        """Some training structures, of the smaller ones, in which the pair is near each other."""
-        near = [s for s in self.job.train if _closest(s.atoms, pair, 1.6 * d) is not None]
-        near.sort(key=lambda s: len(s.atoms))
-        near = near[: max(ENVIRONMENTS, len(near) // 2)]
-        chosen = rng.choice(len(near), min(ENVIRONMENTS, len(near)), replace=False) if near else []
-        return [near[k] for k in np.sort(chosen)]
+def _growth(job: Job, case: Case, maker: RowMaker) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of what the energy grows by when pairs are brought together (n_rows, n_weights), what the whole nuclear
+    repulsion grows by, and the part of it that is in the model's own repulsion (n_rows,), eV."""
+    bare = _energies_of(job, Zbl(REACH, REACH + 1.0))
+    switched = _energies_of(job, case.zbl) if case.zbl else (lambda atoms: 0.0)
+    changes = list(_changes(job))
+    every = {id(atoms): atoms for change in changes for atoms in change}
+    made = ordered_map(lambda atoms: (_energy_row(maker, atoms), bare(atoms), switched(atoms)), every.values(),
+                       job.threads)  # fmt: skip
+    of = dict(zip(every, made, strict=True))
+    parts = [[x - y for x, y in zip(of[id(after)], of[id(before)], strict=True)] for before, after in changes]
+    rows, grown, modeled = (np.array(part) for part in zip(*parts, strict=True))
+    return rows, grown, modeled
 
 
 def _energies_of(job: Job, zbl: Zbl):
@@ -147,24 +90,46 @@ def _energies_of(job: Job, zbl: Zbl):
     return lambda atoms: float(np.sum(engine.compute(atoms)["energies"]))
 
 
-def _closest(atoms: Atoms, pair, reach: float):
-    """(i, j, vector) of the closest pair of these species, None if there is none within reach."""
-    first, second, r_ij = full_neighbor_list(atoms, reach)
-    i = np.repeat(np.arange(len(atoms)), np.diff(first))
-    mine = np.flatnonzero((atoms.numbers[i] == pair[0]) & (atoms.numbers[second] == pair[1]) & (i != second))
-    if not len(mine):
-        return None
-    k = mine[np.argmin(np.linalg.norm(r_ij[mine], axis=1))]
-    return i[k], second[k], r_ij[k]
+def _changes(job: Job):
+    """(before, after) of every pair that is brought together."""
+    rng = np.random.default_rng([job.options.seed, 15485863])
+    distances = np.minimum(job.shortest, REACH)
+    structures = sorted(job.train, key=lambda s: len(s.atoms))
+    nearest = [_nearest_pairs(s.atoms, job.species, NEAR * distances) for s in structures]
+    for i, j in itertools.combinations_with_replacement(range(len(job.species)), 2):
+        d, pair = distances[i, j], [job.species[i], job.species[j]]
+        apart = a_few_atoms(job.boundaries, pair, [[0.0, 0.0, 0.0], [0.4 * BOX, 0.0, 0.0]])
+        for factor in CLOSENESS:
+            yield apart, a_few_atoms(job.boundaries, pair, [[0.0, 0.0, 0.0], [factor * d, 0.0, 0.0]])
+        # of the smaller ones in which the pair is near each other
+        near = [(s.atoms, found[i, j]) for s, found in zip(structures, nearest, strict=True) if (i, j) in found]
+        near = near[: max(ENVIRONMENTS, len(near) // 2)]
+        chosen = np.sort(rng.choice(len(near), min(ENVIRONMENTS, len(near)), replace=False)) if near else ()
+        for k in chosen:
+            atoms, nearest_pair = near[k]
+            yield from _brought_together(atoms, nearest_pair, d)
 
 
-def _brought_together(atoms: Atoms, pair, d: float):
-    """The structure and itself with its closest pair nearer, both atoms moved by the same length."""
-    i, j, vector = _closest(atoms, pair, 1.6 * d)
-    r = np.linalg.norm(vector)
+def _nearest_pairs(atoms: Atoms, species, reach: np.ndarray) -> dict:
+    """{(a, b): (i, j, vector)} of the nearest pair of different atoms of species a <= b within ``reach[a, b]``."""
+    first, second, r_ij = full_neighbor_list(atoms, float(reach.max()))
+    center = np.repeat(np.arange(len(atoms)), np.diff(first))
+    kinds = np.searchsorted(species, atoms.numbers)
+    a, b, r = kinds[center], kinds[second], np.linalg.norm(r_ij, axis=1)
+    near = np.flatnonzero((a <= b) & (center != second) & (r <= reach[a, b]))
+    near = near[np.lexsort((r[near], b[near], a[near]))]
+    kinds_of_pairs, at = np.unique(np.column_stack([a[near], b[near]]), axis=0, return_index=True)
+    return {
+        (x, y): (center[k], second[k], r_ij[k]) for (x, y), k in zip(kinds_of_pairs.tolist(), near[at], strict=True)
+    }
+
+
+def _brought_together(atoms: Atoms, nearest, d: float):
+    """A structure and itself with its nearest pair nearer, both atoms moved by the same length."""
+    i, j, vector = nearest
     for factor in CLOSENESS:
         moved = atoms.copy()
-        step = 0.5 * (1 - factor * d / r) * vector
+        step = 0.5 * (1 - factor * d / np.linalg.norm(vector)) * vector
         moved.positions[i] += step
         moved.positions[j] -= step
         yield atoms, moved

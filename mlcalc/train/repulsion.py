@@ -8,7 +8,6 @@ from ase.data import chemical_symbols, covalent_radii
 
 from ..model import Zbl
 from ..running.neighbors import full_neighbor_list
-from .data import Dataset
 from .data_options import ZblOptions
 
 #: Å within which distances are looked for
@@ -31,12 +30,8 @@ def shortest_distances(frames, species) -> np.ndarray:
     return np.minimum(shortest, shortest.T)
 
 
-def _in_training(data: Dataset) -> np.ndarray:
-    return shortest_distances((s.atoms for s in data.of("train")), data.species)
-
-
-def repulsion_of(wanted: ZblOptions | str | None, data: Dataset) -> Zbl | None:
-    """The ZBL repulsion that the options ask for.
+def repulsion_of(wanted: ZblOptions | str | None, species, shortest: np.ndarray) -> Zbl | None:
+    """The ZBL repulsion that the options ask for, given the shortest distances in the training structures.
 
     auto: for each pair of species up to 0.92 of the shortest distance in the training structures or the sum of the
     covalent radii, whichever is less, so that it acts where there are no data."""
@@ -44,18 +39,13 @@ def repulsion_of(wanted: ZblOptions | str | None, data: Dataset) -> Zbl | None:
         return None
     if isinstance(wanted, ZblOptions):
         return Zbl(wanted.inner, wanted.outer)
-    species = data.species
     covalent = np.add.outer(covalent_radii[species], covalent_radii[species])
-    outer = np.minimum(OUTER * _in_training(data), covalent)
+    outer = np.minimum(OUTER * shortest, covalent)
     return Zbl((INNER * outer).tolist(), outer.tolist())
 
 
-def too_far(wanted: ZblOptions | str | None, data: Dataset) -> str | None:
+def too_far(wanted: ZblOptions, species, shortest: np.ndarray) -> str | None:
     """A note if full repulsion acts at distances that are in the data."""
-    if not isinstance(wanted, ZblOptions):
-        return None
-    species = data.species
-    shortest = _in_training(data)
     i, j = np.unravel_index(np.argmin(shortest), shortest.shape)
     if wanted.inner <= shortest[i, j]:
         return None

@@ -304,7 +304,7 @@ def model_of(job: Job, case: Case, weights, choice, frames_given, started, figur
     offsets = {g: float(weights[:, k].mean()) for g, k in case.maker.offsets.items()}
     committee = (members, 1.0) if members else None
     stored = split_weights(weights, options, case.plan, case.columns)
-    arguments = {"weights": stored, "reference_energies": case.references, "boundaries": job.boundaries,
+    arguments = {"weights": stored, "reference_energies": case.references.values, "boundaries": job.boundaries,
                  "zbl": case.zbl}  # fmt: skip
     model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
