@@ -2,6 +2,8 @@
 """The one finite-difference helper of the tests."""
 
 import numpy as np
+import pytest
+from models import evaluate
 
 # central differences of sixth order: offsets in steps, and weights
 STENCIL = ((-3, -1 / 60), (-2, 3 / 20), (-1, -3 / 4), (1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
@@ -31,3 +33,27 @@ def strained(atoms, strain):
     moved.set_cell(atoms.cell.array @ (np.eye(3) + strain))
     moved.positions = atoms.positions @ (np.eye(3) + strain)
     return moved
+
+
+def check_virials_of_atoms(potential, atoms):
+    """They sum to the virial, and each is the strain derivative of the energy of its atom."""
+    results = evaluate(potential, atoms, atom_virials=True)
+    scale = np.abs(results["atom_virials"]).max()
+    np.testing.assert_allclose(results["atom_virials"].sum(axis=0), results["virial"], rtol=0, atol=1e-12 * scale)
+    strain = directions((3, 3), n=1, seed=5)[0]
+    slopes = derivative(lambda x: evaluate(potential, strained(atoms, x * strain), forces=False)["energies"])
+    expected = -np.einsum("iab,ab->i", results["atom_virials"], strain)
+    np.testing.assert_allclose(slopes, expected, rtol=0, atol=1e-9 * scale)
+
+
+def check_forces(atoms, tolerance):
+    """Forces of the calculator of these atoms are derivatives of its energy, to 1e-6 relative or ``tolerance``."""
+    forces = atoms.get_forces()
+    for d in directions(forces.shape):
+
+        def along(x, d=d):
+            moved = displaced(atoms, x * d)
+            moved.calc = atoms.calc
+            return moved.get_potential_energy()
+
+        assert derivative(along) == pytest.approx(-(forces * d).sum(), rel=1e-6, abs=tolerance)

@@ -2,10 +2,13 @@
 """Small models of every kind with random weights and fixed seeds, and the one way the tests evaluate them."""
 
 import functools
+import json
 from dataclasses import replace
 
 import numpy as np
 
+from mlcalc import _engine
+from mlcalc import model as model_module
 from mlcalc.expansions import (
     Delta,
     DensityExpansion,
@@ -101,6 +104,26 @@ POWER = [Invariant(2, "rho", "rho")]
 MULTI_SCALE = [Invariant(2, "rho", "V", scale=0.3)]
 FIELD = [Invariant(1, "V", scale=0.5)]
 FIELD_POWER = [Invariant(2, "V", "V", scale=0.2)]
+
+
+def saved(kinds, folder):
+    """{name: path} of model files of the kinds {name: kind}, made in the folder."""
+    paths = {name: folder / f"{k}.mlcalc" for k, name in enumerate(kinds)}
+    for name, path in paths.items():
+        build(kinds[name]).save(path)
+    return paths
+
+
+def refusal(kind, change) -> str:
+    """The engine's message about bad.mlcalc, a model of this kind altered by ``change(document, tensors)``."""
+    document, tensors = model_module._unpack(build(kind).to_bytes())
+    tensors = {name: tensor.copy() for name, tensor in tensors.items()}
+    change(document, tensors)
+    try:
+        _engine.Potential(model_module._pack(json.dumps(document), tensors), "bad.mlcalc")
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError("the file was taken")
 
 
 def mixing(expansions, n_channels, l_max, seed, per_center=True, name="A"):
@@ -237,6 +260,9 @@ SHORT_RANGED = {
         zbl=Zbl(2.0, 3.5),
         pairs=[PAIRS],
         triples=COMPACT,
+    ),
+    "kernel zbl with radii of pairs": lambda: kernel_model(
+        [RHO], [POWER], 45, zeta=2, zbl=Zbl([[1.5, 2.0], [2.0, 1.8]], [[2.9, 3.5], [3.5, 3.2]])
     ),
     "linear pair tables": lambda: linear_model([RHO], [POWER], 25, pairs=[PAIRS]),
     "kernel pair tables, zbl, committee": lambda: kernel_model(

@@ -96,3 +96,10 @@ def test_a_basis_of_ones_own_needs_no_more_than_its_values():
         more = () if density is None else (density.width,)
         mine, theirs = (getattr(b, ask)(N_MAX, L_MAX, CUTOFF, *more, r) for b in (Mine(), given.basis))
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("basis", [Legendre(), LaplacianEigenstates()])
+def test_a_basis_of_densities_is_refused_for_a_field(basis):
+    field = PotentialExpansion(name="V", n_max=2, l_max=1, smearing=1.0, basis=basis)
+    with pytest.raises(ValueError, match=f"the basis {type(basis).__name__} ends at a cutoff.*use MultiWidth"):
+        field.tables([11, 17])

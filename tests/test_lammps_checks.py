@@ -17,12 +17,8 @@ pytestmark = needs_lammps
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("models")
     kinds = ("linear zbl", "linear soap + lode", "linear committee", "linear V")
-    out = {kind: directory / f"{k}.mlcalc" for k, kind in enumerate(kinds)}
-    for kind, path in out.items():
-        models.build(kind).save(path)
-    return out
+    return models.saved(dict(zip(kinds, kinds, strict=True)), tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.filterwarnings("ignore:this system has free boundaries")

@@ -13,7 +13,7 @@ from ase.build import bulk
 from lammps_runs import Job, engine, needs_lammps, run, write_data
 from mpi import run_ranks
 from test_lammps_life import PE
-from test_lammps_manners import numbers, salt, script_run, start
+from test_lammps_manners import numbers, salt, script_run, start, with_salt
 
 from mlcalc.model import Committee, Invariant, Linear, Model, Term
 from mlcalc.model.expansions import DensityExpansion
@@ -24,18 +24,13 @@ needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler i
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("failures")
-    out = {}
-    for name, kind in {"near": "linear rho x rho", "V": "linear V", "both": "linear soap + lode"}.items():
-        out[name] = directory / f"{name}.mlcalc"
-        models.build(kind).save(out[name])
-    return out
+    kinds = {"near": "linear rho x rho", "V": "linear V", "both": "linear soap + lode"}
+    return models.saved(kinds, tmp_path_factory.mktemp("failures"))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
-    return tmp_path
+    return with_salt(tmp_path)
 
 
 def preload(folder, code, name="host"):

@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk
 from lammps_runs import Job, assert_same, engine, needs_lammps, run, write_data
 from test_lammps_checks import MOLECULES
-from test_lammps_manners import numbers, salt, script_run, start
+from test_lammps_manners import numbers, salt, script_run, start, with_salt
 
 from mlcalc.model import Invariant, Linear, Model, Term
 from mlcalc.model.expansions import DensityExpansion
@@ -29,18 +29,12 @@ PE = 'print "PE $(pe:%.17g)"\n'
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("life")
-    out = {}
-    for name, kind in KINDS.items():
-        out[name] = directory / f"{len(out)}.mlcalc"
-        models.build(kind).save(out[name])
-    return out
+    return models.saved(KINDS, tmp_path_factory.mktemp("life"))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
-    return tmp_path
+    return with_salt(tmp_path)
 
 
 # ------------------------------------------------------------------------------------ pair_style, pair_coeff again

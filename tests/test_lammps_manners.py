@@ -48,6 +48,12 @@ def script_run(directory, script, ranks=1, arguments=(), check=True):
     return done.stdout
 
 
+def with_salt(folder):
+    """The folder with salt.data in it."""
+    write_data(folder / "salt.data", salt(), ["Na", "Cl"])
+    return folder
+
+
 def start(model, options="", units="metal", data="salt.data"):
     return f"""
 units {units}

@@ -19,12 +19,8 @@ TILED = "comm_style tiled\ncomm_modify cutoff 5.0\nneighbor 0.5 bin"
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("mesh")
-    out = {}
-    for name in ("linear V", "linear soap + lode", "linear far committee", "linear p=6"):
-        out[name] = directory / f"{len(out)}.mlcalc"
-        models.build(name).save(out[name])
-    return out
+    kinds = ("linear V", "linear soap + lode", "linear far committee", "linear p=6")
+    return models.saved(dict(zip(kinds, kinds, strict=True)), tmp_path_factory.mktemp("mesh"))
 
 
 def large_salt():

@@ -15,12 +15,7 @@ pytestmark = needs_lammps
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("lives")
-    out = {}
-    for name, kind in KINDS.items():
-        out[name] = directory / f"{name}.mlcalc"
-        models.build(kind).save(out[name])
-    return out
+    return models.saved(KINDS, tmp_path_factory.mktemp("lives"))
 
 
 @pytest.mark.parametrize("seed", range(30))

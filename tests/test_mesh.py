@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from far_fields import QuadraticForm, choice, coefficients, descriptor, fields, liquid, relative
-from finite_differences import derivative, directions, strained
+from finite_differences import check_virials_of_atoms
 from models import evaluate, linear_model
 
 from mlcalc.expansions import Gto, MultiWidth, PotentialExpansion
@@ -55,13 +55,7 @@ def test_forces_and_virial_are_derivatives_of_the_discretized_energy(exponent, m
 def test_virials_of_atoms_sum_to_the_virial(expansion, small_salt):
     model = linear_model([expansion], [[Invariant(1, "V"), Invariant(2, "V", "V")]], 3)
     potential = model.potential(lode="mesh", mesh=(8, 10, 9), order=8)
-    results = evaluate(potential, small_salt, atom_virials=True)
-    scale = np.abs(results["atom_virials"]).max()
-    np.testing.assert_allclose(results["atom_virials"].sum(axis=0), results["virial"], rtol=0, atol=1e-12 * scale)
-    strain = directions((3, 3), n=1, seed=5)[0]
-    slopes = derivative(lambda x: evaluate(potential, strained(small_salt, x * strain), forces=False)["energies"])
-    expected = -np.einsum("iab,ab->i", results["atom_virials"], strain)
-    np.testing.assert_allclose(slopes, expected, rtol=0, atol=1e-9 * scale)
+    check_virials_of_atoms(potential, small_salt)
 
 
 def test_a_mesh_smaller_than_a_stencil_wraps_around(small_salt):

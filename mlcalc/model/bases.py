@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Radial bases: each class has everything that an expansion asks of its basis. Lengths in Angstrom."""
 
+import abc
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +24,13 @@ class Sizes(NamedTuple):
     narrowest: float
 
 
-class RadialBasis:
+class RadialBasis(abc.ABC):
     """What the expansions ask of a basis R_nl(r), n < n_max, l <= l_max. Those of densities are needed up to a cutoff,
     those of potentials (`sizes`, `filters`) to where they have decayed."""
 
+    @abc.abstractmethod
     def values(self, n_max, l_max, cutoff, r):
         """R_nl(r), (len(r), l_max + 1, n_max)."""
-        raise NotImplementedError
 
     def with_derivatives(self, n_max, l_max, cutoff, r):
         """R_nl(r) and two derivatives, (3, len(r), l_max + 1, n_max); of a smooth basis without a closed form."""
@@ -41,7 +42,9 @@ class RadialBasis:
         return radial.gaussian_integral(values, n_max, l_max, cutoff, width, r)
 
     def sizes(self, n_max, l_max) -> Sizes:
-        raise NotImplementedError
+        """Raises ValueError for a basis that is made for a cutoff."""
+        raise ValueError(f"the basis {type(self).__name__} ends at a cutoff, which a far field does not have; use "
+                         "MultiWidth, Gto or Tabulated")  # fmt: skip
 
     def filters(self, l_max, k_max, accuracy):
         """If F_nl(k) = sum_q filter_q(k) W[l, n, q]: the filters and two derivatives at knots up to k_max,
