@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The data of the demo: labels that belong to their structures, made by LAMMPS or by ASE."""
 
+import threading
 import time
 
 import numpy as np
@@ -68,3 +69,21 @@ def test_every_melt_is_divided_and_progress_adds_up(tmp_path):
     for melt in MELTS:
         parts = [a.info["split"] for a in frames if a.info["config_type"] == melt.name]
         assert parts == ["train"] * 4 + ["test"]
+
+
+def test_no_melt_is_begun_after_one_has_failed(tmp_path, monkeypatch):
+    """Ctrl-C ends the runs that are there; one that began a moment later would not hear of it."""
+    begun, second = [], threading.Event()
+
+    def stopped(folder, melt, *_):
+        begun.append(melt)
+        if melt == data.MELTS[0]:
+            second.wait(10)
+            time.sleep(0.5)  # the other thread has time for the next ones
+        second.set()
+        raise RuntimeError("LAMMPS stopped")
+
+    monkeypatch.setattr(data, "melt_with_lammps", stopped)
+    with pytest.raises(RuntimeError, match="LAMMPS stopped"):
+        data.make_data(tmp_path / "data", data.Sampling(), with_lammps=True)
+    assert len(begun) == 2 < len(data.MELTS)

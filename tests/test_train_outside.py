@@ -6,10 +6,12 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from training_cases import RHO, SOAP, known_data, labeled, options
+from training_cases import RHO, SOAP, known_data, labeled, options, salt
 
 from mlcalc import MLCalculator
+from mlcalc.checks.curves import dimer_curve
 from mlcalc.commands.info import describe
+from mlcalc.demo.salt import FumiTosi
 from mlcalc.model import Model
 from mlcalc.train import fit
 from mlcalc.train.baseline import atomization
@@ -36,7 +38,7 @@ def trained(tmp_path, kind="linear", outside=None, **changes):
     return fit(wanted, known_data(), progress=False, figures=False)
 
 
-def dimer_curve(model: Model, pair, distances) -> np.ndarray:
+def dimer_energies(model: Model, pair, distances) -> np.ndarray:
     """Energy of two atoms beside that of both far from each other, eV."""
     calc, energies = MLCalculator(model), []
     for r in [*distances, 15.0]:
@@ -51,7 +53,7 @@ def test_pairs_closer_than_in_the_data_repel(tmp_path, kind):
     shortest = shortest_distances(known_data(), [11, 17])
     for i, j in ((0, 0), (0, 1), (1, 1)):
         r = np.linspace(0.1, 0.7, 13) * min(shortest[i, j], 4.0)
-        energies = dimer_curve(model, [model.species[i], model.species[j]], r)
+        energies = dimer_energies(model, [model.species[i], model.species[j]], r)
         assert (np.diff(energies) < 0).all() and energies[0] > 50 and energies[-1] > -1.0
 
 
@@ -63,9 +65,33 @@ def test_without_what_is_asked_outside_they_need_not(tmp_path):
         shortest = shortest_distances(known_data(), [11, 17])
         for i, j in ((0, 0), (0, 1), (1, 1)):
             r = np.linspace(0.1, 0.7, 13) * min(shortest[i, j], 4.0)
-            energies = dimer_curve(model, [model.species[i], model.species[j]], r)
+            energies = dimer_energies(model, [model.species[i], model.species[j]], r)
             wells.append(not (np.diff(energies) < 0).all())
     assert any(wells)
+
+
+def deepest_well(model: Model, frames) -> float:
+    """eV by which the energy of any pair falls on the way inward, from the shortest distances of these frames."""
+    depths, calc = [], MLCalculator(model)
+    shortest = shortest_distances(frames, model.species)
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        curve = dimer_curve(model, calc, i, j)
+        inner = curve.y[curve.x < 0.8 * min(shortest[i, j], 4.0)][::-1]
+        depths.append(float(np.max(np.maximum.accumulate(inner) - inner)))
+    return max(depths)
+
+
+def test_rows_of_close_pairs_take_wells_away(tmp_path):
+    """A model of ions without charges, hardly regularized: the repulsion alone does not outweigh its terms."""
+    data = labeled(salt(40, amplitude=0.3), FumiTosi())
+    fine = {**RHO, "name": "pairs", "n_max": 8, "l_max": 0, "density": {"type": "gaussian", "width": 0.25}}
+    term = {**SOAP, "invariants": [{"nu": 1, "a": "pairs"}, {"nu": 2, "a": "rho"}]}
+    wells = {}
+    for close in (0.5, None):
+        wanted = options(tmp_path / str(close), term, expansions=[fine, {**RHO, "n_max": 4, "l_max": 3}],
+                         outside={"close": close}, solver={"regularization": 1e-10})  # fmt: skip
+        wells[close] = deepest_well(fit(wanted, data, progress=False, figures=False).model, data)
+    assert wells[None] > 1000 and wells[0.5] < 10
 
 
 @pytest.mark.parametrize("kind", ["linear", "kernel", "far field"])

@@ -4,7 +4,9 @@
 import numpy as np
 import pytest
 
-from mlcalc.train.committee import calibration_scale, calibration_table, member_subsets
+from mlcalc.train.committee import Gauge, calibration_scale, calibration_table, fit_members, member_subsets
+from mlcalc.train.options import CommitteeOptions
+from mlcalc.train.progress import Progress
 from mlcalc.train.regularize import Problem, choose_strength, choose_term_weights
 from mlcalc.train.solve import (
     Factor,
@@ -175,3 +177,16 @@ def test_members_see_different_structures():
     subsets = member_subsets(16, 8, 0.5, seed=1)
     assert len({tuple(s) for s in subsets}) == 8 and all(len(s) == 8 for s in subsets)
     assert all(np.array_equal(a, b) for a, b in zip(subsets, member_subsets(16, 8, 0.5, seed=1), strict=True))
+
+
+def test_members_differ_by_the_sigma_of_what_is_asked_without_data():
+    """Of two weights the data fix one, and a row without data the other one, within 0.3."""
+    folds = [np.array([[1.0, 0.0, 2.0]]) for _ in range(16)]
+    problem = Problem(folds, {}, 16, 2)
+    problem.outside = np.array([[0.0, 1.0, 5.0]]) / 0.3
+    prior, gauge = Prior([PriorBlock(0, 2)]), Gauge(np.zeros((1, 2)), 1.0)
+    options, center = CommitteeOptions(members=64), np.array([2.0, 5.0])
+    weights = fit_members(problem, prior, 1e-9, center, options, 1, Progress(False), gauge)
+    assert np.ptp(weights[:, 0]) < 1e-6
+    assert 0.2 < weights[:, 1].std(ddof=1) < 0.4
+    np.testing.assert_allclose(weights.mean(axis=0), center, rtol=1e-12)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Labeled configurations of molten salt, made with LAMMPS or, where it is not installed, with ASE."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,17 @@ def make_data(folder: Path, sampling: Sampling, with_lammps: bool, progress=None
     if not with_lammps:
         return [frame for melt in MELTS for frame in _split(melt_with_ase(melt, sampling, progress))]
     steps = dict.fromkeys(MELTS, 0)
+    failed = threading.Event()
+
+    def started(melt):
+        """A run that fails, as all do that Ctrl-C ends, must not let its thread begin the next one."""
+        if failed.is_set():
+            raise RuntimeError(f"{melt.name} was not begun, because another run failed")
+        try:
+            return one(melt)
+        except BaseException:
+            failed.set()
+            raise
 
     def one(melt):
         def tell(step):
@@ -97,7 +109,7 @@ def make_data(folder: Path, sampling: Sampling, with_lammps: bool, progress=None
         return _split(frames)
 
     with ThreadPoolExecutor(2) as pool:
-        return [frame for frames in pool.map(one, MELTS) for frame in frames]
+        return [frame for frames in pool.map(started, MELTS) for frame in frames]
 
 
 def _split(frames: list[Atoms]) -> list[Atoms]:
