@@ -15,7 +15,16 @@ from mlcalc import _engine
 ROOT = Path(__file__).parent.parent
 READER = [
     ROOT / f"mlcalc/core/model/{name}.cpp"
-    for name in ("checked_json", "description", "channel_table", "safetensors", "reader")
+    for name in (
+        "checked_json",
+        "description",
+        "channel_table",
+        "safetensors",
+        "reader",
+        "read_pairs",
+        "read_expansions",
+        "read_terms",
+    )
 ]
 SOURCES = [*READER, ROOT / "tests/fuzz/fuzz_model_file.cpp"]
 COMPILER = os.environ.get("CXX", "c++").split()

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <stdexcept>
+
+#include "base/limits.hpp"
+#include "base/normalize.hpp"
+#include "model/model_reader.hpp"
+
+namespace mlcalc {
+
+Term ModelReader::read_term(const Field& field, const Model& model) {
+    field.only({"name", "invariants", "regressor"});
+    Term term;
+    term.name = field["name"].name();
+    for (const Term& other : model.terms) {
+        if (other.name == term.name) field["name"].refuse("'" + term.name + "' is there twice");
+    }
+    const std::vector<CoefficientShape> shapes = model.shapes();
+    for (const Field& entry : field["invariants"].array(1, max_list)) {
+        const std::string index = std::to_string(term.invariants.size());
+        Invariant invariant = read_invariant(entry, model, "terms." + term.name + ".table." + index);
+        std::size_t n_features = n_full_features(invariant, shapes);
+        if (n_features > max_features) {
+            entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
+                         " are possible");
+        }
+        if (entry["selection"].boolean()) {
+            invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
+            n_features = invariant.selection.size();
+        }
+        term.n_features += n_features;
+        term.invariants.push_back(std::move(invariant));
+    }
+    const Field regressor = field["regressor"];
+    if (regressor.is_null()) return term;
+    if (regressor["type"].one_of({"linear", "kernel"}) == "linear") {
+        term.regressor = read_linear(regressor, term, model);
+    } else {
+        term.regressor = read_kernel(regressor, term, model);
+    }
+    return term;
+}
+
+/// The index of the coefficient set that a field names.
+int ModelReader::read_set(const Field& field, const Model& model) const {
+    const std::string name = field.name();
+    for (std::size_t e = 0; e < model.expansions.size(); ++e) {
+        if (base_of(model.expansions[e]).name == name) return static_cast<int>(e);
+    }
+    for (std::size_t k = 0; k < model.layers.size(); ++k) {
+        if (model.layers[k].name == name) return static_cast<int>(model.expansions.size() + k);
+    }
+    field.refuse("'" + name + "' is no expansion of this model");
+}
+
+Invariant ModelReader::read_invariant(const Field& field, const Model& model, const std::string& prefix) {
+    Invariant invariant;
+    const bool channels = version_ >= 3 && field.has("within_channels") && field["within_channels"].boolean();
+    if (channels) {
+        field.only({"within_channels", "a", "scale", "selection"});
+        invariant.a = read_set(field["a"], model);
+        if (static_cast<std::size_t>(invariant.a) < model.expansions.size()) {
+            field["a"].refuse("must be a layer: products within channels need mixed channels");
+        }
+        const int l_max = model.shapes()[static_cast<std::size_t>(invariant.a)].l_max;
+        invariant.table = read_table(field, prefix, l_max, invariant.nu);
+        invariant.b = invariant.a;
+    } else {
+        invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
+        invariant.a = read_set(field["a"], model);
+        if (invariant.nu == 1) {
+            field.only({"nu", "a", "scale", "selection"});
+            invariant.b = invariant.a;
+        } else {
+            field.only({"nu", "a", "b", "scale", "selection"});
+            invariant.b = read_set(field["b"], model);
+        }
+    }
+    invariant.scale = field["scale"].above(0, max_number);
+    return invariant;
+}
+
+/// The integers of a table of products within channels; its couplings are checked by making them.
+std::shared_ptr<const ChannelTable> ModelReader::read_table(const Field& field, const std::string& prefix, int l_max,
+                                                            int& nu) {
+    constexpr std::size_t max_nodes = 4096;
+    const std::vector<int> nodes = tensors_.integers(prefix + ".nodes"), paths = tensors_.integers(prefix + ".paths");
+    if (nodes.size() % 3 != 0 || nodes.size() / 3 > max_nodes) {
+        refuse(tensors_.source(), "tensor '" + prefix + ".nodes'", "must hold (l, x, y) of at most 4096 nodes");
+    }
+    if (paths.empty() || paths.size() % 2 != 0 || paths.size() / 2 > max_nodes) {
+        refuse(tensors_.source(), "tensor '" + prefix + ".paths'", "must hold (x, y) of 1 to 4096 paths");
+    }
+    auto table = std::make_shared<ChannelTable>();
+    for (std::size_t k = 0; k < nodes.size(); k += 3) table->nodes.push_back({nodes[k], nodes[k + 1], nodes[k + 2]});
+    for (std::size_t k = 0; k < paths.size(); k += 2) table->paths.push_back({paths[k], paths[k + 1]});
+    try {
+        nu = body_order(*table, l_max);
+    } catch (const std::invalid_argument& error) {
+        field.refuse(error.what());
+    }
+    return table;
+}
+
+MixingDescription ModelReader::read_layer(const Field& field, const Model& model) {
+    field.only({"name", "type", "inputs", "n_channels", "l_max", "per_center"});
+    MixingDescription out;
+    out.name = field["name"].name();
+    for (const auto& expansion : model.expansions) {
+        if (base_of(expansion).name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+    }
+    for (const MixingDescription& layer : model.layers) {
+        if (layer.name == out.name) field["name"].refuse("'" + out.name + "' is there twice");
+    }
+    field["type"].one_of({"mixing"});
+    out.n_channels = static_cast<int>(field["n_channels"].integer(1, max_channels));
+    out.l_max = static_cast<int>(field["l_max"].integer(0, largest_l));
+    out.n_centers = field["per_center"].boolean() ? static_cast<int>(model.species.size()) : 1;
+    const std::vector<CoefficientShape> shapes = model.shapes();
+    std::size_t n_columns = 0;
+    int l_max = 0;
+    for (const Field& input : field["inputs"].array(1, max_list)) {
+        const int set = read_set(input, model);
+        if (std::find(out.inputs.begin(), out.inputs.end(), set) != out.inputs.end()) input.refuse("is there twice");
+        out.inputs.push_back(set);
+        n_columns += static_cast<std::size_t>(shapes[static_cast<std::size_t>(set)].n_q());
+        l_max = std::max(l_max, shapes[static_cast<std::size_t>(set)].l_max);
+    }
+    if (out.l_max > l_max) field["l_max"].refuse("must be at most " + std::to_string(l_max) + ", that of the inputs");
+    out.matrices = tensors_.doubles("layers." + out.name + ".mixing",
+                                    {static_cast<std::size_t>(out.n_centers), static_cast<std::size_t>(out.l_max) + 1,
+                                     static_cast<std::size_t>(out.n_channels), n_columns});
+    return out;
+}
+
+std::vector<int> ModelReader::read_selection(const std::string& name, std::size_t n_features) {
+    std::vector<int> selection = tensors_.integers(name);
+    if (selection.empty()) refuse(tensors_.source(), "tensor '" + name + "'", "selects nothing");
+    long long previous = -1;
+    for (const int index : selection) {
+        if (index <= previous || static_cast<std::size_t>(index) >= n_features) {
+            refuse(
+                tensors_.source(), "tensor '" + name + "'",
+                "must hold ascending indices below " + std::to_string(n_features) + ", got " + std::to_string(index));
+        }
+        previous = index;
+    }
+    return selection;
+}
+
+LinearDescription ModelReader::read_linear(const Field& field, const Term& term, const Model& model) {
+    if (version_ == 1) {
+        field.only({"type"});
+    } else {
+        field.only({"type", "leverage"});
+    }
+    const auto n_members = static_cast<std::size_t>(model.n_members);
+    LinearDescription linear;
+    linear.weights =
+        tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
+    if (version_ == 1 || !field["leverage"].boolean()) return linear;
+    for (const int number : model.species) {
+        const std::string name = "terms." + term.name + ".leverage." + std::to_string(number);
+        linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], term.n_features}));
+    }
+    return linear;
+}
+
+KernelDescription ModelReader::read_kernel(const Field& field, const Term& term, const Model& model) {
+    field.only({"type", "zeta", "normalize", "epsilon", "precision"});
+    KernelDescription kernel;
+    kernel.zeta = static_cast<int>(field["zeta"].integer(1, 6));
+    kernel.normalize = field["normalize"].boolean();
+    kernel.epsilon = field["epsilon"].number(0, max_number);
+    kernel.single_precision = field["precision"].one_of({"double", "single"}) == "single";
+    if (kernel.normalize && kernel.epsilon == 0) require_smooth_normalization(field, term, model);
+    std::size_t n_points = 0;
+    for (const int number : model.species) {
+        const std::string points = "terms." + term.name + ".points." + std::to_string(number);
+        const std::string weights = "terms." + term.name + ".weights." + std::to_string(number);
+        const std::size_t n = tensors_.shape(points, 2)[0];
+        const std::vector<double> p = tensors_.doubles(points, {n, term.n_features});
+        kernel.points.emplace_back(p.begin(), p.end());
+        for (std::size_t m = 0; m < n && kernel.normalize; ++m) {
+            normalize(&kernel.points.back()[m * term.n_features], term.n_features, kernel.epsilon);
+        }
+        kernel.weights.push_back(tensors_.doubles(weights, {static_cast<std::size_t>(model.n_members), n}));
+        n_points += n;
+    }
+    if (n_points == 0) field.refuse("has no sparse points for any species");
+    return kernel;
+}
+
+void ModelReader::require_smooth_normalization(const Field& field, const Term& term, const Model& model) const {
+    for (const Invariant& invariant : term.invariants) {
+        const auto* density = std::get_if<DensityDescription>(&model.expansions[static_cast<std::size_t>(invariant.a)]);
+        if (density && invariant.a == invariant.b && density->center_atom_weight != 0) return;
+    }
+    field["epsilon"].refuse(
+        "must be above 0: without the center atom in an invariant of a density, a normalized kernel has no smooth "
+        "limit "
+        "for an isolated atom");
+}
+
+}  // namespace mlcalc
