@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every option of the table changes the result that it should change: an option without a line here is an error."""
 
+import contextlib
 import copy
 import re
 from typing import Any, NamedTuple
@@ -46,7 +47,17 @@ def names(result, folder):
 
 
 def rows_on_disk(result, folder):
-    return bool(list(folder.glob("*checkpoint/fold*.npz")))
+    return bool(list(folder.glob("*checkpoint/rows/*/*.npy")))
+
+
+def kept_by_a_second_run(result, folder):
+    """Do the scales stay when the run is started again with more data?"""
+    options = copy.deepcopy(result.model.provenance["options"])
+    first = options["data"]["files"][0]["path"]
+    options["data"]["files"] = [first, first.replace("a.xyz", "b.xyz")]
+    with contextlib.chdir(folder):
+        again = fit(options, progress=False, figures=False)
+    return again.model.terms[0].invariants[0].scale == result.model.terms[0].invariants[0].scale
 
 
 def notes(result, folder):
@@ -80,6 +91,7 @@ EFFECTS = {
     "report": Effect("elsewhere", seen=names),
     "checkpoint": Effect("kept", {"keep_checkpoint": True}, names),
     "keep_checkpoint": Effect(True, seen=names),
+    "keep_representation": Effect(True, {"keep_checkpoint": True}, kept_by_a_second_run),
     "seed": Effect(2, seen=who_is_where),
     "data.energy": Effect("double"),
     "data.forces": Effect("double_forces"),

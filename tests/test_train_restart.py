@@ -112,16 +112,16 @@ def test_a_run_ended_by_sigkill_keeps_its_blocks(tmp_path, monkeypatch):
     blocks = tmp_path / "model-checkpoint"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while len(list(blocks.glob("*.npz"))) < 4 and process.poll() is None and time.monotonic() < deadline:
+    while len(list(blocks.glob("rows/*/*.json"))) < 4 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    kept = {p.name: p.stat().st_mtime_ns for p in blocks.glob("*.np[yz]")}
+    kept = {p: p.stat().st_mtime_ns for p in blocks.rglob("*.json")}
     assert len(kept) >= 4 and not (tmp_path / "model.mlcalc").exists()
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {name: (blocks / name).stat().st_mtime_ns for name in kept} == kept
-    assert len(list(blocks.glob("fold*.npz"))) > len(kept)
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert len(list(blocks.glob("rows/*/*.npy"))) > len(kept)
     whole = fit({**wanted, "model": "whole.mlcalc", "checkpoint": "other"}, progress=False, figures=False).model
     resumed = Model.load(tmp_path / "model.mlcalc")
     assert np.array_equal(resumed.terms[0].regressor.weights, whole.terms[0].regressor.weights)

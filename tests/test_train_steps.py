@@ -18,6 +18,8 @@ from mlcalc.train import fit, parse_options
 from mlcalc.train.checkpoint import Checkpoint
 from mlcalc.train.data import Structure
 from mlcalc.train.design import sigmas
+from mlcalc.train.job import data_of
+from mlcalc.train.progress import Progress
 from mlcalc.train.regularize import Problem, score_curve
 from mlcalc.train.select import choose
 from mlcalc.train.solve import Prior, PriorBlock
@@ -61,9 +63,7 @@ def test_what_does_not_shape_the_rows_computes_none_again(tmp_path, counted, cha
     assert np.array_equal(weights(again), weights(fresh))
 
 
-@pytest.mark.parametrize(
-    "change", [{"expansions": [{**RHO, "cutoff": 3.5}]}, {"expansions": [{**RHO, "l_max": 3}]}, {"seed": 4}]
-)
+@pytest.mark.parametrize("change", [{"expansions": [{**RHO, "cutoff": 3.5}]}, {"expansions": [{**RHO, "l_max": 3}]}])
 def test_what_shapes_the_rows_computes_them_again(tmp_path, counted, change):
     base = options(tmp_path, keep_checkpoint=True, solver={"regularization": 1e-5})
     fit(base, known_data(), progress=False, figures=False)
@@ -73,11 +73,22 @@ def test_what_shapes_the_rows_computes_them_again(tmp_path, counted, change):
     assert np.array_equal(weights(again), weights(fit(changed, known_data(), progress=False, figures=False)))
 
 
+def test_another_split_computes_only_the_rows_that_were_of_the_test_set(tmp_path, counted):
+    base = options(tmp_path, keep_checkpoint=True, solver={"regularization": 1e-5})
+    first = fit(base, known_data(), progress=False, figures=False)
+    again = fit({**base, "seed": 4}, known_data(), progress=False, figures=False)
+    tested = [{s.index for s in data_of(parse_options(o), known_data(), Progress(False)).data.of("test")}
+              for o in (base, {**base, "seed": 4})]  # fmt: skip
+    assert set(counted[24:]) == tested[0] - tested[1]
+    fresh = fit({**base, "seed": 4, "model": str(tmp_path / "f.mlcalc")}, known_data(), progress=False, figures=False)
+    assert np.array_equal(weights(again), weights(fresh)) and not np.array_equal(weights(again), weights(first))
+
+
 def test_two_runs_never_share_a_checkpoint_folder(tmp_path):
     with Checkpoint(tmp_path / "model-checkpoint", "first"):
         with pytest.raises(ValueError, match="another run is using the checkpoint folder .*model-checkpoint"):
             fit(options(tmp_path), known_data(), progress=False, figures=False)
-        assert json.loads((tmp_path / "model-checkpoint/run.json").read_text()) == {"key": "first"}
+        assert json.loads((tmp_path / "model-checkpoint/run.json").read_text())["key"] == "first"
     fit(options(tmp_path), known_data(), progress=False, figures=False)
     assert not (tmp_path / "model-checkpoint").exists()
     Checkpoint(tmp_path / "model-checkpoint", "next").__exit__()
@@ -95,11 +106,10 @@ def test_a_run_that_failed_holds_no_lock(tmp_path):
 def test_a_full_disk_costs_time_and_not_the_run(tmp_path, monkeypatch):
     plain = fit(options(tmp_path), known_data(), progress=False, figures=False)
 
-    def full(stream, **rows):
+    def full(path, write):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(design_module.np, "savez", full)
-    monkeypatch.setattr("mlcalc.train.plan.Plan.save", lambda self, path: None)
+    monkeypatch.setattr("mlcalc.train.row_store.write_atomically", full)
     result = fit(options(tmp_path), known_data(), progress=False, figures=False)
     assert any("no space left for" in note for note in result.report["notes"])
     assert np.array_equal(weights(plain), weights(result))

@@ -15,28 +15,32 @@ import numpy as np
 from ..files import write_atomically
 from .options import TrainOptions
 
-LOCK = "mlcalc.lock"
+LOCK, ROWS = "mlcalc.lock", "rows"
 
 
-def key_of(options: TrainOptions, geometry_digest: str) -> str:
-    """Hash of what the plan and the rows depend on: the representation, the engine, the seed and the structures.
+def key_of(options: TrainOptions, geometry_digest: str = "") -> str:
+    """Hash of what the plan depends on: the representation, the engine, the seed and, where their digest is given, the
+    structures.
 
     Labels, weights (unless they shape a layer), solver, committee and budget are not among it."""
     described = options.as_dict()
     terms = [{k: v for k, v in term.items() if k != "weight"} for term in described["terms"]]
     shaping = [described[key] for key in ("expansions", "layers", "engine", "seed")]
     shaping += [terms, geometry_digest]
-    if any(layer["mixing"]["method"] == "optimize" for layer in described["layers"]):
+    if geometry_digest and any(layer["mixing"]["method"] == "optimize" for layer in described["layers"]):
         shaping += [described["weights"], described["data"]]  # what is optimized depends on labels and weights
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
 class Checkpoint:
     """A folder of finished pieces, locked by the run that uses it. It belongs to one representation of one set of
-    structures: if those differ, the folder is cleared first. Files whose content depends on more have a hash of that in
-    their name."""
+    structures (``key``): if those differ, the folder is cleared first, but for rows, which are found by what they are
+    of. Files whose content depends on more have a hash of that in their name.
 
-    def __init__(self, folder: Path, key: str):
+    With ``keep`` what an earlier run of the same ``representation`` has decided stays, whatever structures there are
+    now (``kept``); ``lost`` says that there was one of another representation."""
+
+    def __init__(self, folder: Path, key: str, representation: str = "", keep: bool = False):
         self.folder = folder
         self.key = key
         if folder.exists() and any(folder.iterdir()) and not any((folder / n).exists() for n in ("run.json", LOCK)):
@@ -44,10 +48,15 @@ class Checkpoint:
             raise ValueError(f"the checkpoint folder {folder} holds other files; name another one")
         self._lock = self._locked()
         stamp = folder / "run.json"
-        self.resumed = stamp.exists() and json.loads(stamp.read_text()).get("key") == key
+        before = json.loads(stamp.read_text()) if stamp.exists() else {}
+        self.resumed = before.get("key") == key and (keep or not before.get("kept"))
+        same = keep and bool(before) and before.get("representation") == representation
+        self.kept = bool(before.get("kept")) if self.resumed else same
+        self.lost = keep and bool(before) and not same and not self.resumed
         if not self.resumed:
             self._empty()
-            write_atomically(stamp, lambda stream: stream.write(json.dumps({"key": key}).encode()))
+            stored = {"key": key, "representation": representation, "kept": self.kept}
+            write_atomically(stamp, lambda stream: stream.write(json.dumps(stored).encode()))
 
     def _locked(self):
         while True:
@@ -85,9 +94,17 @@ class Checkpoint:
     def save_array(self, name: str, array: np.ndarray):
         write_atomically(self.path(name), lambda stream: np.save(stream, array))
 
+    def rows(self, representation: str) -> Path:
+        """The folder of the rows of a representation; those of others are removed."""
+        for path in self.path(ROWS).glob("*"):
+            if path.name != representation:
+                shutil.rmtree(path)
+        return self.path(ROWS) / representation
+
     def _empty(self):
         for path in self.folder.iterdir():
-            if path.name != LOCK:
+            decided = path.name == "plan.npz" or path.name.startswith("couplings-")
+            if path.name not in (LOCK, ROWS) and not (self.kept and decided):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def clear(self):

@@ -46,6 +46,8 @@ def resolved(job: Job, checkpoint: Checkpoint, score: Callable[[Job], float]) ->
     settings = [job.options.as_dict(), job.data.digest]
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     stored = checkpoint.path(f"couplings-{key}.json")
+    if checkpoint.kept:
+        stored = next(iter(sorted(checkpoint.folder.glob("couplings-*.json"))), stored)
     if stored.exists():
         matrices = {int(k): np.array(m) for k, m in json.loads(stored.read_text()).items()}
     else:

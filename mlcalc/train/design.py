@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of the design matrix, block by block: on disk or streamed, within a memory budget, restartable.
 
-Rows are stored as the engine makes them. Labels and sigmas are put to them when they are read, so that other weights,
-references or units compute nothing again.
+Rows are stored as the engine makes them, structure by structure. Labels and sigmas are put to them when they are read,
+so that other weights, references or units compute nothing again, and new structures only their own rows.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from ..files import write_atomically
 from .data import Structure, located
 from .engine import Engine, ordered_map
 from .options import TrainOptions
 from .plan import Columns
+from .row_store import KINDS, RowStore
 
 PROPERTIES = ("energy", "forces", "virial")
 
@@ -47,6 +45,16 @@ class Target:
         return sum(self.counts.values())
 
     @property
+    def row_key(self) -> str:
+        """Hash of what its rows depend on beside the representation: the structure, to the last digit, and which kinds
+        of labels it has."""
+        atoms = self.structure.atoms
+        h = hashlib.sha256(f"{self.forces is not None} {self.virial is not None} {atoms.pbc.tolist()}".encode())
+        for values in (atoms.numbers, atoms.positions, atoms.cell.array):
+            h.update(np.ascontiguousarray(values, dtype=float).tobytes())
+        return h.hexdigest()[:32]
+
+    @property
     def labels(self) -> dict[str, np.ndarray]:
         """The labels of the rows, by kind."""
         out = {}
@@ -70,22 +78,30 @@ def sigmas(options: TrainOptions, structure: Structure) -> dict[str, float]:
 
 class RowMaker:
     """Design rows of structures: derivatives of the labels with respect to all weights, unscaled. With labels and
-    sigmas they become [A y] / sigma, with one free column per energy offset group."""
+    sigmas they become [A y] / sigma, with one free column per energy offset group.
 
-    def __init__(self, options: TrainOptions, engine: Engine, columns: list[Columns], offset_groups: list[str]):
+    ``scales`` (n_weights,) are put to the columns when stored rows are used: linear terms have features of scale 1 in
+    ``engine``, because their scales change with the data."""
+
+    def __init__(self, options: TrainOptions, engine: Engine, columns: list[Columns], offset_groups: list[str],
+                 scales: np.ndarray):  # fmt: skip
         self.options = options
         self.engine = engine
+        self.scales = scales
         self.terms = list(range(len(options.terms)))
         self.n_weights = columns[-1].stop
         self.offsets = {g: self.n_weights + k for k, g in enumerate(offset_groups)}
         self.n_columns = self.n_weights + len(offset_groups)
 
-    def __call__(self, target: Target) -> dict[str, np.ndarray]:
-        """Rows (n_rows, n_weights): ``sum`` of the energy, always, ``forces`` and ``virial`` where there are labels."""
-        return self.unscaled(target)
+    @property
+    def representation(self) -> str:
+        """Hash of what the rows of a structure depend on: the model whose rows they are, and its engine."""
+        contents = self.engine.model.to_bytes() + repr(sorted(self.options.engine.arguments().items())).encode()
+        return hashlib.sha256(contents).hexdigest()[:16]
 
-    def unscaled(self, target: Target) -> dict[str, np.ndarray]:
-        """As calling it."""
+    def __call__(self, target: Target) -> dict[str, np.ndarray]:
+        """Rows (n_rows, n_weights) as they are stored: ``sum`` of the energy, always, ``forces`` and ``virial`` where
+        there are labels."""
         with located(target.structure):
             energy, gradient, strain = self.engine.design(target.structure.atoms, self.terms)
         rows = {"sum": energy[None, :]}
@@ -98,6 +114,10 @@ class RowMaker:
                 s = target.structure
                 raise ValueError(f"{s.source}, structure {s.index}: the design rows of {kind} are not finite")
         return rows
+
+    def unscaled(self, target: Target) -> dict[str, np.ndarray]:
+        """As calling it, with the scales of the columns."""
+        return {kind: rows * self.scales for kind, rows in self(target).items()}
 
     def scaled(self, targets: list[Target], rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """[A y] / sigma (n_rows, n_columns + 1) of each kind, from the unscaled rows of these targets one after the
@@ -127,19 +147,12 @@ class RowMaker:
 
 
 class Design:
-    """Blocks of rows of one list of targets. A block that was computed once is read from ``folder`` ever after; with
-    ``folder`` None (no room on disk) it is computed again.
+    """Blocks of rows of one list of targets. Rows that are in ``store`` are read, others are computed and put there."""
 
-    A block is written to a temporary name and moved, so a killed run finds whole blocks or none. Its name has a hash of
-    what its rows depend on: a block of another model or of other structures is never taken for it."""
-
-    def __init__(self, name, targets: list[Target], maker: RowMaker, folder: Path | None, block_bytes: int,
-                 key: str = "", say=None):  # fmt: skip
+    def __init__(self, name, targets: list[Target], maker: RowMaker, store: RowStore, block_bytes: int):
         self.name = name
         self.maker = maker
-        self.folder = folder
-        self.key = key
-        self.say = say or (lambda text: None)
+        self.store = store
         self.blocks = self._partition(targets, block_bytes)
 
     def _partition(self, targets, block_bytes):
@@ -157,23 +170,14 @@ class Design:
     def n_rows(self) -> int:
         return sum(t.n_rows for block in self.blocks for t in block)
 
-    def block_key(self, block: list[Target]) -> str:
-        """Hash of what the rows of a block depend on."""
-        h = hashlib.sha256(self.key.encode())
-        for t in block:
-            h.update(f"{t.structure.digest} {t.forces is not None} {t.virial is not None}\n".encode())
-        return h.hexdigest()[:16]
-
     def label_key(self) -> str:
         """Hash of all rows with their labels and sigmas."""
-        h = hashlib.sha256()
-        for block in self.blocks:
-            h.update(self.block_key(block).encode())
-            for t in block:
-                h.update(repr((sorted(sigmas(self.maker.options, t.structure).items()),
-                               t.structure.offset_group)).encode())  # fmt: skip
-                for values in t.labels.values():
-                    h.update(np.ascontiguousarray(values).tobytes())
+        h = hashlib.sha256(self.maker.scales.tobytes())
+        for t in (t for block in self.blocks for t in block):
+            s = t.structure
+            h.update(repr((t.row_key, sorted(sigmas(self.maker.options, s).items()), s.offset_group)).encode())
+            for values in t.labels.values():
+                h.update(np.ascontiguousarray(values).tobytes())
         return h.hexdigest()[:16]
 
     def stream(self, threads: int, progress=None):
@@ -182,41 +186,37 @@ class Design:
             yield block, self.maker.scaled(block, raw)
 
     def stream_unscaled(self, threads: int, progress=None):
-        """As `stream`, with the rows as they are stored."""
+        """As `stream`, without labels and sigmas."""
         bar = progress(total=sum(len(b) for b in self.blocks), desc=f"rows, {self.name}") if progress else None
-        for k, block in enumerate(self.blocks):
-            path = None if self.folder is None else self.folder / f"{self.name}-{k:05d}-{self.block_key(block)}.npz"
-            if path is not None and path.exists():
-                with np.load(path) as stored:
-                    rows = {kind: stored[kind] for kind in stored.files}
-                if bar is not None:
-                    bar.update(len(block))
-            else:
-                rows = self._compute(block, threads, bar)
-                self._store(path, rows)
+        for block in self.blocks:
+            rows = self._rows_of(block, threads, bar)
+            for array in rows.values():
+                array *= self.maker.scales
             yield block, rows
         if bar is not None:
             bar.close()
 
-    def _compute(self, block, threads, bar):
-        parts = []
-        for part in ordered_map(self.maker, block, threads):
-            parts.append(part)
+    def unscaled(self, target: Target) -> dict[str, np.ndarray]:
+        """The rows of one structure, without labels and sigmas."""
+        if target.row_key not in self.store:
+            return self.maker.unscaled(target)
+        return {kind: rows * self.maker.scales for kind, rows in self.store.get(target.row_key).items()}
+
+    def _rows_of(self, block, threads, bar):
+        """Rows of a block, of each kind one structure after the other, from the store or computed."""
+        new = [t for t in block if t.row_key not in self.store]
+        if bar is not None:
+            bar.update(len(block) - len(new))
+        made = []
+        for rows in ordered_map(self.maker, new, threads):
+            made.append(rows)
             if bar is not None:
                 bar.update(1)
-        kinds = [kind for kind in ("sum", "forces", "virial") if any(kind in p for p in parts)]
+        self.store.add([t.row_key for t in new], made)
+        fresh = dict(zip(map(id, new), made, strict=True))
+        parts = [fresh[id(t)] if id(t) in fresh else self.store.get(t.row_key) for t in block]
+        kinds = [kind for kind in KINDS if any(kind in p for p in parts)]
         return {kind: np.concatenate([p[kind] for p in parts if kind in p]) for kind in kinds}
-
-    def _store(self, path, rows):
-        if path is None:
-            return
-        try:
-            write_atomically(path, lambda stream: np.savez(stream, **rows))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            self.say(f"no space left for {path.parent}: rows are not stored any more, and computed again if needed")
-            self.folder = None
 
     def by_structure(self, threads: int):
         """The rows of one structure at a time, all kinds of labels together."""

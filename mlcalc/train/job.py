@@ -24,7 +24,7 @@ from .expansion_options import FieldOptions
 from .mixed_channels import mixed_channels
 from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
-from .plan import Columns, Plan, build_model, layout, zero_weights
+from .plan import Columns, Plan, build_model, layout, rows_plan, zero_weights
 from .progress import Progress
 from .repulsion import repulsion_of, shortest_distances, too_far
 from .select import kernel_matrix, make_plan
@@ -153,10 +153,9 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     if not targets["train"]:
         raise OptionError("no training structure has any of the labels named in data")
     groups = sorted({s.offset_group for s in job.train if s.offset_group is not None and s.energy is not None})
-    skeleton = build_model(
-        options, plan, weights=zero_weights(options, plan, n_features), boundaries=job.boundaries
-    )  # fmt: skip
-    maker = RowMaker(options, Engine(skeleton, options.engine.arguments()), columns, groups)
+    bare, scales = rows_plan(options, plan, described)
+    skeleton = build_model(options, bare, weights=zero_weights(options, bare, n_features), boundaries=job.boundaries)
+    maker = RowMaker(options, Engine(skeleton, options.engine.arguments()), columns, groups, scales)
     paths = {t.name: _paths(described, t) for t in described.terms}
     linear = {t.name for t in options.terms if t.regressor.type == "linear"}
     paths = {name: p for name, p in paths.items() if p is not None and name in linear}
@@ -181,7 +180,14 @@ def _paths(model, term) -> np.ndarray | None:
 def _stored_plan(job: Job, references, checkpoint: Checkpoint) -> Plan:
     path = checkpoint.path("plan.npz")
     if path.exists():
-        return Plan.load(path, job.options)
+        plan = Plan.load(path, job.options)
+        if plan.species == job.species:
+            if checkpoint.kept:
+                job.note("The representation is that of the run before (keep_representation).")
+            return plan
+        job.note("The representation of the run before is not kept: it is for other species.")
+    elif checkpoint.lost:
+        job.note("The representation of the run before is not kept: the options of the representation have changed.")
     layers = mixed_channels(job, references)
     plan = make_plan(job.options, job.species, job.train, job.threads, job.progress, layers)
     plan.save(path)

@@ -163,7 +163,12 @@ class TrainOptions(Options):
     engine: EngineOptions = Field(EngineOptions(), description="evaluation of the far field")
     checkpoint: Text | None = Field(None, description="folder of what is finished; by default the model's name "
                                                       "and -checkpoint")  # fmt: skip
-    keep_checkpoint: Truth = Field(False, description="leave it there when the run has ended")
+    keep_checkpoint: Truth = Field(False, description="leave it there when the run has ended, for a run with more data")
+    keep_representation: Truth = Field(
+        False,
+        description="with more data in a checkpoint that was kept: scales, selections, sparse points and mixings stay "
+        "those of the run before, so that all its rows can be used",
+    )
 
     @model_validator(mode="before")
     @classmethod

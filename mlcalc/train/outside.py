@@ -43,7 +43,7 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     wanted, based = job.options.outside, job.base is not None
     # a few atoms in a large cell are no case for a mesh that was set by hand for the data
     maker = RowMaker(job.options, Engine(case.maker.engine.model, {"accuracy": ACCURACY}), case.columns,
-                     list(case.maker.offsets))  # fmt: skip
+                     list(case.maker.offsets), case.maker.scales)  # fmt: skip
     blocks = []
     if wanted.separated is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
         alone = [a_few_atoms(job.boundaries, [z], [[0.0, 0.0, 0.0]]) for z in job.species]

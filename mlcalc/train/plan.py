@@ -192,6 +192,21 @@ def layout(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> lis
     return blocks
 
 
+def rows_plan(options: TrainOptions, plan: Plan, model: Model) -> tuple[Plan, np.ndarray]:
+    """What stored rows depend on, and the scales (n_weights,) of their columns: the plan with a scale of 1 in linear
+    terms, whose rows are proportional to it. ``model`` is the descriptor of the plan."""
+    bare, scales = dataclasses.replace(plan, scales=dict(plan.scales), leverage={}), []
+    for k, t in enumerate(options.terms):
+        invariants = model.terms[k].invariants
+        sizes = [model.full_size(i) if i.selection is None else len(i.selection) for i in invariants]
+        if t.regressor.type == "linear":
+            bare.scales[t.name] = [1.0] * len(invariants)
+            scales += [np.repeat(plan.scales[t.name], sizes)] * len(plan.species)
+        else:
+            scales += [np.ones(len(plan.points[t.name].get(z, ()))) for z in plan.species]
+    return bare, np.concatenate(scales)
+
+
 def zero_weights(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> dict:
     """Weights of zero with the right shapes: the model whose design rows are asked for."""
     weights: dict = {}

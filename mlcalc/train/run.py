@@ -29,6 +29,7 @@ from .progress import Progress
 from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
+from .row_store import RowStore
 from .solve import Factor, IllConditioned, Prior, augmented_solve, merge, normal_solve
 from .soundness import soundness
 
@@ -57,8 +58,9 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True) ->
     # threads of a matrix library wait for each other in busy loops: one, except where a matrix is worth more
     with threadpool_limits(1, user_api="blas"):
         job = data_of(options, frames, Progress(progress))
-        key = key_of(options, job.data.geometry_digest + job.base_digest)
-        with Checkpoint(Path(options.checkpoint), key) as checkpoint:
+        key, representation = key_of(options, job.data.geometry_digest + job.base_digest), key_of(options)
+        keep = options.keep_representation
+        with Checkpoint(Path(options.checkpoint), key, representation, keep) as checkpoint:
             if checkpoint.resumed:
                 job.progress.say(f"continuing the run of {options.checkpoint}")
             job = coupling.resolved(job, checkpoint, trial_score)
@@ -77,10 +79,7 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
     """Factors of the training rows in folds, of the validation rows by kind of label, and samples of both."""
     options, n = job.options, case.maker.n_columns
     n_folds = _n_folds(job, case)
-    n_rows = sum(t.n_rows for part in case.targets.values() for t in part)
-    stored = fits_on_disk(options, n_rows, n)
-    settings = {"folder": checkpoint.folder if stored else None, "block_bytes": block_bytes(options, n),
-                "key": checkpoint.key, "say": job.note}  # fmt: skip
+    settings = {"store": _row_store(job, case, checkpoint), "block_bytes": block_bytes(options, n)}
     designs = [
         Design(f"fold{k:03d}of{n_folds}", part, case.maker, **settings)
         for k, part in enumerate(_folds(job, case, n_folds))
@@ -95,11 +94,21 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
         validation = Design("validation", case.targets["validation"], case.maker, **settings)
         problem.validation = _validation_factors(job, validation, n)
     if not sample.n:  # all factors were there already
-        for target in case.targets["train"]:
+        for design, target in ((d, t) for d in designs for block in d.blocks for t in block):
             if not sample.full:
-                sample.add(target, case.maker.unscaled(target))
+                sample.add(target, design.unscaled(target))
     problem.sample = sample
     return problem
+
+
+def _row_store(job: Job, case: Case, checkpoint: Checkpoint) -> RowStore:
+    """The rows of this representation, without those of others and of structures that are not there any more."""
+    targets = [t for part in case.targets.values() for t in part]
+    if not fits_on_disk(job.options, sum(t.n_rows for t in targets), case.maker.n_columns):
+        return RowStore(None)
+    store = RowStore(checkpoint.rows(case.maker.representation), job.note)
+    store.keep({t.row_key for t in targets})
+    return store
 
 
 def _fold(job, case, design, checkpoint, method, sample):
