@@ -15,6 +15,7 @@ _HOME = {
     "ChannelProduct": "model",
     "DensityExpansion": "model",
     "Descriptor": "running.features",
+    "Equivariant": "model",
     "Invariant": "model",
     "Kernel": "model",
     "Linear": "model",

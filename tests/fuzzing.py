@@ -17,6 +17,7 @@ READER = [
     ROOT / f"mlcalc/core/model/{name}.cpp"
     for name in (
         "checked_json",
+        "coupling",
         "description",
         "channel_table",
         "safetensors",

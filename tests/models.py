@@ -23,6 +23,7 @@ from mlcalc.expansions import (
 from mlcalc.model import (
     ChannelProduct,
     Committee,
+    Equivariant,
     Invariant,
     Kernel,
     Linear,
@@ -211,6 +212,12 @@ SHORT_RANGED = {
     "linear rho + rho x rho": lambda: linear_model([RHO], [RADIAL + POWER], 3),
     "linear two cutoffs": lambda: linear_model(
         [RHO, SHORT], [POWER, [Invariant(2, "short", "short")], [Invariant(2, "rho", "short")]], 4
+    ),
+    # equivariants with lambda = 0, which are invariants
+    "linear coupled": lambda: linear_model(
+        [RHO, SHORT],
+        [[Equivariant(2, "rho", "rho", 0), Equivariant(1, "rho", None, 0)], [Equivariant(2, "rho", "short", 0)]],
+        4,
     ),
     "linear scaled": lambda: linear_model([SCALED], [POWER], 5),
     "linear eigenstates": lambda: linear_model([EIGENSTATES], [RADIAL + POWER], 6),

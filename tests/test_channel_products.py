@@ -6,38 +6,13 @@ Forces, virials, ranks, files, training rows and threads are tested for every ki
 import numpy as np
 import pytest
 from channel_reference import coupling, reference_features
+from harmonics import directions, real_harmonics, rotation_of
 from models import RHO, SALT, V, arguments, evaluate, mixing
-from scipy.special import sph_harm_y
 
 from mlcalc import ChannelProduct, Invariant, Linear, Mixing, Model, Term, _engine
 from mlcalc.model.products import coupling_table, n_invariants
 
 # couplings, from the definition: C couples real harmonics like <l1 m1 l2 m2 | l m> couples complex ones
-
-
-def real_harmonics(l, unit):
-    """(n, 2 l + 1), without the Condon-Shortley phase, from SciPy's complex ones."""
-    theta, phi = np.arccos(unit[:, 2]), np.arctan2(unit[:, 1], unit[:, 0])
-    y = {m: sph_harm_y(l, m, theta, phi) for m in range(-l, l + 1)}
-    columns = []
-    for m in range(-l, l + 1):
-        if m < 0:
-            columns.append(np.sqrt(2) * (-1) ** m * y[-m].imag)
-        else:
-            columns.append(y[0].real if m == 0 else np.sqrt(2) * (-1) ** m * y[m].real)
-    return np.array(columns).T
-
-
-def directions(n, seed=0):
-    r = np.random.default_rng(seed).normal(size=(n, 3))
-    return r / np.linalg.norm(r, axis=1)[:, None]
-
-
-def rotation_of(l, rotation):
-    """D with Y(R u) = D Y(u), by least squares."""
-    u = directions(60)
-    d, *_ = np.linalg.lstsq(real_harmonics(l, u), real_harmonics(l, u @ rotation.T), rcond=None)
-    return d.T
 
 
 TRIPLES = [(0, 0, 0), (1, 1, 0), (1, 1, 1), (1, 1, 2), (2, 1, 1), (2, 1, 2), (3, 2, 1), (3, 3, 4), (4, 2, 3), (4, 4, 8)]

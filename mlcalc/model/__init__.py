@@ -3,6 +3,7 @@
 
 from .combine import combined, with_species
 from .description import FORMAT_VERSION, Committee, Invariant, Kernel, Linear, Model, Term, Zbl, _pack, _unpack
+from .equivariants import Equivariant
 from .expansions import (
     Delta,
     DensityExpansion,
@@ -28,6 +29,7 @@ __all__ = [
     "Committee",
     "Delta",
     "DensityExpansion",
+    "Equivariant",
     "Gaussian",
     "Gto",
     "Invariant",

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from ase.data import chemical_symbols
 
-from .description import Invariant, Kernel, Linear, Model, Term, Zbl
+from .description import Kernel, Linear, Model, Term, Zbl
 from .layers import Mixing
 from .pair_table import TabulatedPairs
 
@@ -163,7 +163,7 @@ def _renamed(term, prefix, n_members):
     invariants = []
     for i in term.invariants:
         names = {"a": f"{prefix}{i.a}"}
-        if isinstance(i, Invariant) and i.b is not None:
+        if getattr(i, "b", None) is not None:
             names["b"] = f"{prefix}{i.b}"
         invariants.append(dataclasses.replace(i, **names))
     regressor = term.regressor

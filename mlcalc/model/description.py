@@ -11,14 +11,16 @@ import numpy as np
 
 from .. import _engine
 from ..files import write_atomically
+from .equivariants import Equivariant
 from .expansions import DensityExpansion, Legendre, PotentialExpansion
 from .layers import Mixing
 from .pair_table import TabulatedPairs
 from .products import ChannelProduct
 from .triples import TripleKernel
 
-#: the newest that is written; a model without layers and Legendre basis is written as version 2, which 0.1.0 reads
-FORMAT_VERSION = 3
+#: the newest that is written; a model is written as the oldest version that holds it: 4 has tensors, 3 layers, tables
+#: of pairs and the Legendre basis, and 2 is what 0.1.0 reads
+FORMAT_VERSION = 4
 _DTYPES = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
 _EXPANSIONS = {"density": DensityExpansion, "potential": PotentialExpansion}
 
@@ -72,7 +74,7 @@ class Term:
     """A sum of energies over centers: a regressor on the concatenation of invariants. Without one: features only."""
 
     name: str
-    invariants: list[Invariant | ChannelProduct]
+    invariants: list[Invariant | Equivariant | ChannelProduct]
     regressor: Linear | Kernel | None = None
 
 
@@ -137,21 +139,24 @@ class Model:
         return max([0.0, *cutoffs, *([float(np.max(self.zbl[1]))] if self.zbl else [])])
 
     def n_features(self, term):
-        """Number of features of a term (by name or as object), after selection."""
+        """Number of features of a term (by name or as object), after selection; all components of equivariants."""
         if isinstance(term, str):
             term = next(t for t in self.terms if t.name == term)
-        return sum(self._n_selected(invariant) for invariant in term.invariants)
+        return sum(getattr(i, "n_components", 1) * self.n_selected(i) for i in term.invariants)
 
-    def _n_selected(self, invariant):
+    def n_selected(self, invariant):
+        """Number of features of an invariant after selection, or of each component of an equivariant."""
         return self.full_size(invariant) if invariant.selection is None else len(invariant.selection)
 
     def full_size(self, invariant):
-        """Number of features of an invariant before selection."""
+        """Number of features of an invariant before selection, or of each component of an equivariant."""
         n_a, l_a = self.shape(invariant.a)
         if isinstance(invariant, ChannelProduct):
             return n_a * len(invariant.paths)
         if invariant.nu == 1:
             return n_a
+        if isinstance(invariant, Equivariant):
+            return sum(len(block.q_1) for block in invariant.blocks((n_a, l_a), self.shape(invariant.b)))
         n_b, l_b = self.shape(invariant.b)
         n_l = min(l_a, l_b) + 1
         return n_l * (n_a * (n_a + 1) // 2 if invariant.a == invariant.b else n_a * n_b)
@@ -179,11 +184,12 @@ class Model:
         return contents
 
     def _document(self):
-        layers = {"layers": [layer.to_json() for layer in self.layers]} if self._is_new() else {}
+        version = self._version()
+        layers = {"layers": [layer.to_json() for layer in self.layers]} if version >= 3 else {}
         near = {"pairs": self.pairs, "triples": self.triples}
         near = {key: [entry.to_json() for entry in entries] for key, entries in near.items() if entries}
         return {
-            "format_version": FORMAT_VERSION if self._is_new() else 2,
+            "format_version": version,
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
             "reference_energies": [float(e) for e in self._reference_energies()],
@@ -197,11 +203,13 @@ class Model:
             "provenance": self.provenance,
         }
 
-    def _is_new(self):
-        """Does it need the newest format?"""
+    def _version(self):
+        """The oldest format that holds this model."""
+        if any(isinstance(invariant, Equivariant) for term in self.terms for invariant in term.invariants):
+            return 4
         radii_of_pairs = self.zbl is not None and any(np.ndim(radius) for radius in self.zbl)
         parts = bool(self.layers or self.pairs or self.triples)
-        return parts or radii_of_pairs or any(_is_new(e) for e in self.expansions)
+        return 3 if parts or radii_of_pairs or any(_is_new(e) for e in self.expansions) else 2
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
@@ -267,7 +275,7 @@ class Model:
 
 
 def _is_new(expansion):
-    """Does an expansion need the newest format?"""
+    """Does an expansion need format 3?"""
     return isinstance(expansion.basis, Legendre) or getattr(expansion, "center_weights", None) is not None
 
 
@@ -303,6 +311,8 @@ def _invariant_to_json(invariant):
     if isinstance(invariant, ChannelProduct):
         return {"within_channels": True, "a": invariant.a, "scale": scale, "selection": selection}
     names = {"a": invariant.a} if invariant.nu == 1 else {"a": invariant.a, "b": invariant.b}
+    if isinstance(invariant, Equivariant):
+        names |= {"o3_lambda": int(invariant.o3_lambda), "o3_sigma": int(invariant.o3_sigma)}
     return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
 
 
@@ -319,7 +329,8 @@ def _term_from_json(entry, document, tensors):
             table["l_max"] = l_max_of[invariant["a"]]
             invariants.append(ChannelProduct(**{**invariant, **table, "selection": selection}))
         else:
-            invariants.append(Invariant(**{**invariant, "selection": selection}))
+            kind = Equivariant if "o3_lambda" in invariant else Invariant
+            invariants.append(kind(**{**invariant, "selection": selection}))
     regressor = entry["regressor"]
     if regressor is not None:
 

@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from ..model import Invariant, Model, PotentialExpansion, Term
+from ..model import Equivariant, Invariant, Model, PotentialExpansion, Term
 from .views import UnknownSpecies, views
 
 SAMPLE = np.dtype([("structure", np.int32), ("atom", np.int32), ("species", np.int32)])
 PROPERTY = np.dtype([("invariant", np.int32), ("l", np.int32), ("channel_1", np.int32), ("n_1", np.int32),
                      ("channel_2", np.int32), ("n_2", np.int32)])  # fmt: skip
+#: of a descriptor with equivariants
+EQUIVARIANT_PROPERTY = np.dtype([*PROPERTY.descr, ("l_2", np.int32), ("o3_lambda", np.int32),
+                                 ("o3_sigma", np.int32), ("o3_mu", np.int32)])  # fmt: skip
 
 
 class Block(NamedTuple):
@@ -31,7 +34,9 @@ class Features:
 
     values (n_samples, n_features); samples: structured array with fields structure, atom, species (atomic number) of
     each row; properties: fields invariant, l, channel_1, n_1, channel_2, n_2 of each column (-1 where an invariant has
-    none). A channel is an index into ``descriptor.species``, or a pseudo-species if the expansion mixes them.
+    none). A channel is an index into ``descriptor.species``, or a pseudo-species if the expansion mixes them. With an
+    equivariant among the invariants also l_2 (``l`` is that of the first factor), o3_lambda, o3_sigma and o3_mu: its
+    columns are all features of mu = -lambda, then those of the next component.
     """
 
     values: np.ndarray
@@ -51,7 +56,7 @@ class Features:
         columns of featomic.clebsch_gordan.PowerSpectrum for each pair of neighbor types; for nu = 1 the blocks of
         SoapRadialSpectrum, keys (center_type, neighbor_type).
         Blocks that featomic leaves out because no such neighbors exist are zeros here. Raises ValueError for a
-        selection of features and for mixed species.
+        selection of features, for mixed species and for an equivariant.
         """
         return self.descriptor._featomic_blocks(self, invariant)
 
@@ -64,7 +69,8 @@ class Descriptor:
     >>> features.values.shape, features.properties[:3]
 
     `species` are symbols or atomic numbers; `expansions` one expansion or several, of a density or of a potential;
-    `invariants` a list of mlcalc.model.Invariant, by default nu = 2 of every expansion with itself. `options` are those
+    `invariants` a list of mlcalc.model.Invariant and Equivariant, by default the invariants nu = 2 of every expansion
+    with itself. `options` are those
     of the engine (``accuracy`` of the far field, ``n_threads``, ..). Raises ValueError for what does not fit together.
     """
 
@@ -108,7 +114,9 @@ class Descriptor:
         parts = []
         for k, invariant in enumerate(self.invariants):
             labels = self._labels(k, invariant)
-            parts.append(labels if invariant.selection is None else labels[np.asarray(invariant.selection)])
+            if invariant.selection is not None:
+                labels = labels.reshape(self._n_components(invariant), -1)[:, np.asarray(invariant.selection)].ravel()
+            parts.append(labels)
         return np.concatenate(parts)
 
     def __call__(self, structures, progress=None):
@@ -145,8 +153,9 @@ class Descriptor:
     def select(self, indices):
         """A descriptor of these features only, given as indices into the columns, ascending.
 
-        Raises ValueError for indices that are repeated, out of order or out of range, or if an invariant loses all of
-        its features: leave it out of the description instead."""
+        Raises ValueError for indices that are repeated, out of order or out of range, for some components of an
+        equivariant without the others, or if an invariant loses all of its features: leave it out of the description
+        instead."""
         indices = np.asarray(indices)
         if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer) or len(indices) == 0:
             raise ValueError("a selection is a list of feature indices")
@@ -154,9 +163,12 @@ class Descriptor:
             raise ValueError(f"selected features must ascend from 0 to at most {self.n_features - 1}")
         chosen = []
         for k, invariant in enumerate(self.invariants):
-            own = np.flatnonzero(self.properties["invariant"] == k)
-            kept = np.arange(len(own)) if invariant.selection is None else np.asarray(invariant.selection)
-            kept = kept[np.isin(own, indices)]
+            own = np.flatnonzero(self.properties["invariant"] == k).reshape(self._n_components(invariant), -1)
+            chosen_of = np.isin(own, indices)
+            if not np.array_equal(chosen_of.any(axis=0), chosen_of.all(axis=0)):
+                raise ValueError(f"select all components of a feature of equivariant {k}, or none")
+            kept = np.arange(own.shape[1]) if invariant.selection is None else np.asarray(invariant.selection)
+            kept = kept[chosen_of[0]]
             if len(kept) == 0:
                 raise ValueError(f"no feature of invariant {k} is selected; describe features without it")
             chosen.append(replace(invariant, selection=kept.astype(np.int32)))
@@ -191,8 +203,49 @@ class Descriptor:
     def _l_max(self, invariant):
         return min(e.l_max for e in self.model.expansions if e.name in (invariant.a, invariant.b))
 
+    @functools.cached_property
+    def _property(self):
+        """The type of the labels."""
+        return EQUIVARIANT_PROPERTY if any(isinstance(i, Equivariant) for i in self.invariants) else PROPERTY
+
+    @staticmethod
+    def _n_components(invariant):
+        return getattr(invariant, "n_components", 1)
+
     def _labels(self, k, invariant):
         """Labels of all features of an invariant, before selection."""
+        if isinstance(invariant, Equivariant):
+            return self._labels_of_equivariant(k, invariant)
+        labels = self._labels_of_invariant(k, invariant)
+        out = np.zeros(len(labels), self._property)
+        for field in PROPERTY.names:
+            out[field] = labels[field]
+        if self._property is EQUIVARIANT_PROPERTY:
+            out["l_2"], out["o3_sigma"] = out["l"], 1
+        return out
+
+    def _labels_of_equivariant(self, k, invariant):
+        q1 = self._channels(invariant.a)
+        if invariant.nu == 1:
+            one = np.full(len(q1), -1, self._property)
+            one["l"] = invariant.o3_lambda
+            one["channel_1"], one["n_1"] = q1.T
+        else:
+            q2, blocks = (
+                self._channels(invariant.b),
+                invariant.blocks(*map(self.model.shape, (invariant.a, invariant.b))),
+            )
+            one = np.zeros(sum(len(block.q_1) for block in blocks), self._property)
+            for field, part in (("l", "l_1"), ("l_2", "l_2")):
+                one[field] = np.repeat([getattr(b, part) for b in blocks], [len(b.q_1) for b in blocks])
+            one["channel_1"], one["n_1"] = q1[np.concatenate([b.q_1 for b in blocks])].T
+            one["channel_2"], one["n_2"] = q2[np.concatenate([b.q_2 for b in blocks])].T
+        one["invariant"], one["o3_lambda"], one["o3_sigma"] = k, invariant.o3_lambda, invariant.o3_sigma
+        out = np.tile(one, invariant.n_components)
+        out["o3_mu"] = np.repeat(np.arange(-invariant.o3_lambda, invariant.o3_lambda + 1), len(one))
+        return out
+
+    def _labels_of_invariant(self, k, invariant):
         q1 = self._channels(invariant.a)
         if invariant.nu == 1:
             out = np.full(len(q1), -1, PROPERTY)
@@ -212,6 +265,8 @@ class Descriptor:
     def _featomic_blocks(self, features, k):
         invariant = self.invariants[k]
         mixed = any(e.mixing is not None for e in self.model.expansions if e.name in (invariant.a, invariant.b))
+        if isinstance(invariant, Equivariant):
+            raise ValueError("blocks of invariants are made; the columns of equivariants have labels")
         if invariant.selection is not None or mixed:
             raise ValueError("featomic's blocks need all features of species that are not mixed")
         values = features.values[:, self.properties["invariant"] == k] / invariant.scale

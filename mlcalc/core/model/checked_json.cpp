@@ -70,7 +70,7 @@ std::string text(double value) {
     return out.str();
 }
 
-std::string list(std::initializer_list<const char*> names) {
+std::string list(const std::vector<const char*>& names) {
     std::string out;
     for (const char* name : names) out += (out.empty() ? "" : ", ") + std::string(name);
     return out;
@@ -201,7 +201,7 @@ std::vector<std::string> Field::keys() const {
     return names;
 }
 
-void Field::only(std::initializer_list<const char*> keys) const {
+void Field::only(const std::vector<const char*>& keys) const {
     for (const auto& entry : object().items()) {
         bool known = false;
         for (const char* key : keys) known = known || entry.key() == key;

@@ -43,7 +43,7 @@ public:
     Field operator[](const char* key) const;
     bool has(const char* key) const;
     /// Refuses an object with other members: a setting that this version does not know must not be ignored.
-    void only(std::initializer_list<const char*> keys) const;
+    void only(const std::vector<const char*>& keys) const;
     std::vector<std::string> keys() const;
     [[noreturn]] void refuse(const std::string& message) const;
     const std::string& source() const { return *source_; }

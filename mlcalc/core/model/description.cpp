@@ -15,6 +15,14 @@ std::size_t n_full_features(const Invariant& invariant, const std::vector<Coeffi
     if (invariant.table != nullptr) return invariant.table->paths.size() * n_a;
     if (invariant.nu == 1) return n_a;
     const CoefficientShape& b = shapes.at(static_cast<std::size_t>(invariant.b));
+    if (invariant.type) {
+        std::size_t n = 0;
+        for (const CoupledBlock& block :
+             coupled_blocks(*invariant.type, a.l_max, b.l_max, invariant.a == invariant.b)) {
+            for (int q = 0; q < a.n_q(); ++q) n += static_cast<std::size_t>(b.n_q() - block.first(q));
+        }
+        return n;
+    }
     const auto n_l = static_cast<std::size_t>(std::min(a.l_max, b.l_max)) + 1;
     if (invariant.a == invariant.b) return n_l * (n_a * (n_a + 1) / 2);
     return n_l * n_a * static_cast<std::size_t>(b.n_q());

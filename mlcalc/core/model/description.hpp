@@ -14,6 +14,7 @@
 #include "base/coefficients.hpp"
 #include "base/cutoff_function.hpp"
 #include "base/spline.hpp"
+#include "model/coupling.hpp"
 
 namespace mlcalc {
 
@@ -105,6 +106,11 @@ int body_order(const ChannelTable& table, int l_max);
 /// set only q <= q' is kept, times sqrt(2) for q < q': the dot products, and so every kernel, equal those of the
 /// full set. Feature order: nu=1 q; nu=2 [l][q][q'] [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
 /// With a table: (-1)^l / sqrt(2l+1) sum_m X_k,lm Y_k,lm of its paths, in the order [path][k].
+/// With a type, an equivariant, which is the invariant where lambda is 0. nu=1 p^mu_q = c_q,lambda mu; nu=2
+/// p^mu_(l1 l2)qq' = sum_(m1 m2) C^(lambda mu)_(l1 m1, l2 m2) a_q,l1m1 b_q',l2m2 with real_clebsch_gordan. If a and b
+/// are the same set, of two features that differ by an exchange of the factors only one is kept, times sqrt(2).
+/// Feature order: nu=1 q; nu=2 [block of coupled_blocks][q][q'], of every component mu = -lambda .. lambda
+/// [Grisafi, Wilkins, Csanyi, Ceriotti, PRL 120, 036002 (2018)].
 struct Invariant {
     int nu = 2;                  ///< the highest body order of a table
     int a = 0;                   ///< index of the coefficient set
@@ -112,12 +118,14 @@ struct Invariant {
     double scale = 1.0;          ///< multiplies the features
     std::vector<int> selection;  ///< indices of the features kept; empty: all
     std::shared_ptr<const ChannelTable> table;
+    std::optional<SphericalType> type;
 
+    int n_components() const { return type ? type->n_components() : 1; }
     /// The coefficient sets that it multiplies.
     std::vector<int> sets() const { return nu == 2 && table == nullptr ? std::vector<int>{a, b} : std::vector<int>{a}; }
 };
 
-/// Number of features of an invariant before selection.
+/// Number of features of an invariant before selection, or of each component.
 std::size_t n_full_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
 /// And after it.
 std::size_t n_features(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);

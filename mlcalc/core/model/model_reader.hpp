@@ -11,7 +11,7 @@
 
 namespace mlcalc {
 
-inline constexpr int format_version = 3;
+inline constexpr int format_version = 4;
 // generous bounds for what any model needs; they keep every size far from overflow
 inline constexpr long long max_n = 64, max_channels = 512, max_members = 1024, max_list = 64;
 inline constexpr std::size_t max_features = std::size_t{1} << 24;  // of an invariant: what an evaluation forms per atom
@@ -49,6 +49,7 @@ private:
     MixingDescription read_layer(const Field& field, const Model& model);
     Term read_term(const Field& field, const Model& model);
     Invariant read_invariant(const Field& field, const Model& model, const std::string& prefix);
+    SphericalType read_type(const Field& field, const Invariant& invariant, const Model& model) const;
     int read_set(const Field& field, const Model& model) const;
     std::shared_ptr<const ChannelTable> read_table(const Field& field, const std::string& prefix, int l_max, int& nu);
     std::vector<int> read_selection(const std::string& name, std::size_t n_features);

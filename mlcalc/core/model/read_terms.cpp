@@ -28,11 +28,16 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
             invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
             n_features = invariant.selection.size();
         }
-        term.n_features += n_features;
+        term.n_features += static_cast<std::size_t>(invariant.n_components()) * n_features;
         term.invariants.push_back(std::move(invariant));
     }
     const Field regressor = field["regressor"];
     if (regressor.is_null()) return term;
+    for (const Invariant& invariant : term.invariants) {
+        if (invariant.type && (invariant.type->lambda > 0 || invariant.type->sigma < 0)) {
+            field["invariants"].refuse("must turn and invert like a scalar (o3_lambda 0, o3_sigma 1) in an energy");
+        }
+    }
     if (regressor["type"].one_of({"linear", "kernel"}) == "linear") {
         term.regressor = read_linear(regressor, term, model);
     } else {
@@ -68,16 +73,30 @@ Invariant ModelReader::read_invariant(const Field& field, const Model& model, co
     } else {
         invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
         invariant.a = read_set(field["a"], model);
-        if (invariant.nu == 1) {
-            field.only({"nu", "a", "scale", "selection"});
-            invariant.b = invariant.a;
-        } else {
-            field.only({"nu", "a", "b", "scale", "selection"});
-            invariant.b = read_set(field["b"], model);
-        }
+        invariant.b = invariant.nu == 1 ? invariant.a : read_set(field["b"], model);
+        if (version_ >= 4 && field.has("o3_lambda")) invariant.type = read_type(field, invariant, model);
+        std::vector<const char*> keys = {"nu", "a", "scale", "selection"};
+        if (invariant.nu == 2) keys.push_back("b");
+        if (invariant.type) keys.insert(keys.end(), {"o3_lambda", "o3_sigma"});
+        field.only(keys);
     }
     invariant.scale = field["scale"].above(0, max_number);
     return invariant;
+}
+
+/// How an equivariant turns; refused if no angular momenta couple to it.
+SphericalType ModelReader::read_type(const Field& field, const Invariant& invariant, const Model& model) const {
+    SphericalType type;
+    type.lambda = static_cast<int>(field["o3_lambda"].integer(0, largest_l));
+    type.sigma = static_cast<int>(field["o3_sigma"].integer(-1, 1));
+    const std::vector<CoefficientShape> shapes = model.shapes();
+    const int l_a = shapes[static_cast<std::size_t>(invariant.a)].l_max;
+    const int l_b = shapes[static_cast<std::size_t>(invariant.b)].l_max;
+    const bool one = invariant.nu == 1 && type.sigma == 1 && type.lambda <= l_a;
+    const bool two = invariant.nu == 2 && !coupled_blocks(type, l_a, l_b, invariant.a == invariant.b).empty();
+    if (type.sigma == 0) field["o3_sigma"].refuse("must be 1 or -1");
+    if (!one && !two) field.refuse("has no features: its angular momenta do not couple to o3_lambda and o3_sigma");
+    return type;
 }
 
 /// The integers of a table of products within channels; its couplings are checked by making them.

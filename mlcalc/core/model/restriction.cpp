@@ -61,6 +61,21 @@ Indices kept_features(const Invariant& invariant, const std::vector<CoefficientS
     if (invariant.nu == 1) return kept[a];
     Indices out;
     const auto n_a = static_cast<std::size_t>(shapes[a].n_q()), n_b = static_cast<std::size_t>(shapes[b].n_q());
+    if (invariant.type) {
+        std::size_t first = 0;  // of row q of a block
+        for (const CoupledBlock& block : coupled_blocks(*invariant.type, shapes[a].l_max, shapes[b].l_max, a == b)) {
+            for (std::size_t q = 0; q < n_a; ++q) {
+                const auto lowest = static_cast<std::size_t>(block.first(static_cast<int>(q)));
+                for (const std::size_t k : kept[b]) {
+                    if (k >= lowest && std::binary_search(kept[a].begin(), kept[a].end(), q)) {
+                        out.push_back(first + k - lowest);
+                    }
+                }
+                first += n_b - lowest;
+            }
+        }
+        return out;
+    }
     const auto n_l = static_cast<std::size_t>(std::min(shapes[a].l_max, shapes[b].l_max)) + 1;
     for (std::size_t l = 0; l < n_l; ++l) {
         for (const std::size_t q : kept[a]) {

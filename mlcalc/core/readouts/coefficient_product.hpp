@@ -5,7 +5,7 @@
 
 namespace mlcalc {
 
-/// nu = 1: p_q = scale c_q,00.
+/// nu = 1: p_q = scale c_q,00, or p_mu,q = scale c_q,lambda mu of a SphericalType.
 class CoefficientProduct : public Product {
 public:
     CoefficientProduct(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
@@ -23,7 +23,11 @@ protected:
                               double* const* c_adj, double* const* dot_adj, double* scratch) const override;
 
 private:
-    int set_, n_;
+    /// The row of component mu.
+    int row(int mu) const { return (first_ + mu) * stride_; }
+
+    int set_, n_, stride_;
+    int first_, n_components_;  ///< lm of the components
     double scale_;
 };
 

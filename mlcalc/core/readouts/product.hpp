@@ -21,8 +21,8 @@ public:
     virtual double apply(const double* const* c, double* const* c_adj, double* scratch) const = 0;
 };
 
-/// Invariant features p of one center from its coefficient sets, c[set], and their adjoint. A derived class makes all
-/// features; scale and selection are applied here.
+/// Features p of one center from its coefficient sets, c[set], and their adjoint: invariants, or the components of
+/// equivariants, [mu][feature]. A derived class makes all features; scale and selection are applied here.
 class Product {
 public:
     virtual ~Product() = default;
@@ -44,20 +44,24 @@ public:
                           double* const* c_adj, double* const* dot_adj, double* scratch) const;
 
 protected:
-    /// The invariant must have n_full features before its selection. Throws std::invalid_argument for a selection
-    /// outside.
+    /// The invariant must have n_full features, or n_full of each component, before its selection. Throws
+    /// std::invalid_argument for a selection outside.
     Product(const Invariant& invariant, std::size_t n_full);
+    /// Of all components.
+    std::size_t n_full() const { return n_full_; }
     virtual std::size_t full_scratch_size() const = 0;
     virtual void compute_all(const double* const* c, double* p, double* scratch) const = 0;
     virtual void backward_all(const double* const* c, const double* p_adj, double* const* c_adj,
                               double* scratch) const = 0;
     virtual void tangent_all(const double* const* c, int set, const ColumnChange& change, double* dp,
                              double* scratch) const = 0;
-    virtual std::unique_ptr<FoldedProduct> fold_all(const double* w) const = 0;
+    /// By default the features are formed.
+    virtual std::unique_ptr<FoldedProduct> fold_all(const double* w) const;
     virtual void backward_tangent_all(const double* const* c, const double* const* c_dot, double e, const double* p_adj,
                                       double* const* c_adj, double* const* dot_adj, double* scratch) const = 0;
 
 private:
+    class Formed;
     /// Rounded up to a cache line: what follows in a scratch array is aligned.
     std::size_t padded_full() const { return selection_.empty() ? 0 : (n_full_ + 7) / 8 * 8; }
 
