@@ -69,7 +69,12 @@ cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
     cppclass Term:
         string name
         size_t n_features
+    cppclass TensorOutput:
+        string name
+        int n_components()
     cppclass Model:
+        cbool has_energy
+        vector[TensorOutput] outputs
         vector[int] species
         vector[Term] terms
         int n_members
@@ -86,8 +91,16 @@ cdef extern from "core/base/clebsch_gordan.hpp" namespace "mlcalc" nogil:
     vector[CouplingTerm] c_real_clebsch_gordan "mlcalc::real_clebsch_gordan"(int l1, int l2, int l) except +
 
 cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
+    cppclass TensorResults:
+        TensorResults()
+        int output
+        double* values
+        double* member_values
+        Vec3* derivatives
+        Mat3* strain
     cppclass Results:
         Results()
+        vector[TensorResults] tensors
         double* energies
         Vec3* forces
         Mat3 virial
@@ -101,6 +114,7 @@ cdef extern from "core/potential.hpp" namespace "mlcalc" nogil:
     cppclass PotentialOptions:
         PotentialOptions()
         FarFieldOptions far_field
+        Vec3 electric_field
         int n_threads
     cppclass CPotential "mlcalc::Potential":
         CPotential(shared_ptr[const Model], PotentialOptions) except +

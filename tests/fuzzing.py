@@ -25,6 +25,7 @@ READER = [
         "read_pairs",
         "read_expansions",
         "read_terms",
+        "read_outputs",
     )
 ]
 SOURCES = [*READER, ROOT / "tests/fuzz/fuzz_model_file.cpp"]

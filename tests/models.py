@@ -31,6 +31,9 @@ from mlcalc.model import (
     Model,
     PairTable,
     TabulatedPairs,
+    TensorKernel,
+    TensorOutput,
+    TensorPart,
     Term,
     TripleKernel,
     Zbl,
@@ -307,8 +310,68 @@ FAR_FIELDS = {
     "kernel soap, lode": lambda: kernel_model([RHO, V_GTO], [POWER, MULTI_SCALE], 45, zeta=2),
     "kernel far committee": lambda: kernel_model([RHO, V], [POWER + MULTI_SCALE], 46, zeta=2, n_members=3),
 }
-_BUILDERS = {**SHORT_RANGED, **FAR_FIELDS}
-EVERY_KIND_OF_MODEL = list(_BUILDERS)
+
+
+def lambda_soap(o3_lambda, *products):
+    """Equivariants of products "rho rho" of expansions, and the coefficients of one, "V"."""
+    names = (product.split() for product in products)
+    return [Equivariant(len(n), n[0], n[1] if len(n) > 1 else None, o3_lambda) for n in names]
+
+
+def with_tensors(model, outputs, seed, *, kernel=None, alone=False):
+    """A copy of the model with outputs of random weights: {name: (type, {o3_lambda: equivariants}, options)}."""
+    rng = np.random.default_rng(seed)
+    model = replace(model, outputs=[])
+    n_members = () if model.committee is None else (model.committee.n_members,)
+    if alone:
+        model = replace(model, terms=[], zbl=None, pairs=[], triples=[], has_energy=False, reference_energies=None)
+    for name, (kind, parts, options) in outputs.items():
+        made = []
+        for o3_lambda, equivariants in parts.items():
+            n, n_mu = sum(map(model.n_selected, equivariants)), 2 * o3_lambda + 1
+            if kernel is None:
+                regressor = Linear(rng.normal(size=(*n_members, len(model.species), n)) / np.sqrt(n))
+            else:
+                n_scalar = sum(map(model.n_selected, kernel))
+                sizes = {z: 5 - k for k, z in enumerate(model.species)}
+                regressor = TensorKernel(
+                    kernel,
+                    {z: rng.normal(size=(m, n_scalar)) + 0.7 for z, m in sizes.items()},
+                    {z: rng.normal(size=(m, n_mu, n)) for z, m in sizes.items()},
+                    {z: rng.normal(size=(*n_members, m, n_mu)) for z, m in sizes.items()},
+                    zeta=3,
+                )
+            made.append(TensorPart(equivariants, regressor))
+        model.outputs.append(TensorOutput(name, kind, made, **options))
+    return model
+
+
+DIPOLE = {"dipole": ("vector", {1: lambda_soap(1, "rho rho")}, {"unit": "e*Angstrom"})}
+NEAR_OUTPUTS = {
+    "polarizability": (
+        "symmetric",
+        {0: lambda_soap(0, "rho", "rho rho"), 2: lambda_soap(2, "rho rho", "rho")},
+        {"unit": "Angstrom^3", "baseline": [0.4, -0.2]},
+    ),
+    **DIPOLE,
+    "spin": ("vector", {1: [Equivariant(2, "rho", "rho", 1, -1)]}, {}),
+    "charge": ("scalar", {0: lambda_soap(0, "rho rho")}, {"baseline": [1.0, -1.0]}),
+}
+FAR_OUTPUTS = {"dipole": ("vector", {1: lambda_soap(1, "rho V", "V", "rho rho")}, {"unit": "e*Angstrom"})}
+CHARGED = {"dipole": ("vector", {1: lambda_soap(1, "rho rho")}, {"unit": "e*Angstrom", "baseline": [0.8, -0.8]})}
+TENSORS = {
+    "tensors": lambda: with_tensors(build("linear rho x rho"), NEAR_OUTPUTS, 71),
+    "tensors far": lambda: with_tensors(build("linear rho x V"), FAR_OUTPUTS, 72),
+    "tensors kernel": lambda: with_tensors(build("kernel zbl"), NEAR_OUTPUTS, 73, kernel=POWER),
+    "tensors kernel far": lambda: with_tensors(build("linear rho x V"), FAR_OUTPUTS, 74, kernel=MULTI_SCALE),
+    "tensors committee": lambda: with_tensors(build("linear committee"), NEAR_OUTPUTS, 75),
+    "tensors kernel committee": lambda: with_tensors(build("kernel committee"), NEAR_OUTPUTS, 76, kernel=POWER),
+    "tensors alone": lambda: with_tensors(build("linear mixed species"), NEAR_OUTPUTS, 77, alone=True),
+    "tensors charges": lambda: with_tensors(build("linear two cutoffs"), CHARGED, 78),
+}
+_BUILDERS = {**SHORT_RANGED, **FAR_FIELDS, **TENSORS}
+EVERY_KIND_OF_MODEL = [kind for kind in _BUILDERS if kind != "tensors alone"]
+TENSORS = list(TENSORS)
 SHORT_RANGED, FAR_FIELDS = list(SHORT_RANGED), list(FAR_FIELDS)
 
 

@@ -15,6 +15,8 @@ def test_mutated_model_files_are_refused_with_one_sentence(tmp_path):
         "kernel selected",
         "kernel zbl",
         "linear pair tables",
+        "tensors kernel committee",
+        "tensors alone",
     ]
     done = fuzzing.run(fuzzing.build(tmp_path), tmp_path, seed=1, n_mutations=300, kinds=kinds)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -39,6 +39,8 @@ double Evaluator::Clock::seconds() const {
 Evaluator::Evaluator(std::shared_ptr<const Model> model, const PotentialOptions& options)
     : model_(std::move(model)),
       n_threads_(options.n_threads),
+      electric_field_(options.electric_field),
+      dipole_(options.electric_field != Vec3{} ? model_->dipole() : -1),
       pairs_(make_pair_potentials(*model_)),
       sets_(*model_, far_field_of(options), cutoffs(pairs_, model_->triples)) {
     for (const TripleDescription& triple : model_->triples) triples_.emplace_back(triple);
@@ -53,6 +55,12 @@ Evaluator::Evaluator(std::shared_ptr<const Model> model, const PotentialOptions&
         block_size_ = std::max(block_size_, entry.readout->block_size());
         terms_.push_back(std::move(entry));
     }
+    for (const TensorOutput& output : model_->outputs) {
+        outputs_.emplace_back(output, sets_.shapes(), static_cast<int>(model_->species.size()), model_->n_members);
+    }
+    for (int set = 0; set < static_cast<int>(sets_.shapes().size()) && in_field(); ++set) {
+        dipole_is_far_ = dipole_is_far_ || (sets_.far(set) && outputs_[static_cast<std::size_t>(dipole_)].uses(set));
+    }
     threads_.resize(static_cast<std::size_t>(n_threads_));
     for (Buffers& buffers : threads_) buffers.readouts.resize(terms_.size());
 }
@@ -60,21 +68,36 @@ Evaluator::Evaluator(std::shared_ptr<const Model> model, const PotentialOptions&
 std::string Evaluator::summary() const {
     std::string text = sets_.summary();
     for (const TermReadout& term : terms_) text += term.name + ": " + term.readout->summary() + "\n";
+    for (const OutputReadout& output : outputs_) text += output.summary() + "\n";
     return text;
 }
 
 void Evaluator::begin(const System& system, const Results& results) {
     const auto n_local = static_cast<std::size_t>(system.atoms.n_local);
-    passes_.clear();
-    if (results.forces != nullptr || results.atom_virials != nullptr) passes_.push_back(Readout::mean);
-    if (results.member_forces != nullptr || results.member_virials != nullptr) {
-        for (TermReadout& term : terms_) term.readout->prepare_members();
-        for (int k = 0; k < model_->n_members; ++k) passes_.push_back(k);
-    }
+    add_passes(results);
     energies_.assign(n_local, 0.0);
     atom_strain_.reserve(n_local + 1);  // null means "not wanted" to collective calls, on a rank without atoms too
     atom_strain_.assign(results.atom_virials == nullptr ? 0 : n_local, Mat3{});
     sets_.begin(system, static_cast<int>(std::max<std::size_t>(1, passes_.size())));
+}
+
+void Evaluator::add_passes(const Results& results) {
+    passes_.clear();
+    if (results.forces != nullptr || results.atom_virials != nullptr) passes_.push_back({});
+    if (results.member_forces != nullptr || results.member_virials != nullptr) {
+        for (TermReadout& term : terms_) term.readout->prepare_members();
+        for (int k = 0; k < model_->n_members; ++k) passes_.push_back({k, -1, 0});
+    }
+    const bool members = results.member_energies != nullptr || with_member_passes();
+    with_energy_ = results.energies != nullptr || members || !passes_.empty() || results.extrapolation != nullptr;
+    if (members && in_field()) outputs_[static_cast<std::size_t>(dipole_)].prepare_members();
+    for (std::size_t t = 0; t < results.tensors.size(); ++t) {
+        OutputReadout& output = outputs_[static_cast<std::size_t>(results.tensors[t].output)];
+        if (results.tensors[t].member_values != nullptr) output.prepare_members();
+        for (int c = 0; c < output.n_components() && results.tensors[t].derivatives != nullptr; ++c) {
+            passes_.push_back({Readout::mean, static_cast<int>(t), c});
+        }
+    }
 }
 
 /// Where the derivatives of a pass go; per-atom virials are those of the mean.
@@ -84,7 +107,7 @@ Gradient Evaluator::gradient_of(Buffers& buffers, const Results& results, std::s
 }
 
 bool Evaluator::with_member_passes() const {
-    return !passes_.empty() && passes_.back() != Readout::mean;
+    return std::any_of(passes_.begin(), passes_.end(), [](const Pass& pass) { return pass.member != Readout::mean; });
 }
 
 double* Evaluator::members_of(const Results& results, Block block) const {
@@ -93,7 +116,7 @@ double* Evaluator::members_of(const Results& results, Block block) const {
 }
 
 /// Energies of the terms, and the adjoints of the coefficients of the mean where only its derivatives are wanted.
-void Evaluator::readouts(const Results& results, Block block, Buffers& buffers) {
+void Evaluator::energy_terms(const Results& results, Block block, Buffers& buffers) {
     CenterBlock& centers = buffers.work.block;
     double* energies = energies_.data() + block.begin;
     // the passes of the members give their energies, too
@@ -106,8 +129,8 @@ void Evaluator::readouts(const Results& results, Block block, Buffers& buffers) 
     double before = 0.0;
     for (std::size_t t = 0; t < terms_.size(); ++t) {
         const TermReadout& term = terms_[t];
-        if (!passes_.empty() && passes_[0] == Readout::mean) {
-            term.readout->compute_and_backward(centers, energies, members, passes_.size() > 1, buffers.readouts[t]);
+        if (with_energy_passes() && passes_[0].member == Readout::mean) {
+            term.readout->compute_and_backward(centers, energies, members, with_member_passes(), buffers.readouts[t]);
         } else {
             term.readout->compute(centers, energies, members, buffers.readouts[t]);
         }
@@ -120,6 +143,63 @@ void Evaluator::readouts(const Results& results, Block block, Buffers& buffers) 
     }
 }
 
+/// -mu . E of the centers, mu from the weights of a member or the mean.
+void Evaluator::field_energy(const System& system, Block block, int member, double* energies, int stride,
+                             Buffers& buffers) {
+    const CenterBlock& centers = buffers.work.block;
+    buffers.dipoles.assign(3 * static_cast<std::size_t>(centers.n), 0.0);
+    outputs_[static_cast<std::size_t>(dipole_)].compute(system, block, centers, member, buffers.dipoles.data(), 3,
+                                                        buffers.outputs);
+    for (int i = 0; i < centers.n; ++i) {
+        const double* mu = &buffers.dipoles[3 * static_cast<std::size_t>(i)];
+        energies[i * stride] -= mu[0] * electric_field_[0] + mu[1] * electric_field_[1] + mu[2] * electric_field_[2];
+    }
+}
+
+void Evaluator::field_backward(const System& system, const Results& results, Block block, std::size_t pass,
+                               Buffers& buffers) {
+    const Vec3 adjoint = -1.0 * electric_field_;
+    outputs_[static_cast<std::size_t>(dipole_)].backward(system, block, buffers.work.block, passes_[pass].member,
+                                                         adjoint.data(), gradient_of(buffers, results, pass),
+                                                         buffers.outputs);
+}
+
+void Evaluator::tensors(const System& system, const Results& results, Block block, Buffers& buffers) {
+    const CenterBlock& centers = buffers.work.block;
+    for (const TensorResults& tensor : results.tensors) {
+        const OutputReadout& output = outputs_[static_cast<std::size_t>(tensor.output)];
+        const std::size_t n_c = static_cast<std::size_t>(output.n_components());
+        const std::size_t begin = static_cast<std::size_t>(block.begin),
+                          k_max = static_cast<std::size_t>(model_->n_members);
+        if (tensor.values != nullptr) {
+            output.compute(system, block, centers, Readout::mean, tensor.values + begin * n_c, n_c, buffers.outputs);
+        }
+        for (std::size_t k = 0; k < k_max && tensor.member_values != nullptr; ++k) {
+            output.compute(system, block, centers, static_cast<int>(k),
+                           tensor.member_values + (begin * k_max + k) * n_c, k_max * n_c, buffers.outputs);
+        }
+    }
+}
+
+/// Energies and tensors of the block, and the adjoints of the mean energy if its derivatives are wanted.
+void Evaluator::readouts(const System& system, const Results& results, Block block, Buffers& buffers) {
+    tensors(system, results, block, buffers);
+    if (!with_energy_) return;
+    energy_terms(results, block, buffers);
+    if (!in_field()) return;
+    double* energies = energies_.data() + block.begin;
+    double before = 0.0, after = 0.0;
+    for (int i = 0; i < block.size(); ++i) before += energies[i];
+    field_energy(system, block, Readout::mean, energies, 1, buffers);
+    for (int i = 0; i < block.size(); ++i) after += energies[i];
+    buffers.components[dipole_is_far_ ? 1 : 0] += after - before;
+    if (with_energy_passes() && passes_[0].member == Readout::mean) field_backward(system, results, block, 0, buffers);
+    double* members = members_of(results, block);
+    for (int k = 0; k < model_->n_members && members != nullptr; ++k) {
+        field_energy(system, block, k, members + k, model_->n_members, buffers);
+    }
+}
+
 /// Reference energies, pair potentials and triples.
 void Evaluator::baseline(const System& system, const Results& results, Block block, Buffers& buffers) {
     const CenterBlock& centers = buffers.work.block;
@@ -127,14 +207,14 @@ void Evaluator::baseline(const System& system, const Results& results, Block blo
     buffers.baseline.assign(static_cast<std::size_t>(centers.n), 0.0);
     if (!pairs_.empty() || !triples_.empty()) {
         Gradient gradient;
-        if (!passes_.empty()) gradient = gradient_of(buffers, results, buffers.gradient.size() - 1);
+        if (with_energy_passes()) gradient = gradient_of(buffers, results, buffers.gradient.size() - 1);
         for (const auto& potential : pairs_) {
             add_pairs(*potential, system, *buffers.work.pairs, block, buffers.baseline.data(),
-                      passes_.empty() ? nullptr : &gradient);
+                      with_energy_passes() ? &gradient : nullptr);
         }
         for (const TripleKernel& triple : triples_) {
             triple.add(system, *buffers.work.pairs, block, buffers.baseline.data(),
-                       passes_.empty() ? nullptr : &gradient, buffers.triples);
+                       with_energy_passes() ? &gradient : nullptr, buffers.triples);
         }
     }
     for (int i = 0; i < centers.n; ++i) {
@@ -155,20 +235,36 @@ void Evaluator::block(const System& system, const Results& results, Block block,
     if (results.extrapolation != nullptr) {
         std::fill(results.extrapolation + block.begin, results.extrapolation + block.end, 0.0);
     }
-    readouts(results, block, buffers);
-    double* members = members_of(results, block);
+    readouts(system, results, block, buffers);
     for (std::size_t pass = 0; pass < passes_.size(); ++pass) {
-        if (passes_[pass] != Readout::mean) {
-            if (pass > 0) sets_.zero_adjoints(work);
-            for (std::size_t t = 0; t < terms_.size(); ++t) {
-                terms_[t].readout->backward(work.block, passes_[pass], nullptr,
-                                            members == nullptr ? nullptr : members + passes_[pass], model_->n_members,
-                                            buffers.readouts[t]);
-            }
-        }
+        if (pass > 0) sets_.zero_adjoints(work);
+        pass_backward(system, results, block, pass, buffers);
         sets_.backward(system, block, static_cast<int>(pass), gradient_of(buffers, results, pass), work);
     }
-    baseline(system, results, block, buffers);
+    if (with_energy_) baseline(system, results, block, buffers);
+}
+
+/// The adjoints of the coefficients for one pass; those of the mean energy are there already.
+void Evaluator::pass_backward(const System& system, const Results& results, Block block, std::size_t index,
+                              Buffers& buffers) {
+    const Pass& pass = passes_[index];
+    const CenterBlock& centers = buffers.work.block;
+    if (pass.tensor >= 0) {
+        const OutputReadout& output =
+            outputs_[static_cast<std::size_t>(results.tensors[static_cast<std::size_t>(pass.tensor)].output)];
+        std::vector<double> adjoint(static_cast<std::size_t>(output.n_components()), 0.0);
+        adjoint[static_cast<std::size_t>(pass.component)] = 1.0;
+        output.backward(system, block, centers, pass.member, adjoint.data(), gradient_of(buffers, results, index),
+                        buffers.outputs);
+    } else if (pass.member != Readout::mean) {
+        double* members = members_of(results, block);
+        for (std::size_t t = 0; t < terms_.size(); ++t) {
+            terms_[t].readout->backward(centers, pass.member, nullptr,
+                                        members == nullptr ? nullptr : members + pass.member, model_->n_members,
+                                        buffers.readouts[t]);
+        }
+        if (in_field()) field_backward(system, results, block, index, buffers);
+    }
 }
 
 /// With threads, small blocks where there are few atoms: each thread should get several.
@@ -180,7 +276,7 @@ int Evaluator::block_size(int n_local) const {
 void Evaluator::sweep(const System& system, Results& results) {
     const int n_local = system.atoms.n_local, size = block_size(n_local), n_blocks = (n_local + size - 1) / size;
     const int n_threads = std::max(1, std::min(n_threads_, n_blocks));
-    // one set of derivatives is that of the pair potentials too
+    // the derivatives of one energy alone are those of the pair potentials too
     const std::size_t n_gradients = passes_.size() > 1 ? passes_.size() + 1 : 1;
     for (int t = 0; t < n_threads; ++t) {
         Buffers& buffers = threads_[static_cast<std::size_t>(t)];
@@ -228,12 +324,19 @@ void Evaluator::end(const System& system, Results& results) {
     for (std::size_t pass = 0; pass < passes_.size(); ++pass) {
         sets_.end(system, static_cast<int>(pass), gradient_of(sums, results, pass));
         std::vector<Vec3>& gradient = sums.gradient[pass];
+        if (passes_[pass].tensor >= 0) {
+            const TensorResults& tensor = results.tensors[static_cast<std::size_t>(passes_[pass].tensor)];
+            const auto c = static_cast<std::size_t>(passes_[pass].component);
+            for (std::size_t i = 0; i < n_all; ++i) tensor.derivatives[c * n_all + i] += gradient[i];
+            if (tensor.strain != nullptr) tensor.strain[c] += sums.strain[pass];
+            continue;
+        }
         if (passes_.size() > 1) {
             for (std::size_t i = 0; i < n_all; ++i) gradient[i] += sums.gradient.back()[i];
             sums.strain[pass] += sums.strain.back();
         }
-        const bool mean = passes_[pass] == Readout::mean;
-        const auto member = static_cast<std::size_t>(std::max(0, passes_[pass]));
+        const bool mean = passes_[pass].member == Readout::mean;
+        const auto member = static_cast<std::size_t>(std::max(0, passes_[pass].member));
         Vec3* forces = mean ? results.forces
                             : (results.member_forces == nullptr ? nullptr : results.member_forces + member * n_all);
         Mat3* virial =

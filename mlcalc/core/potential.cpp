@@ -26,6 +26,7 @@ public:
             const auto* field = std::get_if<FieldDescription>(&expansion);
             if (field != nullptr) check_options(options.far_field, *field);
         }
+        if (options.electric_field != Vec3{}) model->dipole();
         blas::use_one_thread(options.n_threads);
         forget_species();
     }
@@ -39,6 +40,7 @@ public:
     std::unique_ptr<Evaluator> chosen;  ///< for the species `evaluated`
 
 private:
+    void check_outputs(const Atoms&, const Results&) const;
     bool add_species(const Atoms&);
     const int* as_evaluated(const Atoms&);
 
@@ -59,6 +61,21 @@ void Potential::Impl::forget_evaluator() {
     const Mat3 cell = chosen->sets().reference_cell();
     if (cell != Mat3{}) options.far_field.reference_cell = cell;
     chosen.reset();
+}
+
+/// Are the outputs there, and defined for these boundaries?
+void Potential::Impl::check_outputs(const Atoms& atoms, const Results& results) const {
+    std::vector<int> wanted;
+    for (const TensorResults& tensor : results.tensors) wanted.push_back(tensor.output);
+    if (options.electric_field != Vec3{}) wanted.push_back(model->dipole());
+    for (const int index : wanted) {
+        const TensorOutput& output = model->outputs.at(static_cast<std::size_t>(index));
+        if (output.needs_positions() && (atoms.pbc[0] || atoms.pbc[1] || atoms.pbc[2])) {
+            throw std::invalid_argument("the output '" + output.name +
+                                        "' of this model contains charges times positions, which jump where a "
+                                        "periodic system is wrapped; it is for free boundaries only");
+        }
+    }
 }
 
 /// Are there species that were not there before?
@@ -111,6 +128,7 @@ void Potential::Impl::compute(const Atoms& atoms, const NeighborList& list, Comm
     try {
         if (failure) std::rethrow_exception(failure);
         check_atoms(*model, atoms);
+        check_outputs(atoms, results);
         more = add_species(atoms) ? 1.0 : 0.0;
     } catch (...) {
         failure = std::current_exception();

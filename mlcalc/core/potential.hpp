@@ -14,6 +14,16 @@ namespace mlcalc {
 
 struct Model;  // model/description.hpp: the checked contents of a model file
 
+/// What is wanted of one tensor output of the model, in its unit. Pointers that are null are not computed.
+struct TensorResults {
+    int output = 0;                   ///< index in Model::outputs
+    double* values = nullptr;         ///< (n_local, n_components) shares of the centers, added to
+    double* member_values = nullptr;  ///< (n_local, n_members, n_components), added to
+    /// (n_components, n_all) dT_c/dr of the sum over the centers of all ranks: each rank adds its share
+    Vec3* derivatives = nullptr;
+    Mat3* strain = nullptr;  ///< (n_components) dT_c/d eps, wanted with the derivatives
+};
+
 /// Where `Potential::compute` writes. Pointers that are null are not computed. Everything is added by this rank's
 /// centers: the front-end zeroes, and sums over ranks (or lets LAMMPS do it).
 struct Results {
@@ -25,6 +35,7 @@ struct Results {
     Vec3* member_forces = nullptr;      ///< (n_members, n_all)
     Mat3* member_virials = nullptr;     ///< (n_members)
     double* extrapolation = nullptr;    ///< (n_local) the largest of the terms; refused if the model has none
+    std::vector<TensorResults> tensors;
     double components[3] = {
         0, 0, 0};  ///< short range, far field (terms that contain V), baseline (reference energies, pairs), eV
     double seconds[2] = {0, 0};  ///< time in the short range and in the far field
@@ -33,6 +44,8 @@ struct Results {
 struct PotentialOptions {
     FarFieldOptions far_field;
     int n_threads = 1;
+    /// V/Angstrom: -mu . E of the output `dipole` is part of the energy. Not zero: refused without a dipole.
+    Vec3 electric_field{};
     /// Species that may come, if the front-end knows; with those of the atoms so far they are what is computed.
     std::vector<int> species;
 };

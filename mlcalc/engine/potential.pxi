@@ -18,7 +18,7 @@ cdef class Potential:
     evaluated ("auto", "ksum", "mesh", "free"), ``accuracy`` is the requested relative error of the forces through it;
     ``mesh``, ``order`` and ``k_cutoff`` override what follows from the accuracy; ``split``
     is the radius (Angstrom) of the share of the far field that is summed over neighbors, 0 for none, "auto" for that of
-    the densities if it saves time. ``comm`` is an object with ``rank``, ``size``,
+    the densities if it saves time. ``electric_field`` (V/Angstrom) acts on the output ``dipole``. ``comm`` is an object with ``rank``, ``size``,
     ``sum(array)`` in place, ``max(value)`` and ``mesh(shape, below, above)``, as mlcalc.parallel.Ranks; None for
     one process.
 
@@ -36,7 +36,7 @@ cdef class Potential:
 
     def __cinit__(self, const unsigned char[::1] model not None, str source="<memory>", *, str lode="auto",
                    double accuracy=1e-5, mesh=(0, 0, 0), int order=0, split="auto", double k_cutoff=0.0,
-                   memory_limit=4 << 30, int n_threads=1, comm=None):
+                   memory_limit=4 << 30, int n_threads=1, electric_field=(0.0, 0.0, 0.0), comm=None):
         methods = {"auto": <int> FarFieldMethod.automatic, "ksum": <int> FarFieldMethod.ksum,
                    "mesh": <int> FarFieldMethod.mesh, "free": <int> FarFieldMethod.free}
         if lode not in methods:
@@ -52,6 +52,8 @@ cdef class Potential:
         options.far_field.k_cutoff = k_cutoff
         options.far_field.memory_limit = memory_limit
         options.n_threads = options.far_field.n_threads = n_threads
+        for axis in range(3):
+            options.electric_field[axis] = electric_field[axis]
         cdef string name = source.encode()
         self.mixing = {}
         self.parsed = parse_model(&model[0] if model.shape[0] else NULL, model.shape[0], name)
@@ -98,6 +100,16 @@ cdef class Potential:
     def term_names(self):
         return [term.name.decode() for term in self.potential.get().model().terms]
 
+    @property
+    def has_energy(self):
+        """False for a model of tensors alone."""
+        return self.potential.get().model().has_energy
+
+    @property
+    def outputs(self):
+        """{name: number of Cartesian components} of the tensors, in the order of the model."""
+        return {out.name.decode(): out.n_components() for out in self.potential.get().model().outputs}
+
     def n_features(self, int term=0):
         """Number of features of a term, after selection."""
         cdef const vector[Term]* terms = &self.potential.get().model().terms
@@ -122,16 +134,20 @@ cdef class Potential:
         self.potential.get().reset()
 
     def compute(self, species, positions, cell, pbc, first, j, r_ij, *, n_local=None, origin=(0.0, 0.0, 0.0),
-                int first_atom=0, bint forces=True, bint atom_virials=False, bint members=False,
-                bint member_forces=False, bint extrapolation=False):
+                int first_atom=0, bint energies=True, bint forces=True, bint atom_virials=False, bint members=False,
+                bint member_forces=False, bint extrapolation=False, tensors=(), tensor_members=(),
+                tensor_derivatives=()):
         """Energies and their derivatives, as a dictionary of arrays in eV and Angstrom.
 
         ``species`` (n_all,) are indices into ``self.species`` (-1: neither center nor source), ``first``
-        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbor list. Always: energies (n_local,),
-        components (3,): short range, far field, baseline; seconds (2,): short range, far field. With ``forces``:
+        (n_local + 1,), ``j`` (n_pairs,) and ``r_ij`` (n_pairs, 3) the full neighbor list. With ``energies``: energies
+        (n_local,). Always: components (3,): short range, far field, baseline; seconds (2,): short range, far field. With ``forces``:
         forces (n_all, 3) and virial (3, 3) = -dE/d(strain). With ``atom_virials``: atom_virials (n_local, 3, 3). With
         ``members``: member_energies (n_local, n_members). With ``member_forces``: member_forces (n_members, n_all, 3)
-        and member_virials (n_members, 3, 3). With ``extrapolation``: extrapolation (n_local,).
+        and member_virials (n_members, 3, 3). With ``extrapolation``: extrapolation (n_local,). Of the outputs named in ``tensors``: the shares of the centers as
+        "NAME" (n_local, n_components); in ``tensor_members``: "NAME members" (n_local, n_members, n_components); in
+        ``tensor_derivatives``: "NAME derivatives" (n_components, n_all, 3) of the sum over centers, and "NAME strain"
+        (n_components, 3, 3). Without ``energies``, ``forces`` and what is theirs, the energy is not computed.
 
         Raises ValueError for arguments that do not fit together and for atoms the model cannot describe; it counts atoms
         from ``first_atom`` on, and on after the last from 0. On several ranks an exception has the attribute
@@ -141,8 +157,10 @@ cdef class Potential:
         cdef Results results
         cdef FailureReport report
         n, n_all, n_members = views.atoms.n_local, views.atoms.n_all, self.n_members
-        out = {"energies": np.zeros(n)}
-        results.energies = <double*> data(out["energies"])
+        out = {}
+        if energies:
+            out["energies"] = np.zeros(n)
+            results.energies = <double*> data(out["energies"])
         if forces:
             out["forces"] = np.zeros((n_all, 3))
             results.forces = <Vec3*> data(out["forces"])
@@ -160,6 +178,7 @@ cdef class Potential:
         if extrapolation:
             out["extrapolation"] = np.zeros(n)
             results.extrapolation = <double*> data(out["extrapolation"])
+        self.request_tensors(results, out, n, n_all, tensors, tensor_members, tensor_derivatives)
         self.enter(views)
         try:
             with nogil:
@@ -175,6 +194,29 @@ cdef class Potential:
         out["components"] = np.array([results.components[k] for k in range(3)])
         out["seconds"] = np.array([results.seconds[k] for k in range(2)])
         return out
+
+    cdef request_tensors(self, Results& results, dict out, n, n_all, tensors, members, derivatives):
+        """Arrays for the outputs, put into ``out`` and asked for in the results."""
+        cdef TensorResults request
+        sizes = self.outputs
+        for name in {**dict.fromkeys(tensors), **dict.fromkeys(members), **dict.fromkeys(derivatives)}:
+            if name not in sizes:
+                known = ", ".join(sizes) or "none"
+                raise ValueError(f"the model has no output {name!r}; it has {known}")
+            request = TensorResults()
+            request.output = list(sizes).index(name)
+            if name in tensors:
+                out[name] = np.zeros((n, sizes[name]))
+                request.values = <double*> data(out[name])
+            if name in members:
+                out[f"{name} members"] = np.zeros((n, self.n_members, sizes[name]))
+                request.member_values = <double*> data(out[f"{name} members"])
+            if name in derivatives:
+                out[f"{name} derivatives"] = np.zeros((sizes[name], n_all, 3))
+                out[f"{name} strain"] = np.zeros((sizes[name], 3, 3))
+                request.derivatives = <Vec3*> data(out[f"{name} derivatives"])
+                request.strain = <Mat3*> data(out[f"{name} strain"])
+            results.tensors.push_back(request)
 
     cdef Descriptor* describe(self) except NULL:
         cdef vector[double] values

@@ -19,6 +19,7 @@ from .expansions import (
     WillattScaling,
 )
 from .layers import Mixing
+from .outputs import TensorKernel, TensorOutput, TensorPart
 from .pair_table import PairTable, TabulatedPairs
 from .products import ChannelProduct
 from .triples import TripleKernel
@@ -46,6 +47,9 @@ __all__ = [
     "Step",
     "Tabulated",
     "TabulatedPairs",
+    "TensorKernel",
+    "TensorOutput",
+    "TensorPart",
     "Term",
     "TripleKernel",
     "WillattScaling",

@@ -14,6 +14,7 @@ from ..files import write_atomically
 from .equivariants import Equivariant
 from .expansions import DensityExpansion, Legendre, PotentialExpansion
 from .layers import Mixing
+from .outputs import TensorKernel, TensorOutput, TensorPart, prefix_of
 from .pair_table import TabulatedPairs
 from .products import ChannelProduct
 from .triples import TripleKernel
@@ -104,7 +105,8 @@ class Model:
 
     ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species``
     are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
-    ``provenance`` any JSON object: data, split, versions, errors.
+    ``provenance`` any JSON object: data, split, versions, errors. ``outputs`` are tensors besides the energy; with
+    ``has_energy`` False a model has these alone.
     """
 
     species: list[int]
@@ -118,6 +120,16 @@ class Model:
     layers: list[Mixing] = field(default_factory=list)
     pairs: list[TabulatedPairs] = field(default_factory=list)
     triples: list[TripleKernel] = field(default_factory=list)
+    outputs: list[TensorOutput] = field(default_factory=list)
+    has_energy: bool = True
+
+    def output(self, name):
+        """The output of this name. Raises ValueError if there is none."""
+        for output in self.outputs:
+            if output.name == name:
+                return output
+        known = ", ".join(output.name for output in self.outputs) or "none"
+        raise ValueError(f"the model has no output '{name}'; it has {known}")
 
     def expansion(self, name):
         """The expansion of this name."""
@@ -186,18 +198,21 @@ class Model:
     def _document(self):
         version = self._version()
         layers = {"layers": [layer.to_json() for layer in self.layers]} if version >= 3 else {}
+        outputs = {"outputs": [_output_to_json(output) for output in self.outputs]} if version >= 4 else {}
+        energies = [float(e) for e in self._reference_energies()] if self.has_energy else None
         near = {"pairs": self.pairs, "triples": self.triples}
         near = {key: [entry.to_json() for entry in entries] for key, entries in near.items() if entries}
         return {
             "format_version": version,
             "species": [int(number) for number in self.species],
             "units": {"energy": "eV", "length": "Angstrom"},
-            "reference_energies": [float(e) for e in self._reference_energies()],
+            "reference_energies": energies,
             "zbl": Zbl(*self.zbl).to_json() if self.zbl is not None else None,
             **near,
             "expansions": [expansion.to_json() for expansion in self.expansions],
             **layers,
             "terms": [_term_to_json(term) for term in self.terms],
+            **outputs,
             "committee": _committee_to_json(self.committee),
             "boundaries": list(self.boundaries),
             "provenance": self.provenance,
@@ -205,7 +220,8 @@ class Model:
 
     def _version(self):
         """The oldest format that holds this model."""
-        if any(isinstance(invariant, Equivariant) for term in self.terms for invariant in term.invariants):
+        equivariants = any(isinstance(invariant, Equivariant) for term in self.terms for invariant in term.invariants)
+        if equivariants or self.outputs or not self.has_energy:
             return 4
         radii_of_pairs = self.zbl is not None and any(np.ndim(radius) for radius in self.zbl)
         parts = bool(self.layers or self.pairs or self.triples)
@@ -225,13 +241,7 @@ class Model:
             tensors[f"layers.{layer.name}.mixing"] = layer.matrices
         n_members = 1 if self.committee is None else self.committee[0]
         for term in self.terms:
-            for k, invariant in enumerate(term.invariants):
-                if isinstance(invariant, ChannelProduct):
-                    prefix = f"terms.{term.name}.table.{k}."
-                    nodes, paths = invariant.numbered(self.shape(invariant.a)[1])
-                    tensors[prefix + "nodes"], tensors[prefix + "paths"] = nodes.ravel(), paths.ravel()
-                if invariant.selection is not None:
-                    tensors[f"terms.{term.name}.selection.{k}"] = np.asarray(invariant.selection, dtype=np.int32)
+            tensors |= self._tables(term.invariants, f"terms.{term.name}.")
             n_features = self.n_features(term)
             if isinstance(term.regressor, Linear):
                 shape = (n_members, len(self.species), n_features)
@@ -245,6 +255,40 @@ class Model:
                     tensors[f"terms.{term.name}.points.{number}"] = points
                     weights = _members(weights, (n_members, len(points)), term.name)
                     tensors[f"terms.{term.name}.weights.{number}"] = weights
+        for output in self.outputs:
+            if output.baseline is not None:
+                tensors[f"outputs.{output.name}.baseline"] = np.asarray(output.baseline, dtype=float)
+            for k, part in enumerate(output.parts):
+                tensors |= self._part_tensors(output, part, prefix_of(output, k), n_members)
+        return tensors
+
+    def _tables(self, invariants, prefix):
+        """Selections of features and tables of couplings."""
+        tensors = {}
+        for k, invariant in enumerate(invariants):
+            if isinstance(invariant, ChannelProduct):
+                nodes, paths = invariant.numbered(self.shape(invariant.a)[1])
+                tensors[f"{prefix}table.{k}.nodes"], tensors[f"{prefix}table.{k}.paths"] = nodes.ravel(), paths.ravel()
+            if invariant.selection is not None:
+                tensors[f"{prefix}selection.{k}"] = np.asarray(invariant.selection, dtype=np.int32)
+        return tensors
+
+    def _part_tensors(self, output, part, prefix, n_members):
+        tensors = self._tables(part.equivariants, prefix)
+        n_features, n_mu = sum(map(self.n_selected, part.equivariants)), 2 * part.o3_lambda + 1
+        if isinstance(part.regressor, Linear):
+            shape = (n_members, len(self.species), n_features)
+            return tensors | {prefix + "weights": _members(part.regressor.weights, shape, output.name)}
+        kernel = part.regressor
+        tensors |= self._tables(kernel.invariants, prefix + "scalar.")
+        n_invariants = sum(map(self.n_selected, kernel.invariants))
+        empty = {"points": (0, n_invariants), "tensors": (0, n_mu, n_features), "weights": (n_members, 0, n_mu)}
+        for number in self.species:
+            for kind, shape in empty.items():
+                values = np.asarray(getattr(kernel, kind).get(number, np.zeros(shape)), dtype=float)
+                if kind == "weights":
+                    values = _members(values, (n_members, len(kernel.points.get(number, ())), n_mu), output.name)
+                tensors[f"{prefix}{kind}.{number}"] = values
         return tensors
 
     @classmethod
@@ -258,6 +302,8 @@ class Model:
             expansions=[],
             terms=[_term_from_json(entry, document, tensors) for entry in document["terms"]],
             reference_energies=document["reference_energies"],
+            has_energy=document["reference_energies"] is not None,
+            outputs=[_output_from_json(entry, document, tensors) for entry in document.get("outputs", [])],
             zbl=Zbl(**zbl) if zbl else None,
             committee=Committee(**committee) if committee else None,
             boundaries=tuple(document["boundaries"]),
@@ -316,12 +362,42 @@ def _invariant_to_json(invariant):
     return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
 
 
-def _term_from_json(entry, document, tensors):
-    species = document["species"]
+def _output_to_json(output):
+    parts = []
+    for part in output.parts:
+        regressor = {"type": "linear"}
+        if isinstance(part.regressor, TensorKernel):
+            kernel = part.regressor
+            regressor = {"type": "kernel", "zeta": int(kernel.zeta), "epsilon": float(kernel.epsilon),
+                         "invariants": [_invariant_to_json(invariant) for invariant in kernel.invariants]}  # fmt: skip
+        equivariants = [_invariant_to_json(equivariant) for equivariant in part.equivariants]
+        parts.append({"equivariants": equivariants, "regressor": regressor})
+    return {"name": output.name, "type": output.type, "unit": output.unit, "baseline": output.baseline is not None,
+            "committee_scale": float(output.committee_scale), "parts": parts}  # fmt: skip
+
+
+def _output_from_json(entry, document, tensors):
+    output = TensorOutput(entry["name"], entry["type"], [], entry["unit"], committee_scale=entry["committee_scale"])
+    if entry["baseline"]:
+        output.baseline = tensors[f"outputs.{output.name}.baseline"].tolist()
+    for k, part in enumerate(entry["parts"]):
+        prefix, settings = prefix_of(output, k), part["regressor"]
+        if settings["type"] == "linear":
+            regressor = Linear(tensors[prefix + "weights"])
+        else:
+            stored = ({z: tensors[f"{prefix}{kind}.{z}"] for z in document["species"]}
+                      for kind in ("points", "tensors", "weights"))  # fmt: skip
+            invariants = _invariants_from_json(settings["invariants"], prefix + "scalar.", document, tensors)
+            regressor = TensorKernel(invariants, *stored, zeta=settings["zeta"], epsilon=settings["epsilon"])
+        equivariants = _invariants_from_json(part["equivariants"], prefix, document, tensors)
+        output.parts.append(TensorPart(equivariants, regressor))
+    return output
+
+
+def _invariants_from_json(entries, prefix, document, tensors):
     l_max_of = {layer["name"]: layer["l_max"] for layer in document.get("layers", [])}
-    prefix = f"terms.{entry['name']}."
     invariants = []
-    for k, invariant in enumerate(entry["invariants"]):
+    for k, invariant in enumerate(entries):
         selection = tensors[f"{prefix}selection.{k}"] if invariant["selection"] else None
         if invariant.pop("within_channels", False):
             table = {key: tensors[f"{prefix}table.{k}.{key}"] for key in ("nodes", "paths")}
@@ -331,6 +407,13 @@ def _term_from_json(entry, document, tensors):
         else:
             kind = Equivariant if "o3_lambda" in invariant else Invariant
             invariants.append(kind(**{**invariant, "selection": selection}))
+    return invariants
+
+
+def _term_from_json(entry, document, tensors):
+    species = document["species"]
+    prefix = f"terms.{entry['name']}."
+    invariants = _invariants_from_json(entry["invariants"], prefix, document, tensors)
     regressor = entry["regressor"]
     if regressor is not None:
 

@@ -16,6 +16,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from .._engine import Potential
 from .neighbors import SkinNeighborList
 from .parallel import Ranks, digest_of
+from .tensors import NEUTRAL, TensorProperties, charge_of
 from .views import species_index
 
 STANDARD = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
@@ -24,6 +25,7 @@ FORCE_SPREAD = ["forces_uncertainty", "stress_uncertainty", "committee_forces", 
 ON_REQUEST = {"stresses", "extrapolation", "energy_components", *SPREAD, *FORCE_SPREAD}
 #: the limit "auto", in units of the largest force uncertainty of the training set
 LIMIT_OF_LARGEST = 3.0
+OF_ENERGY = [*STANDARD, "extrapolation", "energy_components", *SPREAD, *FORCE_SPREAD]
 NEEDS_CELL = {"stress", "stresses", "stress_uncertainty", "committee_stress"}
 
 
@@ -93,6 +95,9 @@ class MLCalculator(Calculator):
         ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond it is told by ``on_uncertainty``:
         ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of the atoms) or ``"raise"``, an
         exception (:class:`UncertaintyError`).
+    electric_field
+        Three components in V/Angstrom: -dipole . field is part of the energy, with its forces and virial, for models
+        with a dipole and neutral systems.
     lode, accuracy, mesh, order, split, k_cutoff, memory_limit
         How the far field is computed: ``lode`` is "auto", "ksum", "mesh" or "free", ``accuracy`` the relative error of
         the forces that pass through it; ``mesh`` integers and ``order`` set by hand override it. ``split`` is the
@@ -112,7 +117,10 @@ class MLCalculator(Calculator):
     deviations over the members (K - 1 in the denominator) ``energy_uncertainty``, ``energies_uncertainty`` (n,),
     ``forces_uncertainty`` (n, 3), ``stress_uncertainty`` (6,). ``extrapolation`` (n,) tells how far an environment is
     from the training set, ``energy_components`` (3,) are the short range, the terms with the far field, and the
-    baseline (reference energies, pair potentials). ``get_property(name, atoms)`` gives any of them; ``results`` passes
+    baseline (reference energies, pair potentials). Of each tensor output NAME of the model: ``NAME``, ``NAME_atoms``,
+    ``NAME_gradient`` (n, .., 3), of a committee ``committee_NAME`` and ``NAME_uncertainty``; of a dipole also
+    ``polarization`` (per volume) and ``born_effective_charges`` (n, 3, 3), [i, a, b] = d dipole_a / d r_ib. A model of
+    tensors alone has no energy. ``get_property(name, atoms)`` gives any of them; ``results`` passes
     on (``**calc.results``, trajectories) only the names that ASE knows, ``results.extra`` has the others. Units are
     eV and Angstrom.
     """
@@ -126,6 +134,7 @@ class MLCalculator(Calculator):
         threads: int = 1,
         uncertainty=None,
         on_uncertainty: str = "warn",
+        electric_field=(0.0, 0.0, 0.0),
         lode: str = "auto",
         accuracy: float = 1e-5,
         mesh=(0, 0, 0),
@@ -139,6 +148,7 @@ class MLCalculator(Calculator):
             raise ValueError(f"threads must be an integer of at least 1, got {threads!r}")
         engine = {"lode": lode, "accuracy": accuracy, "mesh": tuple(mesh), "order": order, "split": split}
         engine |= {"k_cutoff": k_cutoff, "memory_limit": memory_limit, "n_threads": threads}
+        engine["electric_field"] = _vector(electric_field)
         if comm is None:
             self._ranks = None
             self._model, source = _read(model)
@@ -164,9 +174,10 @@ class MLCalculator(Calculator):
         self.has_extrapolation = any(r.get("type") == "kernel" or r.get("leverage") for r in regressors)
         self._spread_scale = description["committee"]["scale"] if description["committee"] else 1.0
         self.n_members = self.potential.n_members
-        self.implemented_properties = STANDARD + ["extrapolation", "energy_components"]
-        if self.n_members > 1:
-            self.implemented_properties = self.implemented_properties + SPREAD + FORCE_SPREAD
+        self.tensors = TensorProperties(description.get("outputs", []), self.n_members, source, OF_ENERGY)
+        self._has_energy = self.potential.has_energy
+        of_energy = OF_ENERGY if self.n_members > 1 else STANDARD + ["extrapolation", "energy_components"]
+        self.implemented_properties = (of_energy if self._has_energy else []) + list(self.tensors.needs)
         if isinstance(uncertainty, str):
             uncertainty = _limit_of_training(uncertainty, description, source)
         self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
@@ -220,6 +231,10 @@ class MLCalculator(Calculator):
             needed = name not in self.results or bool(atoms is not None and self.check_state(atoms))
             if self._ranks.agree(_digest(system, name), f"the atoms or the property ({name})", needed):
                 self.results = {}
+        if name in OF_ENERGY and not self._has_energy:
+            tensors = ", ".join(self.tensors.outputs)
+            raise PropertyNotImplementedError(f"this model has no energy, so there is no {name}; it has {tensors}")
+        self.tensors.refuse(name, self.atoms if atoms is None else atoms)
         if allow_calculation and name in NEEDS_CELL and (self.atoms if atoms is None else atoms).cell.rank < 3:
             raise PropertyNotImplementedError(f"{name} needs a cell with three vectors; this system has none")
         return super().get_property(name, atoms, allow_calculation)
@@ -229,7 +244,14 @@ class MLCalculator(Calculator):
             atoms = self.atoms
         self.atoms = atoms.copy()
         self.results = {}
-        self._extra.update(ON_REQUEST.intersection(properties, self.implemented_properties))
+        self._extra.update(
+            (ON_REQUEST | self.tensors.needs.keys()).intersection(properties, self.implemented_properties)
+        )
+        if any(self.parameters["electric_field"]) and abs(charge_of(atoms)) > NEUTRAL:
+            raise ValueError(
+                f"the system has the charge {charge_of(atoms):g}: its energy in an electric field depends on the "
+                "origin, and the forces of this model would miss that on the charge"
+            )
         self._warn_of_boundaries(atoms)
         raw = self._compute(atoms) if self._ranks is None else self._compute_divided(atoms)
         results = self._results(raw, atoms)
@@ -241,6 +263,9 @@ class MLCalculator(Calculator):
         """What to ask of the engine beyond energies and forces."""
         forces = bool(self._extra.intersection(FORCE_SPREAD))
         return {
+            "energies": self._has_energy,
+            "forces": self._has_energy,
+            **self.tensors.request(self._extra),
             "atom_virials": "stresses" in self._extra,
             "members": forces or bool(self._extra.intersection(SPREAD)),
             "member_forces": forces,
@@ -268,7 +293,7 @@ class MLCalculator(Calculator):
             mine = self.potential.compute(
                 species, positions, cell, pbc, *pairs, n_local=end - begin, first_atom=begin, **request
             )
-        return _gather(mine, ranks, begin, end, n, self.n_members)
+        return _gather(mine, ranks, begin, end, n, self.n_members, self.tensors.shapes(n, mine))
 
     def _species(self, atoms):
         """Index into the model's species of every atom, kept while the atoms are the same."""
@@ -281,6 +306,9 @@ class MLCalculator(Calculator):
 
     def _results(self, raw, atoms):
         """The fresh dict of results from what the engine returned."""
+        tensors = self.tensors.results(raw, atoms)
+        if not self._has_energy:
+            return Results(tensors)
         energies = raw["energies"]
         energy = float(energies.sum())
         results = Results({"energy": energy, "free_energy": energy, "energies": energies, "forces": raw["forces"]})
@@ -307,6 +335,8 @@ class MLCalculator(Calculator):
                 members = self._calibrated(full_3x3_to_voigt_6_stress(-raw["member_virials"] / volume))
                 results["committee_stress"] = members
                 results["stress_uncertainty"] = members.std(axis=0, ddof=1)
+        for name, value in tensors.items():
+            results[name] = value
         return results
 
     def _calibrated(self, members):
@@ -417,11 +447,22 @@ def _limits(uncertainty, on_uncertainty, available):
     return {name: float(limit) for name, limit in limits.items()}
 
 
+def _vector(values):
+    """Three finite numbers. Raises ValueError."""
+    try:
+        vector = tuple(float(x) for x in values)
+    except TypeError:
+        vector = ()
+    if len(vector) != 3 or not np.isfinite(vector).all():
+        raise ValueError(f"electric_field must be three numbers in V/Angstrom, got {values!r}")
+    return vector
+
+
 def _digest(atoms, what):
     return digest_of(what, atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
 
 
-def _gather(mine, ranks, begin, end, n, n_members):
+def _gather(mine, ranks, begin, end, n, n_members, of_tensors):
     """The sum over ranks of results in each rank's numbering, in the numbering of the atoms."""
     shapes = {
         "energies": ((n,), 0),
@@ -434,7 +475,7 @@ def _gather(mine, ranks, begin, end, n, n_members):
         "extrapolation": ((n,), 0),
         "components": ((3,), None),
     }
-    shapes = {name: shapes[name] for name in shapes if name in mine}
+    shapes = {name: shapes[name] for name in shapes if name in mine} | of_tensors
     buffer = np.zeros(sum(int(np.prod(shape)) for shape, _ in shapes.values()))
     total, offset = {}, 0
     for name, (shape, axis) in shapes.items():

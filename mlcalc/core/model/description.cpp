@@ -2,6 +2,7 @@
 #include "model/description.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace mlcalc {
 
@@ -55,6 +56,20 @@ bool Model::has_extrapolation() const {
         const auto* linear = std::get_if<LinearDescription>(&term.regressor);
         return std::holds_alternative<KernelDescription>(term.regressor) || (linear && !linear->leverage.empty());
     });
+}
+
+int Model::output(const std::string& name) const {
+    const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == name; });
+    return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
+}
+
+int Model::dipole() const {
+    const int index = output("dipole");
+    if (index < 0 || outputs[static_cast<std::size_t>(index)].kind != TensorOutput::Kind::vector) {
+        throw std::invalid_argument("an electric field needs a model with a vector output named dipole, which " +
+                                    source + " has not");
+    }
+    return index;
 }
 
 std::vector<CoefficientShape> Model::shapes() const {

@@ -195,11 +195,50 @@ struct Term {
     std::variant<std::monostate, LinearDescription, KernelDescription> regressor;
 };
 
+/// T_i^mu = sum_M (p_hat_i . p_hat_M)^(zeta-1) sum_mu' (P_i^mu . P_M^mu') w_M^mu' over the sparse points M of the
+/// center's species: p_hat = p / N with the norm N = sqrt(|p|^2 + epsilon^2) of invariants, P^mu = p^mu / N, which is
+/// smooth where equivariants vanish by symmetry [Grisafi, Wilkins, Csanyi, Ceriotti, PRL 120, 036002 (2018)].
+struct TensorKernelDescription {
+    int zeta = 2;          ///< at least 2
+    double epsilon = 0.0;  ///< above 0
+    std::vector<Invariant> invariants;
+    std::size_t n_invariants = 0;
+    std::vector<AlignedVector<double>> points;  ///< per center species p_hat_M (n_points, n_invariants)
+    /// Per center species sum_mu' w_M^mu' P_M^mu' (n_members, n_points, n_features of one component).
+    std::vector<AlignedVector<double>> folded;
+};
+
+/// Components of one degree of a tensor.
+struct TensorPart {
+    SphericalType type;
+    std::vector<Invariant> equivariants;
+    std::size_t n_features = 0;  ///< of one component, after selection
+    std::variant<LinearDescription, TensorKernelDescription> regressor;
+};
+
+/// A sum over atoms that turns with them. Cartesian components T_c = sum C^(lambda mu)_1a,1b T^(lambda mu) (symmetric,
+/// c = (a, b)), the component m of a vector, or the scalar itself.
+struct TensorOutput {
+    enum class Kind { scalar, vector, symmetric };
+    std::string name;
+    Kind kind = Kind::vector;
+    std::string unit;
+    std::vector<TensorPart> parts;
+    /// Per species, or empty: c_i + of a scalar, c_i 1 + of a symmetric matrix, charges q_i r_i + of a vector.
+    std::vector<double> baseline;
+    double committee_scale = 1.0;
+
+    int n_components() const { return kind == Kind::scalar ? 1 : (kind == Kind::vector ? 3 : 9); }
+    /// Is it defined for free boundaries only?
+    bool needs_positions() const { return kind == Kind::vector && !baseline.empty(); }
+};
+
 /// The contents of a model file.
 struct Model {
     std::string source;  ///< file name, for messages
     std::string checksum;
     std::vector<int> species;                ///< atomic numbers, ascending
+    bool has_energy = true;                  ///< or tensors alone
     std::vector<double> reference_energies;  ///< eV per species
     std::optional<ZblDescription> zbl;
     std::vector<PairTableDescription> pairs;
@@ -207,6 +246,7 @@ struct Model {
     std::vector<ExpansionDescription> expansions;  ///< coefficient sets: the expansions ..
     std::vector<MixingDescription> layers;         ///< .. and after them the layers
     std::vector<Term> terms;
+    std::vector<TensorOutput> outputs;
     int n_members = 1;
     bool has_committee = false;
     double committee_scale = 1.0;
@@ -219,6 +259,10 @@ struct Model {
     bool has_extrapolation() const;
     /// Of all coefficient sets.
     std::vector<CoefficientShape> shapes() const;
+    /// The index of the output of this name, -1 if there is none.
+    int output(const std::string& name) const;
+    /// The index of the output that an electric field acts on. Throws std::invalid_argument if there is no dipole.
+    int dipole() const;
 };
 
 }  // namespace mlcalc

@@ -36,6 +36,7 @@ private:
     template <class Read>
     std::vector<double> read_pairs(const Field& field, std::size_t n, Read read) const;
     void read_committee(Model& model) const;
+    void require_something(const Model& model) const;
     void read_boundaries(Model& model) const;
     ExpansionDescription read_expansion(const Field& field, const Model& model);
     DensityDescription read_density(const Field& field, const Model& model);
@@ -48,6 +49,8 @@ private:
     std::vector<double> read_mixing(const Field& field, const std::string& name, int n_species);
     MixingDescription read_layer(const Field& field, const Model& model);
     Term read_term(const Field& field, const Model& model);
+    std::vector<Invariant> read_invariants(const Field& list, const Model& model, const std::string& prefix,
+                                           std::size_t& n_features);
     Invariant read_invariant(const Field& field, const Model& model, const std::string& prefix);
     SphericalType read_type(const Field& field, const Invariant& invariant, const Model& model) const;
     int read_set(const Field& field, const Model& model) const;
@@ -55,6 +58,10 @@ private:
     std::vector<int> read_selection(const std::string& name, std::size_t n_features);
     LinearDescription read_linear(const Field& field, const Term& term, const Model& model);
     KernelDescription read_kernel(const Field& field, const Term& term, const Model& model);
+    TensorOutput read_output(const Field& field, const Model& model);
+    TensorPart read_part(const Field& field, const TensorOutput& output, const Model& model);
+    TensorKernelDescription read_tensor_kernel(const Field& field, const TensorPart& part, const std::string& prefix,
+                                               const Model& model);
     void require_smooth_normalization(const Field& field, const Term& term, const Model& model) const;
 
     TensorFile& tensors_;

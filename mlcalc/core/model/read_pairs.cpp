@@ -21,8 +21,12 @@ std::vector<double> ModelReader::read_pairs(const Field& field, std::size_t n, R
 }
 
 void ModelReader::read_baseline(Model& model) const {
-    for (const Field& field : document_["reference_energies"].array(model.species.size(), model.species.size())) {
-        model.reference_energies.push_back(field.number(-max_number, max_number));
+    const Field energies = document_["reference_energies"];
+    model.has_energy = version_ < 4 || !energies.is_null();
+    if (!model.has_energy) model.reference_energies.assign(model.species.size(), 0.0);
+    for (std::size_t s = 0; s < model.species.size() && model.has_energy; ++s) {
+        model.reference_energies.push_back(
+            energies.array(model.species.size(), model.species.size())[s].number(-max_number, max_number));
     }
     const Field zbl = document_["zbl"];
     if (zbl.is_null()) return;

@@ -15,22 +15,7 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
     for (const Term& other : model.terms) {
         if (other.name == term.name) field["name"].refuse("'" + term.name + "' is there twice");
     }
-    const std::vector<CoefficientShape> shapes = model.shapes();
-    for (const Field& entry : field["invariants"].array(1, max_list)) {
-        const std::string index = std::to_string(term.invariants.size());
-        Invariant invariant = read_invariant(entry, model, "terms." + term.name + ".table." + index);
-        std::size_t n_features = n_full_features(invariant, shapes);
-        if (n_features > max_features) {
-            entry.refuse("has " + std::to_string(n_features) + " features; at most " + std::to_string(max_features) +
-                         " are possible");
-        }
-        if (entry["selection"].boolean()) {
-            invariant.selection = read_selection("terms." + term.name + ".selection." + index, n_features);
-            n_features = invariant.selection.size();
-        }
-        term.n_features += static_cast<std::size_t>(invariant.n_components()) * n_features;
-        term.invariants.push_back(std::move(invariant));
-    }
+    term.invariants = read_invariants(field["invariants"], model, "terms." + term.name + ".", term.n_features);
     const Field regressor = field["regressor"];
     if (regressor.is_null()) return term;
     for (const Invariant& invariant : term.invariants) {
@@ -44,6 +29,29 @@ Term ModelReader::read_term(const Field& field, const Model& model) {
         term.regressor = read_kernel(regressor, term, model);
     }
     return term;
+}
+
+/// A list of invariants and equivariants; the number of their features, all components, is added to n_features.
+std::vector<Invariant> ModelReader::read_invariants(const Field& list, const Model& model, const std::string& prefix,
+                                                    std::size_t& n_features) {
+    std::vector<Invariant> invariants;
+    const std::vector<CoefficientShape> shapes = model.shapes();
+    for (const Field& entry : list.array(1, max_list)) {
+        const std::string index = std::to_string(invariants.size());
+        Invariant invariant = read_invariant(entry, model, prefix + "table." + index);
+        std::size_t n = n_full_features(invariant, shapes);
+        if (n > max_features) {
+            entry.refuse("has " + std::to_string(n) + " features; at most " + std::to_string(max_features) +
+                         " are possible");
+        }
+        if (entry["selection"].boolean()) {
+            invariant.selection = read_selection(prefix + "selection." + index, n);
+            n = invariant.selection.size();
+        }
+        n_features += static_cast<std::size_t>(invariant.n_components()) * n;
+        invariants.push_back(std::move(invariant));
+    }
+    return invariants;
 }
 
 /// The index of the coefficient set that a field names.

@@ -14,7 +14,10 @@ void ModelReader::read(Model& model) {
         document_["format_version"].refuse("is " + std::to_string(version_) + ", this mlcalc reads up to " +
                                            std::to_string(format_version) + "; a newer mlcalc is needed");
     }
-    if (version_ >= 3) {
+    if (version_ >= 4) {
+        document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
+                        "expansions", "layers", "terms", "outputs", "committee", "boundaries", "provenance"});
+    } else if (version_ >= 3) {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
                         "expansions", "layers", "terms", "committee", "boundaries", "provenance"});
     } else {
@@ -42,7 +45,23 @@ void ModelReader::read(Model& model) {
     for (const Field& field : document_["terms"].array(0, max_list)) {
         model.terms.push_back(read_term(field, model));
     }
+    if (version_ >= 4) {
+        for (const Field& field : document_["outputs"].array(0, max_list)) {
+            model.outputs.push_back(read_output(field, model));
+        }
+        require_something(model);
+    }
     tensors_.require_all_used();
+}
+
+/// A file without an energy has tensors and nothing that only an energy has.
+void ModelReader::require_something(const Model& model) const {
+    if (model.has_energy) return;
+    const bool parts = model.zbl || !model.pairs.empty() || !model.triples.empty();
+    if (parts || !model.terms.empty()) {
+        document_["reference_energies"].refuse("may be null only in a model without terms, zbl, pairs and triples");
+    }
+    if (model.outputs.empty()) document_["reference_energies"].refuse("may be null only in a model with outputs");
 }
 
 void ModelReader::read_species(Model& model) const {

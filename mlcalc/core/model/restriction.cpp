@@ -117,6 +117,8 @@ public:
         }
         for (const MixingDescription& layer : model_.layers) out.layers.push_back(narrow(layer));
         for (const Term& term : model_.terms) add_term(term, out);
+        out.has_energy = model_.has_energy;
+        for (const TensorOutput& output : model_.outputs) out.outputs.push_back(narrow(output));
         return out;
     }
 
@@ -204,9 +206,23 @@ private:
     void add_term(const Term& term, Model& out) const {
         Term result;
         result.name = term.name;
-        Indices kept;  // features of the term
+        Indices kept;
+        result.invariants = narrow(term.invariants, kept);
+        if (kept.empty()) return;  // every feature is zero
+        result.n_features = kept.size();
+        if (const auto* linear = std::get_if<LinearDescription>(&term.regressor)) {
+            result.regressor = narrow(*linear, term.n_features, kept);
+        } else if (const auto* kernel = std::get_if<KernelDescription>(&term.regressor)) {
+            result.regressor = narrow(*kernel, term, kept);
+        }
+        out.terms.push_back(std::move(result));
+    }
+
+    /// The invariants with the features that stay, whose indices in the concatenation (of one component) go to `kept`.
+    std::vector<Invariant> narrow(const std::vector<Invariant>& invariants, Indices& kept) const {
+        std::vector<Invariant> out;
         std::size_t offset = 0;
-        for (const Invariant& invariant : term.invariants) {
+        for (const Invariant& invariant : invariants) {
             Invariant narrowed = invariant;
             const Indices all = kept_features(invariant, shapes_, columns_);
             narrowed.selection.clear();
@@ -222,28 +238,60 @@ private:
             }
             offset += n_features(invariant, shapes_);
             const bool none = invariant.selection.empty() ? all.empty() : narrowed.selection.empty();
-            if (!none) result.invariants.push_back(std::move(narrowed));
+            if (!none) out.push_back(std::move(narrowed));
         }
-        if (kept.empty()) return;  // every feature is zero
-        result.n_features = kept.size();
-        if (const auto* linear = std::get_if<LinearDescription>(&term.regressor)) {
-            result.regressor = narrow(*linear, term, kept);
-        } else if (const auto* kernel = std::get_if<KernelDescription>(&term.regressor)) {
-            result.regressor = narrow(*kernel, term, kept);
-        }
-        out.terms.push_back(std::move(result));
+        return out;
     }
 
-    LinearDescription narrow(const LinearDescription& linear, const Term& term, const Indices& kept) const {
+    TensorOutput narrow(const TensorOutput& output) const {
+        TensorOutput out = output;
+        out.parts.clear();
+        if (!output.baseline.empty()) out.baseline = elements(output.baseline, kept_);
+        for (const TensorPart& part : output.parts) {
+            TensorPart narrowed;
+            Indices kept;
+            narrowed.type = part.type;
+            narrowed.equivariants = narrow(part.equivariants, kept);
+            narrowed.n_features = kept.size();
+            if (kept.empty()) continue;  // every feature is zero
+            const auto* kernel = std::get_if<TensorKernelDescription>(&part.regressor);
+            Indices of_kernel;
+            if (kernel != nullptr && narrow(kernel->invariants, of_kernel).empty()) continue;
+            if (const auto* linear = std::get_if<LinearDescription>(&part.regressor)) {
+                narrowed.regressor = narrow(*linear, part.n_features, kept);
+            } else {
+                narrowed.regressor = narrow(*kernel, part, kept);
+            }
+            out.parts.push_back(std::move(narrowed));
+        }
+        return out;
+    }
+
+    TensorKernelDescription narrow(const TensorKernelDescription& kernel, const TensorPart& part,
+                                   const Indices& kept) const {
+        TensorKernelDescription out;
+        Indices invariants;
+        out.zeta = kernel.zeta;
+        out.epsilon = kernel.epsilon;
+        out.invariants = narrow(kernel.invariants, invariants);
+        out.n_invariants = invariants.size();
+        for (const int s : kept_) {
+            out.points.push_back(columns(kernel.points[static_cast<std::size_t>(s)], kernel.n_invariants, invariants));
+            out.folded.push_back(columns(kernel.folded[static_cast<std::size_t>(s)], part.n_features, kept));
+        }
+        return out;
+    }
+
+    LinearDescription narrow(const LinearDescription& linear, std::size_t n_features, const Indices& kept) const {
         LinearDescription out;
         Indices weights;  // columns (species, feature)
         for (const int s : kept_) {
-            for (const std::size_t f : kept) weights.push_back(static_cast<std::size_t>(s) * term.n_features + f);
+            for (const std::size_t f : kept) weights.push_back(static_cast<std::size_t>(s) * n_features + f);
         }
-        out.weights = columns(linear.weights, model_.species.size() * term.n_features, weights);
+        out.weights = columns(linear.weights, model_.species.size() * n_features, weights);
         if (linear.leverage.empty()) return out;
         for (const auto& l : elements(linear.leverage, kept_)) {
-            out.leverage.push_back(columns(l, term.n_features, kept));
+            out.leverage.push_back(columns(l, n_features, kept));
         }
         return out;
     }
