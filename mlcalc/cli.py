@@ -235,6 +235,20 @@ def run_predict(args) -> None:
     print(predict_files(args.model, args.data, args.index, args.output, progress=not args.quiet, **options))
 
 
+def add_select(sub) -> None:
+    from .commands.select import add_select_arguments
+
+    sub.epilog = """Candidates pass by once, whatever their number; those that repeat others, have atoms too close or
+unknown elements are left out and counted. Each structure that is chosen says why."""
+    add_select_arguments(sub)
+
+
+def run_select(args) -> None:
+    from .commands.select import run_select
+
+    print(run_select(args))
+
+
 def add_features(sub) -> None:
     sub.epilog = "OUTPUT holds one array per term (n_atoms, n_features), and 'structure' and 'numbers' (n_atoms,)."
     sub.add_argument("model", help="a model file or a descriptor, *.mlcalc")
@@ -347,6 +361,7 @@ COMMANDS = {
     "predict": Command(
         "Energies, forces, stresses and uncertainties of structures, with or without labels.", add_predict, run_predict
     ),
+    "select": Command("The structures of trajectories that would teach a model most.", add_select, run_select),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
     "convert": Command(

@@ -22,7 +22,7 @@ from ase.io.lammpsdata import write_lammps_data
 import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
-from mlcalc.model import ChannelProduct, Committee, Kernel, Mixing, TabulatedPairs, TripleKernel, Zbl
+from mlcalc.model import ChannelProduct, Committee, Information, Kernel, Mixing, TabulatedPairs, TripleKernel, Zbl
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,6 +48,7 @@ INLINE = {
     "mlcalc eval": ("docs/cli.md", "mlcalc eval model.mlcalc"),
     "mlcalc info": ("docs/cli.md", "mlcalc info model.mlcalc"),
     "mlcalc predict": ("docs/cli.md", "mlcalc predict model.mlcalc"),
+    "mlcalc select": ("docs/learning.md", "mlcalc select model.mlcalc"),
     "mlcalc features": ("docs/cli.md", "mlcalc features model.mlcalc"),
     "mlcalc md": ("tests/test_cli.py", '"--max-uncertainty"'),
     "mlcalc lammps check": ("docs/install.md", "mlcalc lammps check"),
@@ -217,6 +218,9 @@ def test_the_description_shown_is_one(page):
             entry = shown["triples"][0]
             tables = {"triples.bend.points": np.zeros((2, 3)), "triples.bend.weights": np.zeros(2)}
             assert TripleKernel.from_json(entry, tables).to_json() == entry
+            continue
+        if "information" in shown:
+            assert Information.from_json(shown["information"], [1.0]).to_json() == shown["information"]
             continue
         if "expansions" not in shown:
             assert shown == layers_as_written()

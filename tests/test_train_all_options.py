@@ -91,6 +91,7 @@ EFFECTS = {
     "report": Effect("elsewhere", seen=names),
     "checkpoint": Effect("kept", {"keep_checkpoint": True}, names),
     "keep_checkpoint": Effect(True, seen=names),
+    "information": Effect(False),
     "keep_representation": Effect(True, {"keep_checkpoint": True}, kept_by_a_second_run),
     "seed": Effect(2, seen=who_is_where),
     "data.energy": Effect("double"),

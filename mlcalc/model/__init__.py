@@ -18,6 +18,7 @@ from .expansions import (
     Tabulated,
     WillattScaling,
 )
+from .information import Information
 from .layers import Mixing
 from .outputs import TensorKernel, TensorOutput, TensorPart
 from .pair_table import PairTable, TabulatedPairs
@@ -33,6 +34,7 @@ __all__ = [
     "Equivariant",
     "Gaussian",
     "Gto",
+    "Information",
     "Invariant",
     "Kernel",
     "LaplacianEigenstates",

@@ -33,7 +33,7 @@ def with_species(model: Model, species) -> Model:
         model, species=species, expansions=expansions, layers=layers, terms=terms,
         pairs=[entry for entry in map(chosen.pairs, model.pairs) if entry.tables],
         triples=[t for entry in model.triples for t in chosen.triples(entry)],
-        zbl=chosen.zbl(model.zbl), reference_energies=[energies.get(z, 0.0) for z in species],
+        zbl=chosen.zbl(model.zbl), reference_energies=[energies.get(z, 0.0) for z in species], information=None,
     )  # fmt: skip
 
 

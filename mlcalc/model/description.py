@@ -13,6 +13,7 @@ from .. import _engine
 from ..files import write_atomically
 from .equivariants import Equivariant
 from .expansions import DensityExpansion, Legendre, PotentialExpansion
+from .information import Information
 from .layers import Mixing
 from .outputs import TensorKernel, TensorOutput, TensorPart, prefix_of
 from .pair_table import TabulatedPairs
@@ -106,7 +107,8 @@ class Model:
     ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species``
     are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
     ``provenance`` any JSON object: data, split, versions, errors. ``outputs`` are tensors besides the energy; with
-    ``has_energy`` False a model has these alone.
+    ``has_energy`` False a model has these alone. ``information`` is what the fit knew of the
+    weights.
     """
 
     species: list[int]
@@ -122,6 +124,7 @@ class Model:
     triples: list[TripleKernel] = field(default_factory=list)
     outputs: list[TensorOutput] = field(default_factory=list)
     has_energy: bool = True
+    information: Information | None = None
 
     def output(self, name):
         """The output of this name. Raises ValueError if there is none."""
@@ -202,6 +205,7 @@ class Model:
         energies = [float(e) for e in self._reference_energies()] if self.has_energy else None
         near = {"pairs": self.pairs, "triples": self.triples}
         near = {key: [entry.to_json() for entry in entries] for key, entries in near.items() if entries}
+        fit = {"information": self.information.to_json()} if self.information else {}
         return {
             "format_version": version,
             "species": [int(number) for number in self.species],
@@ -214,6 +218,7 @@ class Model:
             "terms": [_term_to_json(term) for term in self.terms],
             **outputs,
             "committee": _committee_to_json(self.committee),
+            **fit,
             "boundaries": list(self.boundaries),
             "provenance": self.provenance,
         }
@@ -224,14 +229,14 @@ class Model:
         if equivariants or self.outputs or not self.has_energy:
             return 4
         radii_of_pairs = self.zbl is not None and any(np.ndim(radius) for radius in self.zbl)
-        parts = bool(self.layers or self.pairs or self.triples)
+        parts = bool(self.layers or self.pairs or self.triples or self.information)
         return 3 if parts or radii_of_pairs or any(_is_new(e) for e in self.expansions) else 2
 
     def _reference_energies(self):
         return [0.0] * len(self.species) if self.reference_energies is None else self.reference_energies
 
     def _tensors(self):
-        tensors = {}
+        tensors = {} if self.information is None else {"information": self.information.triangle}
         for entry in [*self.pairs, *self.triples]:
             tensors |= entry.tensors()
         for expansion in self.expansions:
@@ -311,6 +316,8 @@ class Model:
             pairs=[TabulatedPairs.from_json(entry, tensors) for entry in document.get("pairs", [])],
             triples=[TripleKernel.from_json(entry, tensors) for entry in document.get("triples", [])],
         )
+        if "information" in document:
+            model.information = Information.from_json(document["information"], tensors["information"])
         for entry in document.get("layers", []):
             model.layers.append(Mixing.from_json(entry, tensors[f"layers.{entry['name']}.mixing"]))
         for entry in document["expansions"]:

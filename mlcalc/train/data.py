@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ase.io
+import ase
 import numpy as np
 from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
 
 from .data_checks import suspicious
 from .data_options import DataOptions
+from .frames import read_frames
 from .option_checks import DataError, OptionError
 from .splits import SPLITS, assign_splits
 
@@ -211,35 +211,6 @@ def _missing(keys, frames, where):
             f"{where}: no structure has '{key}', named as the {name} key. Keys found: {', '.join(found) or 'none'}. "
             f"Name the right one, or write '{name}: null' for this file if it has no such labels"
         )
-
-
-def read_frames(path, index=":") -> list[ase.Atoms]:
-    """The frames of a file in any format ASE reads. Raises DataError if there is none."""
-    if Path(path).is_dir() and not Path(path, "metadata.json").exists():  # which ASE's BundleTrajectory has
-        raise DataError(f"{path} is a folder, not a file with structures")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            frames = ase.io.read(path, index)
-    except FileNotFoundError:
-        raise DataError(f"data file {path} does not exist{_elsewhere(path)}") from None
-    except (StopIteration, IndexError):
-        raise DataError(f"{path} has no structures at index {index!r}") from None
-    except Exception as error:
-        # every format has its own exceptions; the user needs the file name in all of them
-        raise DataError(f"cannot read {path}: {type(error).__name__}: {error}") from error
-    frames = frames if isinstance(frames, list) else [frames]
-    if not frames:
-        raise DataError(f"{path} has no structures at index {index!r}")
-    return frames
-
-
-def _elsewhere(path) -> str:
-    """Paths of an options file are relative to it; people may have meant the working folder."""
-    name = Path(path).name
-    if Path(path).parent != Path() and Path(name).exists():
-        return f"; {name} is in the working folder, but paths are relative to the options file"
-    return ""
 
 
 def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:

@@ -69,11 +69,27 @@ class Target:
 
 def sigmas(options: TrainOptions, structure: Structure) -> dict[str, float]:
     """Expected error of each kind of label: energy and virial of the whole structure grow with sqrt(n_atoms)."""
-    w = options.weights
-    factors = w.config_types.get(structure.config_type)
-    root = np.sqrt(max(1, len(structure.atoms)))
-    size = {"energy": w.energy * root, "forces": w.forces, "virial": w.virial * root}
+    factors = options.weights.config_types.get(structure.config_type)
+    size = of_size({kind: getattr(options.weights, kind) for kind in PROPERTIES}, len(structure.atoms))
     return {kind: s * (getattr(factors, kind) if factors else 1.0) for kind, s in size.items()}
+
+
+def of_size(sigma: dict[str, float], n_atoms: int) -> dict[str, float]:
+    """Expected errors of the labels of a structure of ``n_atoms``, from those per atom."""
+    root = np.sqrt(max(1, n_atoms))
+    return {"energy": sigma["energy"] * root, "forces": sigma["forces"], "virial": sigma["virial"] * root}
+
+
+def design_rows(engine: Engine, atoms, terms, *, forces: bool, virial: bool) -> dict[str, np.ndarray]:
+    """Derivatives (n_rows, n_weights) of the labels of a structure with respect to the weights of some terms: ``sum``
+    of the energy, ``forces`` (3 n_atoms) and ``virial`` (6, in Voigt's order) where they are wanted."""
+    energy, gradient, strain = engine.design(atoms, terms)
+    rows = {"sum": energy[None, :]}
+    if forces:
+        rows["forces"] = -gradient.reshape(-1, len(energy))
+    if virial:
+        rows["virial"] = -full_3x3_to_voigt_6_stress(np.moveaxis(strain, (0, 1), (-2, -1))).T
+    return rows
 
 
 class RowMaker:
@@ -103,12 +119,8 @@ class RowMaker:
         """Rows (n_rows, n_weights) as they are stored: ``sum`` of the energy, always, ``forces`` and ``virial`` where
         there are labels."""
         with located(target.structure):
-            energy, gradient, strain = self.engine.design(target.structure.atoms, self.terms)
-        rows = {"sum": energy[None, :]}
-        if target.forces is not None:
-            rows["forces"] = -gradient.reshape(-1, self.n_weights)
-        if target.virial is not None:
-            rows["virial"] = -full_3x3_to_voigt_6_stress(np.moveaxis(strain, (0, 1), (-2, -1))).T
+            rows = design_rows(self.engine, target.structure.atoms, self.terms,
+                               forces=target.forces is not None, virial=target.virial is not None)  # fmt: skip
         for kind, block in rows.items():
             if not np.isfinite(block).all():
                 s = target.structure

@@ -160,6 +160,10 @@ class TrainOptions(Options):
     committee: CommitteeOptions = Field(CommitteeOptions(), description="uncertainties")
     outside: OutsideOptions = Field(OutsideOptions(), description="where there are no data")
     budget: BudgetOptions = Field(BudgetOptions(), description="memory, disk, threads")
+    information: choice("auto", True, False) = Field(
+        "auto",
+        description="store in the model what the labels fix of its weights, for mlcalc select; auto: of up to 2000",
+    )
     engine: EngineOptions = Field(EngineOptions(), description="evaluation of the far field")
     checkpoint: Text | None = Field(None, description="folder of what is finished; by default the model's name "
                                                       "and -checkpoint")  # fmt: skip

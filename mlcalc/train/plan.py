@@ -149,7 +149,7 @@ def build_layers(options: TrainOptions, expansions, plan: Plan) -> list[Mixing]:
 
 def build_model(
     options: TrainOptions, plan: Plan, *, weights=None, reference_energies=None, boundaries=("periodic",),
-    committee=None, provenance=None, zbl=None,
+    committee=None, provenance=None, zbl=None, information=None,
 ) -> Model:  # fmt: skip
     """The model of these options; without ``weights`` a descriptor."""
     n_members = committee[0] if committee else 1
@@ -164,6 +164,7 @@ def build_model(
         committee=Committee(*committee) if committee else None,
         boundaries=tuple(boundaries),
         provenance=provenance or {},
+        information=information,
     )
 
 

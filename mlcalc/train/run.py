@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..model import combined
+from ..model import Information, combined
 from . import coupling
 from .checkpoint import Checkpoint, key_of
 from .committee import Gauge, fit_members
@@ -30,8 +30,11 @@ from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
 from .row_store import RowStore
-from .solve import Factor, IllConditioned, Prior, augmented_solve, merge, normal_solve
+from .solve import Factor, IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
 from .soundness import soundness
+
+#: weights above which the triangle of the fit is not stored unless it is asked for: 16 MB
+MANY_WEIGHTS = 2000
 
 
 @dataclass
@@ -65,8 +68,8 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True) ->
                 job.progress.say(f"continuing the run of {options.checkpoint}")
             job = coupling.resolved(job, checkpoint, trial_score)
             case = plan_of(job, checkpoint)
-            weights, choice = weights_of(job, case, checkpoint)
-            result = model_of(job, case, weights, choice, frames is not None, started, figures)
+            solution = weights_of(job, case, checkpoint)
+            result = model_of(job, case, solution, frames is not None, started, figures)
             if not options.keep_checkpoint:
                 checkpoint.clear()
     return result
@@ -190,8 +193,18 @@ def _folds(job: Job, case: Case, n_folds: int) -> list[list]:
 # the fourth step: from factors to weights
 
 
-def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> tuple[np.ndarray, Choice]:
-    """Weights of all columns (n_members, n_columns) and how the regularization was chosen."""
+@dataclass
+class Solution:
+    """Weights of all columns (n_members, n_columns), how the regularization was chosen, and what is known of the
+    weights."""
+
+    weights: np.ndarray
+    choice: Choice
+    information: Information | None
+
+
+def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> Solution:
+    """The fit, by QR where sums of squares lose too many digits."""
     method = _method(job.options, case)
     while True:
         problem = problem_of(job, case, checkpoint, method)
@@ -247,11 +260,22 @@ def _choose(job: Job, case: Case, problem: Problem):
     return case.prior, choose_strength(problem, case.prior, criterion, solver.folds)
 
 
-def _solve(job: Job, case: Case, problem: Problem, method: str) -> tuple[np.ndarray, Choice]:
+def _information(job: Job, case: Case, rows: np.ndarray, prior: Prior, choice: Choice) -> Information | None:
+    """The triangle of the fit, where the options want it."""
+    wanted, n = job.options.information, case.maker.n_weights
+    if wanted is False or (wanted == "auto" and n > MANY_WEIGHTS):
+        return None
+    triangle = information_triangle(rows, prior, choice.lam, len(case.maker.offsets))
+    sigma = {kind: getattr(job.options.weights, kind) for kind in PROPERTIES}
+    return Information.of([t.name for t in job.options.terms], sigma, triangle)
+
+
+def _solve(job: Job, case: Case, problem: Problem, method: str) -> Solution:
     prior, choice = _choose(job, case, problem)
     if choice.at_the_end:
         job.note(f"The regularization {choice.lam:.2g} is at the end of the range that was tried ({choice.at_the_end})")
-    whitened = prior.whiten(_final_rows(job, problem))
+    rows = _final_rows(job, problem)
+    whitened = prior.whiten(rows)
     if method == "normal":
         v = normal_solve(whitened, choice.lam, proven=choice.criterion in ("validation", "folds"))
     else:
@@ -259,12 +283,14 @@ def _solve(job: Job, case: Case, problem: Problem, method: str) -> tuple[np.ndar
     center = prior.unwhiten(v)
     if not np.isfinite(center).all():
         raise np.linalg.LinAlgError("the solution is not finite; raise solver.regularization")
+    information = _information(job, case, rows, prior, choice)
     committee = job.options.committee
     if not committee.members:
-        return center[None, :], choice
+        return Solution(center[None, :], choice, information)
     gauge = Gauge.of(problem.energy_rows, case, job.options.weights.energy)
     seed = job.options.seed
-    return fit_members(problem, prior, choice.lam, center, committee, seed, job.progress, gauge), choice
+    members = fit_members(problem, prior, choice.lam, center, committee, seed, job.progress, gauge)
+    return Solution(members, choice, information)
 
 
 def _final_rows(job: Job, problem: Problem):
@@ -307,14 +333,15 @@ def _with_base(job: Job, model):
     return model if job.base is None else combined(model, job.base, "")
 
 
-def model_of(job: Job, case: Case, weights, choice, frames_given, started, figures) -> FitResult:
+def model_of(job: Job, case: Case, solution: Solution, frames_given, started, figures) -> FitResult:
     """The model with its calibration, its report and where it comes from, written."""
+    weights, choice = solution.weights, solution.choice
     options, members = job.options, job.options.committee.members
     offsets = {g: float(weights[:, k].mean()) for g, k in case.maker.offsets.items()}
     committee = (members, 1.0) if members else None
     stored = split_weights(weights, options, case.plan, case.columns)
     arguments = {"weights": stored, "reference_energies": case.references.values, "boundaries": job.boundaries,
-                 "zbl": case.zbl}  # fmt: skip
+                 "zbl": case.zbl, "information": solution.information}  # fmt: skip
     model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
     predictions = predict(model, job.data.structures, job.threads, engine, job.progress, offsets)

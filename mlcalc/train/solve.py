@@ -22,6 +22,15 @@ class IllConditioned(np.linalg.LinAlgError):
     """Normal equations have lost the digits that the solution needs; use orthogonal transformations."""
 
 
+def fold(triangle: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """The upper triangle of the rows behind ``triangle`` (n, n) together with ``block`` (m, n), by the
+    triangular-pentagonal QR of LAPACK. Both may be overwritten where they are in Fortran order."""
+    r, _, _, info = lapack.dtpqrt(0, min(32, len(triangle)), triangle, block, overwrite_a=1, overwrite_b=1)
+    if info != 0:
+        raise np.linalg.LinAlgError(f"dtpqrt returned {info}")
+    return np.asfortranarray(np.triu(r))
+
+
 class Factor:
     """Accumulates rows [A y] of ``n`` columns plus the label.
 
@@ -60,10 +69,7 @@ class Factor:
             (r,) = linalg.qr(block, mode="r", overwrite_a=True, check_finite=False)
             self._triangle = np.asfortranarray(r[: self.n + 1])
         else:
-            r, _, _, info = lapack.dtpqrt(0, min(32, self.n + 1), self._triangle, block, overwrite_a=1, overwrite_b=1)
-            if info != 0:
-                raise np.linalg.LinAlgError(f"dtpqrt returned {info}")
-            self._triangle = np.asfortranarray(np.triu(r))
+            self._triangle = fold(self._triangle, block)
 
     def augmented(self) -> np.ndarray:
         """A matrix B (at most n + 1 rows, or the few rows themselves) with B^T B = [A y]^T [A y].
@@ -120,6 +126,16 @@ class Prior:
             elif b.cholesky is not None and part.size:
                 part = linalg.solve_triangular(b.cholesky, part.T, lower=True, check_finite=False).T
             out[:, b.start : b.stop] = part * b.weight
+        return out
+
+    def color(self, matrix: np.ndarray) -> np.ndarray:
+        """Columns of v -> columns of w, the inverse of `whiten`, for matrices without labels."""
+        out = np.array(matrix)
+        for b in self.blocks:
+            part = out[:, b.start : b.stop]
+            if b.cholesky is not None:
+                part = part * b.cholesky if b.cholesky.ndim == 1 else part @ b.cholesky.T
+            out[:, b.start : b.stop] = part / b.weight
         return out
 
     def unwhiten(self, v: np.ndarray) -> np.ndarray:
@@ -272,6 +288,16 @@ def augmented_solve(augmented: np.ndarray, lam: float, n_free: int = 0) -> np.nd
     if diagonal.min() <= np.finfo(float).eps * diagonal.max():
         return RidgePath(augmented, n_free).solutions([lam])[:, 0]
     return eliminated.complete(linalg.solve_triangular(r[:n, :n], r[:n, n], check_finite=False))
+
+
+def information_triangle(augmented: np.ndarray, prior: Prior, lam: float, n_free: int = 0) -> np.ndarray:
+    """R (n, n), upper, of the information that rows and prior have of the weights: R^T R = A^T A + lambda P, where
+    w^T P w = |v|^2, with the free columns eliminated."""
+    reduced = Eliminated(prior.whiten(augmented), n_free).reduced[:, :-1]
+    n = reduced.shape[1]
+    stacked = np.asfortranarray(np.vstack([reduced, np.sqrt(lam) * np.eye(n)]))
+    (r,) = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)
+    return prior.color(r[:n])
 
 
 def normal_solve(augmented: np.ndarray, lam: float, proven: bool = False) -> np.ndarray:

@@ -37,6 +37,7 @@ private:
     std::vector<double> read_pairs(const Field& field, std::size_t n, Read read) const;
     void read_committee(Model& model) const;
     void require_something(const Model& model) const;
+    void check_information(const Model& model);
     void read_boundaries(Model& model) const;
     ExpansionDescription read_expansion(const Field& field, const Model& model);
     DensityDescription read_density(const Field& field, const Model& model);

@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "model/reader.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/limits.hpp"
 #include "model/model_reader.hpp"
 
 namespace mlcalc {
+
+namespace {
+
+/// Weights of one member.
+std::size_t n_weights(const Term& term, std::size_t n_species) {
+    if (std::holds_alternative<LinearDescription>(term.regressor)) return n_species * term.n_features;
+    std::size_t n = 0;
+    if (const auto* kernel = std::get_if<KernelDescription>(&term.regressor)) {
+        for (const auto& points : kernel->points) n += points.size() / term.n_features;
+    }
+    return n;
+}
+
+}  // namespace
 
 void ModelReader::read(Model& model) {
     version_ = document_["format_version"].integer(1, std::numeric_limits<int>::max());
@@ -16,10 +32,11 @@ void ModelReader::read(Model& model) {
     }
     if (version_ >= 4) {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
-                        "expansions", "layers", "terms", "outputs", "committee", "boundaries", "provenance"});
+                        "expansions", "layers", "terms", "outputs", "committee", "information", "boundaries",
+                        "provenance"});
     } else if (version_ >= 3) {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
-                        "expansions", "layers", "terms", "committee", "boundaries", "provenance"});
+                        "expansions", "layers", "terms", "committee", "information", "boundaries", "provenance"});
     } else {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "expansions", "terms",
                         "committee", "boundaries", "provenance"});
@@ -51,6 +68,7 @@ void ModelReader::read(Model& model) {
         }
         require_something(model);
     }
+    if (version_ >= 3 && document_.has("information")) check_information(model);
     tensors_.require_all_used();
 }
 
@@ -62,6 +80,26 @@ void ModelReader::require_something(const Model& model) const {
         document_["reference_energies"].refuse("may be null only in a model without terms, zbl, pairs and triples");
     }
     if (model.outputs.empty()) document_["reference_energies"].refuse("may be null only in a model with outputs");
+}
+
+/// What a fit knew of the weights: nothing that the core computes with, but of the right size.
+void ModelReader::check_information(const Model& model) {
+    const Field information = document_["information"];
+    information.only({"terms", "sigmas"});
+    information["sigmas"].only({"energy", "forces", "virial"});
+    for (const char* kind : {"energy", "forces", "virial"}) information["sigmas"][kind].above(0, max_number);
+    std::size_t n = 0;
+    std::vector<std::string> named;
+    for (const Field& field : information["terms"].array(1, max_list)) {
+        const std::string name = field.name();
+        if (std::find(named.begin(), named.end(), name) != named.end()) field.refuse("is there twice");
+        named.push_back(name);
+        const auto term = std::find_if(model.terms.begin(), model.terms.end(),
+                                       [&](const Term& candidate) { return candidate.name == name; });
+        if (term == model.terms.end()) field.refuse("'" + name + "' is no term of this model");
+        n += n_weights(*term, model.species.size());
+    }
+    tensors_.doubles("information", {n * (n + 1) / 2});
 }
 
 void ModelReader::read_species(Model& model) const {
