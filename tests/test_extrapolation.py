@@ -8,6 +8,7 @@ from training_cases import SOAP, known_data, known_model, options
 from mlcalc import MLCalculator
 from mlcalc.model import Invariant, Linear, Term
 from mlcalc.train import fit
+from mlcalc.train.extrapolation import columns_seen
 
 
 def measured(model, atoms):
@@ -49,12 +50,42 @@ def test_a_species_without_training_rows_is_infinitely_far():
     np.testing.assert_allclose(measure[atoms.numbers == 11], everything[atoms.numbers == 11])
 
 
-@pytest.mark.parametrize("regressor", [{"type": "linear"}, {"type": "kernel", "zeta": 2, "points": {"Na": 10}}])
-def test_measures_of_a_trained_model(tmp_path, regressor):
-    result = fit(options(tmp_path, {**SOAP, "regressor": regressor}), known_data(), progress=False, figures=False)
+REGRESSORS = {
+    "linear": {"type": "linear"},
+    "linear, all features": {"type": "linear", "extrapolation": True},
+    "kernel": {"type": "kernel", "zeta": 2, "points": 10},
+}
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS.values(), ids=REGRESSORS)
+def test_one_is_the_edge_of_the_training_set(tmp_path, regressor):
+    data = known_data()
+    settings = options(tmp_path, {**SOAP, "regressor": regressor}, data={"split": {"validation": 0, "test": 0}})
+    result = fit(settings, data, progress=False, figures=False)
+    inside = [measured(result.model, atoms) for atoms in data]
+    for z in (11, 17):
+        largest = max(m[atoms.numbers == z].max() for m, atoms in zip(inside, data, strict=True))
+        assert largest == pytest.approx(1.0, rel=1e-3)
+    pushed = data[0].copy()
+    pushed.positions[1] += 0.4 * pushed.get_distance(1, 0, mic=True, vector=True)
+    assert measured(result.model, pushed).max() > 3.0
+
+
+def test_a_species_without_sparse_points_is_infinitely_far(tmp_path):
+    kernel = {"type": "kernel", "zeta": 2, "points": {"Na": 10}}
+    result = fit(options(tmp_path, {**SOAP, "regressor": kernel}), known_data(), progress=False, figures=False)
     atoms = known_data()[0]
     measure = measured(result.model, atoms)
-    assert measure[atoms.numbers == 11].max() <= 1.001
-    if regressor["type"] == "kernel":
-        assert measure[atoms.numbers == 17] == pytest.approx(1.0)  # no sparse points: the whole prior is left
-        assert any("no sparse points of Cl" in note for note in result.report["notes"])
+    assert np.isfinite(measure[atoms.numbers == 11]).all() and np.isinf(measure[atoms.numbers == 17]).all()
+    assert any("no sparse points of Cl" in note for note in result.report["notes"])
+
+
+def test_few_features_are_looked_at_where_there_are_few_environments():
+    x = np.random.default_rng(0).normal(size=(40, 30))
+    assert columns_seen(x, 200) is None
+    assert len(columns_seen(x, 40)) == 10
+    assert len(columns_seen(x, 1)) == 1
+    factors = np.repeat([1, 2, 3], 10)
+    assert columns_seen(x, 100, factors).max() < 20
+    x[:, :5] *= 100.0
+    assert set(range(5)) <= set(columns_seen(x, 40))

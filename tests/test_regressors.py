@@ -123,14 +123,14 @@ def test_extrapolation_of_a_kernel_is_its_predictive_variance(model, small_salt)
         kernel = term.regressor
         for i, number in enumerate(small_salt.numbers):
             if number not in kernel.points:
-                expected[i] = 1  # nothing is known of it
+                expected[i] = np.inf  # nothing is known of it
                 continue
             p = np.vstack([kernel.points[number], features[i]])
             if kernel.normalize:
                 p /= np.sqrt((p**2).sum(axis=1, keepdims=True) + kernel.epsilon**2)
             k = (p @ p.T) ** kernel.zeta
             variance = 1 - k[-1, :-1] @ np.linalg.solve(k[:-1, :-1], k[:-1, -1]) / k[-1, -1]
-            expected[i] = max(expected[i], variance)
+            expected[i] = max(expected[i], variance / (kernel.edges or {}).get(number, 1.0))
     np.testing.assert_allclose(measure, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -154,6 +154,29 @@ def test_extrapolation_of_a_linear_model_is_its_leverage(small_salt):
     expected = [((rows[z] @ p) ** 2).sum() for p, z in zip(features, small_salt.numbers, strict=True)]
     measure = evaluate(potential, small_salt, extrapolation=True)["extrapolation"]
     np.testing.assert_allclose(measure, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("species", [SALT, [11], [17]])
+def test_extrapolation_looks_at_the_columns_of_the_leverage(small_salt, species):
+    """Also where the engine leaves out the features of a species that is not there."""
+    model = build("linear leverage of columns")
+    atoms = small_salt[np.isin(small_salt.numbers, species)]
+    regressor = model.terms[0].regressor
+    features = model.potential().features(**arguments(model.potential(), atoms))[:, regressor.leverage_columns]
+    expected = [((regressor.leverage[z] @ p) ** 2).sum() for p, z in zip(features, atoms.numbers, strict=True)]
+    measure = evaluate(model.potential(), atoms, extrapolation=True)["extrapolation"]
+    np.testing.assert_allclose(measure, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [SALT, [11], [17]])
+def test_extrapolation_of_a_kernel_is_measured_in_its_edge(small_salt, kept):
+    model, bare_model = build("kernel edges"), kernel_model([RHO], [POWER], 47, zeta=2)
+    atoms = small_salt[np.isin(small_salt.numbers, kept)]
+    measure = evaluate(model.potential(), atoms, extrapolation=True)["extrapolation"]
+    edges = np.array([model.terms[0].regressor.edges[z] for z in atoms.numbers])
+    bare = evaluate(bare_model.potential(), atoms, extrapolation=True)["extrapolation"]
+    np.testing.assert_allclose(measure, bare / edges, rtol=1e-12)
+    assert bare.max() > 1e-6
 
 
 def test_a_model_without_a_measure_says_so(small_salt):

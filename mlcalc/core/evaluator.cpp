@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 namespace mlcalc {
 namespace {
@@ -232,10 +233,13 @@ void Evaluator::baseline(const System& system, const Results& results, Block blo
 void Evaluator::block(const System& system, const Results& results, Block block, Buffers& buffers) {
     CoefficientSets::Workspace& work = buffers.work;
     sets_.compute(system, block, !passes_.empty(), work);
-    if (results.extrapolation != nullptr) {
-        std::fill(results.extrapolation + block.begin, results.extrapolation + block.end, 0.0);
-    }
+    double* measure = results.extrapolation;
+    if (measure != nullptr) std::fill(measure + block.begin, measure + block.end, Readout::nothing_known);
     readouts(system, results, block, buffers);
+    for (int i = block.begin; measure != nullptr && i < block.end; ++i) {
+        const bool absent = work.block.species[i - block.begin] < 0;
+        if (measure[i] == Readout::nothing_known) measure[i] = absent ? 0.0 : std::numeric_limits<double>::infinity();
+    }
     for (std::size_t pass = 0; pass < passes_.size(); ++pass) {
         if (pass > 0) sets_.zero_adjoints(work);
         pass_backward(system, results, block, pass, buffers);

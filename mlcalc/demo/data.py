@@ -85,16 +85,16 @@ def make_data(folder: Path, sampling: Sampling, with_lammps: bool, progress=None
     if not with_lammps:
         return [frame for melt in MELTS for frame in _split(melt_with_ase(melt, sampling, progress))]
     steps = dict.fromkeys(MELTS, 0)
-    failed = threading.Event()
+    stop = threading.Event()
 
     def started(melt):
-        """A run that fails, as all do that Ctrl-C ends, must not let its thread begin the next one."""
-        if failed.is_set():
+        """Where one run fails, the others end and none begins."""
+        if stop.is_set():
             raise RuntimeError(f"{melt.name} was not begun, because another run failed")
         try:
             return one(melt)
         except BaseException:
-            failed.set()
+            stop.set()
             raise
 
     def one(melt):
@@ -104,12 +104,16 @@ def make_data(folder: Path, sampling: Sampling, with_lammps: bool, progress=None
                 progress(max(0, done - steps[melt]))
             steps[melt] = max(done, steps[melt])
 
-        frames = melt_with_lammps(folder, melt, sampling, tell)
+        frames = melt_with_lammps(folder, melt, sampling, tell, stop)
         tell(sampling.steps)
         return _split(frames)
 
     with ThreadPoolExecutor(2) as pool:
-        return [frame for frames in pool.map(started, MELTS) for frame in frames]
+        try:
+            return [frame for frames in pool.map(started, MELTS) for frame in frames]
+        except BaseException:  # Ctrl-C: a run that begins at that moment does not hear of it
+            stop.set()
+            raise
 
 
 def _split(frames: list[Atoms]) -> list[Atoms]:
@@ -127,7 +131,7 @@ def _labeled(atoms: Atoms, energy: float, forces: np.ndarray, stress: np.ndarray
     return atoms
 
 
-def melt_with_lammps(folder: Path, melt: Melt, sampling: Sampling, progress=None) -> list[Atoms]:
+def melt_with_lammps(folder: Path, melt: Melt, sampling: Sampling, progress=None, stop=None) -> list[Atoms]:
     """Frames of one melt from ``born/coul/long`` and ``pppm``."""
     salt = rock_salt(2, melt.edge / 2)
     write_lammps_data(folder / f"{melt.name}.data", salt, specorder=list(ELEMENTS), atom_style="charge")
@@ -143,7 +147,7 @@ def melt_with_lammps(folder: Path, melt: Melt, sampling: Sampling, progress=None
         dump=f"{melt.name}.dump",
     )
     (folder / f"{melt.name}.in").write_text(script)
-    run_lammps(folder, f"{melt.name}.in", progress=progress)
+    run_lammps(folder, f"{melt.name}.in", progress=progress, stop=stop)
     thermo = read_thermo(folder / f"{melt.name}.log")
     frames = []
     rows = {int(step): k for k, step in enumerate(thermo["Step"])}

@@ -12,11 +12,11 @@ from .. import lammps
 ELEMENTS = ("Na", "Cl")
 
 
-def run_lammps(folder: Path, script: str, ranks: int = 1, progress=None) -> None:
+def run_lammps(folder: Path, script: str, ranks: int = 1, progress=None, stop=None) -> None:
     """Runs ``script``, a file in ``folder``; the log is ``<stem>.log`` there.
 
-    ``progress(step)`` is called about twice a second with the last step in the log. Raises RuntimeError with LAMMPS's
-    own message if it fails."""
+    ``progress(step)`` is called about twice a second with the last step in the log; ``stop``, a threading.Event, ends
+    the run. Raises RuntimeError with LAMMPS's own message if it fails."""
     log = folder / Path(script).with_suffix(".log").name
     log.unlink(missing_ok=True)
     done = threading.Event()
@@ -24,7 +24,7 @@ def run_lammps(folder: Path, script: str, ranks: int = 1, progress=None) -> None
     if progress:
         watcher.start()
     try:
-        result = lammps.run(script, ranks, folder, arguments=["-log", log.name, "-nocite", "-nonbuf"])
+        result = lammps.run(script, ranks, folder, arguments=["-log", log.name, "-nocite", "-nonbuf"], stop=stop)
     finally:
         done.set()
     if progress:

@@ -9,8 +9,10 @@ import ctypes
 import importlib.metadata
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 __all__ = ["command", "enable", "environment", "load_mpi", "mpi_library", "plugin_path", "run"]
@@ -69,21 +71,36 @@ def environment(ranks=1):
     return variables
 
 
-def run(script, ranks=1, directory=".", partitions=None, arguments=(), timeout=None):
+def run(script, ranks=1, directory=".", partitions=None, arguments=(), timeout=None, stop=None):
     """Runs the LAMMPS input file ``script`` and returns the subprocess.CompletedProcess with its text output.
 
-    The caller decides what a non-zero return code means. Raises subprocess.TimeoutExpired after ``timeout`` seconds."""
-    return subprocess.run(
-        [*command(ranks, partitions), "-in", str(script), *arguments],
-        cwd=directory,
-        env=environment(ranks),
-        timeout=timeout,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    The caller decides what a non-zero return code means. Raises subprocess.TimeoutExpired after ``timeout`` seconds.
+    Another thread can end the run by setting ``stop``, a threading.Event."""
+    words = [*command(ranks, partitions), "-in", str(script), *arguments]
+    deadline = None if timeout is None else time.monotonic() + timeout
+    settings = {
+        "cwd": directory,
+        "env": environment(ranks),
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "stdin": subprocess.DEVNULL,
+        "process_group": 0,  # lmp is a script that starts the program: both are to end
+    }
+    with subprocess.Popen(words, **settings) as process:
+        try:
+            while True:
+                try:
+                    output, _ = process.communicate(timeout=0.2)
+                    return subprocess.CompletedProcess(words, process.returncode, output)
+                except subprocess.TimeoutExpired:
+                    if stop is not None and stop.is_set():
+                        os.killpg(process.pid, signal.SIGTERM)
+                    if deadline is not None and time.monotonic() > deadline:
+                        raise subprocess.TimeoutExpired(words, timeout) from None
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def _program(name):

@@ -77,9 +77,9 @@ class _Species:
         if isinstance(regressor, Linear):
             leverage = regressor.leverage
             if leverage is not None:
-                n = np.shape(regressor.weights)[-1]
+                n = np.shape(next(iter(leverage.values())))[-1]
                 leverage = {z: leverage.get(z, np.zeros((0, n))) for z in self.new}
-            regressor = Linear(self.rows(regressor.weights, -2), leverage)
+            regressor = dataclasses.replace(regressor, weights=self.rows(regressor.weights, -2), leverage=leverage)
         elif isinstance(regressor, Kernel):
             points, weights = ({z: of[z] for z in self.new if z in of} for of in (regressor.points, regressor.weights))
             if not any(len(p) for p in points.values()):
@@ -125,7 +125,7 @@ def mean_member(model: Model) -> Model:
     for term in model.terms:
         regressor = term.regressor
         if isinstance(regressor, Linear):
-            regressor = Linear(np.mean(regressor.weights, axis=0), regressor.leverage)
+            regressor = dataclasses.replace(regressor, weights=np.mean(regressor.weights, axis=0))
         elif isinstance(regressor, Kernel):
             weights = {z: np.mean(w, axis=0) for z, w in regressor.weights.items()}
             regressor = dataclasses.replace(regressor, weights=weights)
@@ -173,7 +173,7 @@ def _renamed(term, prefix, n_members):
 
     if isinstance(regressor, Linear):
         weights = np.asarray(regressor.weights)
-        regressor = Linear(members(weights[0] if weights.ndim == 3 else weights), regressor.leverage)
+        regressor = dataclasses.replace(regressor, weights=members(weights[0] if weights.ndim == 3 else weights))
     elif isinstance(regressor, Kernel):
         flat = {z: np.atleast_2d(w)[0] for z, w in regressor.weights.items()}
         regressor = dataclasses.replace(regressor, weights={z: members(w) for z, w in flat.items()})

@@ -46,12 +46,14 @@ class Invariant:
 class Linear:
     """E_i = w[Z_i] . p_i; weights (n_species, n_features), or (n_members, n_species, n_features) of a committee.
 
-    ``leverage[Z]`` (n_rows, n_features), optional, is what the extrapolation measure ``|L p|^2`` of an environment
-    needs: L with L^T L = (sum over the training set p p^T + regularization)^-1.
+    ``leverage[Z]`` (n_rows, n_columns), optional, is what the extrapolation measure ``|L p|^2`` of an environment
+    needs: L^T L proportional to (sum over the training set p p^T + regularization)^-1, and the measure 1 for the
+    outermost environment of the training set. p are the features ``leverage_columns``, ascending; None: all.
     """
 
     weights: np.ndarray
     leverage: dict[int, np.ndarray] | None = None
+    leverage_columns: np.ndarray | None = None
 
 
 @dataclass
@@ -60,7 +62,8 @@ class Kernel:
 
     ``points[Z]`` (n_points, n_features) are features before normalization, ``weights[Z]`` (n_points,), or
     (n_members, n_points) of a committee; a species may have none. ``p_hat = p / sqrt(|p|^2 + epsilon^2)`` with
-    ``normalize``, else p. [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)]
+    ``normalize``, else p. [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)] ``edges[Z]``, optional, is the largest share
+    of the prior variance that is left in the training set, by which the extrapolation measure is divided.
     """
 
     points: dict[int, np.ndarray]
@@ -69,6 +72,7 @@ class Kernel:
     normalize: bool = True
     epsilon: float = 1e-3
     precision: str = "double"
+    edges: dict[int, float] | None = None
 
 
 @dataclass
@@ -176,6 +180,16 @@ class Model:
         n_l = min(l_a, l_b) + 1
         return n_l * (n_a * (n_a + 1) // 2 if invariant.a == invariant.b else n_a * n_b)
 
+    def factors(self, term):
+        """The number of factors of each feature of a term (by name), (n_features,)."""
+        counts = []
+        for invariant in next(t for t in self.terms if t.name == term).invariants:
+            n = self.full_size(invariant)
+            of_all = np.repeat(invariant.nu, n // np.size(invariant.nu))
+            kept = of_all if invariant.selection is None else of_all[invariant.selection]
+            counts.append(np.tile(kept, getattr(invariant, "n_components", 1)))
+        return np.concatenate(counts)
+
     def potential(self, **options):
         """The engine for this model, an ``mlcalc._engine.Potential``; ``options`` are its keyword arguments."""
         return _engine.Potential(self.to_bytes(), **{"source": "<memory>", **options})
@@ -215,7 +229,7 @@ class Model:
             **near,
             "expansions": [expansion.to_json() for expansion in self.expansions],
             **layers,
-            "terms": [_term_to_json(term) for term in self.terms],
+            "terms": [_term_to_json(term, self.species) for term in self.terms],
             **outputs,
             "committee": _committee_to_json(self.committee),
             **fit,
@@ -227,6 +241,8 @@ class Model:
         """The oldest format that holds this model."""
         equivariants = any(isinstance(invariant, Equivariant) for term in self.terms for invariant in term.invariants)
         if equivariants or self.outputs or not self.has_energy:
+            return 4
+        if any(_has_edge(term.regressor) for term in self.terms):
             return 4
         radii_of_pairs = self.zbl is not None and any(np.ndim(radius) for radius in self.zbl)
         parts = bool(self.layers or self.pairs or self.triples or self.information)
@@ -251,8 +267,11 @@ class Model:
             if isinstance(term.regressor, Linear):
                 shape = (n_members, len(self.species), n_features)
                 tensors[f"terms.{term.name}.weights"] = _members(term.regressor.weights, shape, term.name)
+                prefix = f"terms.{term.name}.leverage."
                 for number, rows in (term.regressor.leverage or {}).items():
-                    tensors[f"terms.{term.name}.leverage.{number}"] = np.asarray(rows, dtype=float)
+                    tensors[f"{prefix}{number}"] = np.asarray(rows, dtype=float)
+                if term.regressor.leverage_columns is not None:
+                    tensors[f"{prefix}columns"] = np.asarray(term.regressor.leverage_columns, dtype=np.int32)
             elif isinstance(term.regressor, Kernel):
                 for number in self.species:
                     points = np.asarray(term.regressor.points.get(number, np.zeros((0, n_features))), dtype=float)
@@ -332,6 +351,11 @@ def _is_new(expansion):
     return isinstance(expansion.basis, Legendre) or getattr(expansion, "center_weights", None) is not None
 
 
+def _has_edge(regressor):
+    """Does a regressor have what format 3 cannot say of extrapolation?"""
+    return getattr(regressor, "edges", None) is not None or getattr(regressor, "leverage_columns", None) is not None
+
+
 def _committee_to_json(committee):
     if committee is None:
         return None
@@ -339,10 +363,12 @@ def _committee_to_json(committee):
     return {"n_members": int(n_members), "scale": float(scale)}
 
 
-def _term_to_json(term):
+def _term_to_json(term, species):
     regressor = None
     if isinstance(term.regressor, Linear):
         regressor = {"type": "linear", "leverage": term.regressor.leverage is not None}
+        if term.regressor.leverage_columns is not None:
+            regressor["leverage_columns"] = True
     elif isinstance(term.regressor, Kernel):
         kernel = term.regressor
         regressor = {
@@ -352,6 +378,8 @@ def _term_to_json(term):
             "epsilon": float(kernel.epsilon),
             "precision": kernel.precision,
         }
+        if kernel.edges is not None:
+            regressor["edges"] = [float(kernel.edges.get(number, 1.0)) for number in species]
     return {
         "name": term.name,
         "invariants": [_invariant_to_json(invariant) for invariant in term.invariants],
@@ -427,13 +455,15 @@ def _term_from_json(entry, document, tensors):
         def of_species(kind):
             return {number: tensors[f"{prefix}{kind}.{number}"] for number in species}
 
-        settings = {key: value for key, value in regressor.items() if key not in ("type", "leverage")}
         if regressor["type"] == "linear":
             # format version 1 had no leverage
-            regressor = Linear(
-                tensors[prefix + "weights"], of_species("leverage") if regressor.get("leverage") else None
-            )
+            leverage = of_species("leverage") if regressor.get("leverage") else None
+            columns = tensors[f"{prefix}leverage.columns"] if regressor.get("leverage_columns") else None
+            regressor = Linear(tensors[prefix + "weights"], leverage, columns)
         else:
+            settings = {key: value for key, value in regressor.items() if key not in ("type", "edges")}
+            edges = regressor.get("edges")
+            settings["edges"] = None if edges is None else dict(zip(species, edges, strict=True))
             regressor = Kernel(of_species("points"), of_species("weights"), **settings)
     return Term(entry["name"], invariants, regressor)
 

@@ -284,7 +284,7 @@ class LinearOptions(Options):
     tag: ClassVar[str] = "type"
     type: Literal["linear"]
     extrapolation: choice("auto", True, False) = Field(
-        "auto", description="store what the extrapolation measure needs; auto: up to 512 features"
+        "auto", description="store what the extrapolation measure needs; auto: of at most 256 features; true: of all"
     )
 
 

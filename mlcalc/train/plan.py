@@ -29,28 +29,30 @@ from .options import OptionError, TrainOptions
 @dataclass
 class Plan:
     """What the training data decided. Per term: a scale and a selection for every invariant; for kernels sparse points
-    per species (n_points, n_features), scaled and selected but not normalized; for linear terms the matrix of the
-    extrapolation measure per species (n_rows, n_features)."""
+    per species (n_points, n_features), scaled and selected but not normalized, and the edge of the extrapolation
+    measure; for linear terms the columns that the measure looks at and its matrix per species (n_rows, n_columns)."""
 
     species: list[int]
     mixing: dict[str, np.ndarray] = field(default_factory=dict)
     scales: dict[str, list[float]] = field(default_factory=dict)
     selections: dict[str, list[np.ndarray | None]] = field(default_factory=dict)
     points: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+    edges: dict[str, dict[int, float]] = field(default_factory=dict)
     leverage: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+    leverage_columns: dict[str, np.ndarray] = field(default_factory=dict)
     #: matrices of the layers (1 or n_species, l_max + 1, K, Q)
     layers: dict[str, np.ndarray] = field(default_factory=dict)
 
     def save(self, path: Path):
         arrays = {"species": np.array(self.species)}
-        for kind in ("mixing", "layers"):
+        for kind in ("mixing", "layers", "leverage_columns"):
             arrays.update({f"{kind}.{name}": m for name, m in getattr(self, kind).items()})
         for term, scales in self.scales.items():
             arrays[f"scales.{term}"] = np.array(scales)
             for k, chosen in enumerate(self.selections[term]):
                 if chosen is not None:
                     arrays[f"selection.{term}.{k}"] = chosen
-        for kind in ("points", "leverage"):
+        for kind in ("points", "edges", "leverage"):
             for term, matrices in getattr(self, kind).items():
                 arrays.update({f"{kind}.{term}.{z}": m for z, m in matrices.items()})
         write_atomically(path, lambda stream: np.savez(stream, **arrays))
@@ -60,16 +62,16 @@ class Plan:
         with np.load(path) as stored:
             plan = cls([int(z) for z in stored["species"]])
             names = set(stored.files)
-            for kind in ("mixing", "layers"):
+            for kind in ("mixing", "layers", "leverage_columns"):
                 part = {n.removeprefix(f"{kind}."): stored[n] for n in names if n.startswith(f"{kind}.")}
                 setattr(plan, kind, part)
             for term in options.terms:
                 plan.scales[term.name] = [float(s) for s in stored[f"scales.{term.name}"]]
                 keys = [f"selection.{term.name}.{k}" for k in range(len(term.invariants))]
                 plan.selections[term.name] = [stored[k] if k in names else None for k in keys]
-                kind = "points" if term.regressor.type == "kernel" else "leverage"
-                of = {z: f"{kind}.{term.name}.{z}" for z in plan.species}
-                getattr(plan, kind)[term.name] = {z: stored[key] for z, key in of.items() if key in names}
+                for kind in ("points", "edges") if term.regressor.type == "kernel" else ("leverage",):
+                    of = {z: f"{kind}.{term.name}.{z}" for z in plan.species}
+                    getattr(plan, kind)[term.name] = {z: stored[key] for z, key in of.items() if key in names}
         return plan
 
 
@@ -112,12 +114,13 @@ def build_terms(options: TrainOptions, plan: Plan, weights=None, n_members: int 
         invariants = [_invariant(i, s, c) for i, s, c in zip(t.invariants, scales, chosen, strict=True)]
         regressor: Linear | Kernel | None = None
         if weights is not None and t.regressor.type == "linear":
-            regressor = Linear(weights[t.name], plan.leverage.get(t.name) or None)
+            leverage = plan.leverage.get(t.name) or None
+            regressor = Linear(weights[t.name], leverage, plan.leverage_columns.get(t.name))
         elif weights is not None:
             r = t.regressor
             regressor = Kernel(
                 points=plan.points[t.name], weights=weights[t.name], zeta=r.zeta, normalize=r.normalize,
-                epsilon=r.epsilon, precision=r.precision,
+                epsilon=r.epsilon, precision=r.precision, edges=plan.edges.get(t.name),
             )  # fmt: skip
         terms.append(Term(t.name, invariants, regressor))
     return terms
@@ -196,7 +199,7 @@ def layout(options: TrainOptions, plan: Plan, n_features: dict[str, int]) -> lis
 def rows_plan(options: TrainOptions, plan: Plan, model: Model) -> tuple[Plan, np.ndarray]:
     """What stored rows depend on, and the scales (n_weights,) of their columns: the plan with a scale of 1 in linear
     terms, whose rows are proportional to it. ``model`` is the descriptor of the plan."""
-    bare, scales = dataclasses.replace(plan, scales=dict(plan.scales), leverage={}), []
+    bare, scales = dataclasses.replace(plan, scales=dict(plan.scales), edges={}, leverage={}, leverage_columns={}), []
     for k, t in enumerate(options.terms):
         invariants = model.terms[k].invariants
         sizes = [model.full_size(i) if i.selection is None else len(i.selection) for i in invariants]

@@ -11,6 +11,7 @@ from ase.data import chemical_symbols
 from .data import located
 from .engine import Engine, ordered_map
 from .expansion_options import PcaMixing
+from .extrapolation import columns_seen, kernel_edge, leverage_matrix
 from .options import OptionError, TrainOptions
 from .plan import Plan, build_model
 
@@ -120,18 +121,6 @@ def kernel_matrix(points: np.ndarray, regressor) -> np.ndarray:
     return (p @ p.T) ** regressor.zeta
 
 
-def leverage_matrix(x: np.ndarray, n_features: int, relative: float = 1e-6) -> np.ndarray:
-    """L (n_rows, n_features) of the extrapolation measure |L p|^2, L^T L = (X^T X + eps 1)^-1 with eps ``relative`` to
-    the largest eigenvalue: at most 1 for an environment that was trained on, large outside their span
-    [Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), in its least-squares form]."""
-    if len(x) == 0:
-        return np.zeros((0, n_features))
-    values, vectors = np.linalg.eigh(x.T @ x)
-    values = np.maximum(values, 0.0)
-    eps = relative * max(values[-1], np.finfo(float).tiny)
-    return vectors.T / np.sqrt(values + eps)[:, None]
-
-
 def _limits(options, term, n_features, structures, species):
     """How many environments per species fit a quarter of the memory budget, as features and the copies of them."""
     total = max(1000, options.budget.memory // (4 * 3 * 8 * max(1, n_features)))
@@ -176,12 +165,11 @@ def make_plan(options: TrainOptions, species, structures, threads, progress, lay
             axis=1,
         )
         if term.regressor.type == "linear":
-            wanted = term.regressor.extrapolation
-            if wanted is False or (wanted == "auto" and x.shape[1] > 512):
-                continue
-            plan.leverage[term.name] = {number: leverage_matrix(x[z == number], x.shape[1]) for number in species}
+            if term.regressor.extrapolation is not False:
+                factors = build_model(options, plan).factors(term.name)
+                _add_leverage(plan, term, factors, x, z)
             continue
-        plan.points[term.name] = {}
+        plan.points[term.name], plan.edges[term.name] = {}, {}
         for number in species:
             mine = x[z == number]
             n = points_wanted(term.regressor, number)
@@ -190,8 +178,23 @@ def make_plan(options: TrainOptions, species, structures, threads, progress, lay
             progress.say(
                 f"{term.name}: choosing {min(n, len(mine))} of {len(mine)} environments of {chemical_symbols[number]}"
             )
-            plan.points[term.name][number] = mine[choose(normalized(mine, term.regressor), n, term.regressor.method)]
+            seen = normalized(mine, term.regressor)
+            chosen = choose(seen, n, term.regressor.method)
+            plan.points[term.name][number] = mine[chosen]
+            plan.edges[term.name][number] = kernel_edge(seen, seen[chosen], term.regressor.zeta)
     return plan
+
+
+def _add_leverage(plan: Plan, term, factors, x, z):
+    """Adds what the extrapolation measure of a linear term needs, from the features x of environments of species z."""
+    columns = None
+    if term.regressor.extrapolation == "auto":
+        counts = [int(np.sum(z == number)) for number in plan.species]
+        columns = columns_seen(x, min(n for n in counts if n > 0), factors)
+    seen = x if columns is None else x[:, columns]
+    plan.leverage[term.name] = {number: leverage_matrix(seen[z == number]) for number in plan.species}
+    if columns is not None:
+        plan.leverage_columns[term.name] = columns
 
 
 def _scale(invariant, x):

@@ -170,8 +170,9 @@ struct TripleDescription {
 /// E_i = w[Z_i] . p_i
 struct LinearDescription {
     std::vector<double> weights;  ///< (n_members, n_species, n_features)
-    /// Per center species L (n_rows, n_features) of the extrapolation measure |L p|^2; empty: the model has none.
+    /// Per center species L (n_rows, n_columns) of the extrapolation measure |L p|^2; empty: the model has none.
     std::vector<std::vector<double>> leverage;
+    std::vector<int> leverage_columns;  ///< the features p that the measure looks at, ascending; empty: all
 };
 
 /// E_i = sum_M w_M (p_hat_i . p_hat_M)^zeta, p_hat = p / sqrt(|p|^2 + epsilon^2) if normalized, else p.
@@ -182,6 +183,7 @@ struct KernelDescription {
     bool single_precision = false;
     std::vector<AlignedVector<double>> points;  ///< per center species p_hat_M (n_points, n_features)
     std::vector<std::vector<double>> weights;   ///< per center species (n_members, n_points)
+    std::vector<double> edges;  ///< per center species, by which the extrapolation measure is divided; empty: 1
     /// Per center species the points with all their features, where `points` has only those of some species
     /// (restriction.hpp); otherwise null.
     std::shared_ptr<const std::vector<const AlignedVector<double>*>> complete;

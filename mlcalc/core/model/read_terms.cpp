@@ -178,23 +178,35 @@ std::vector<int> ModelReader::read_selection(const std::string& name, std::size_
 LinearDescription ModelReader::read_linear(const Field& field, const Term& term, const Model& model) {
     if (version_ == 1) {
         field.only({"type"});
-    } else {
+    } else if (version_ < 4) {
         field.only({"type", "leverage"});
+    } else {
+        field.only({"type", "leverage", "leverage_columns"});
     }
     const auto n_members = static_cast<std::size_t>(model.n_members);
     LinearDescription linear;
     linear.weights =
         tensors_.doubles("terms." + term.name + ".weights", {n_members, model.species.size(), term.n_features});
     if (version_ == 1 || !field["leverage"].boolean()) return linear;
+    const std::string prefix = "terms." + term.name + ".leverage.";
+    std::size_t n_columns = term.n_features;
+    if (version_ >= 4 && field.has("leverage_columns") && field["leverage_columns"].boolean()) {
+        linear.leverage_columns = read_selection(prefix + "columns", term.n_features);
+        n_columns = linear.leverage_columns.size();
+    }
     for (const int number : model.species) {
-        const std::string name = "terms." + term.name + ".leverage." + std::to_string(number);
-        linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], term.n_features}));
+        const std::string name = prefix + std::to_string(number);
+        linear.leverage.push_back(tensors_.doubles(name, {tensors_.shape(name, 2)[0], n_columns}));
     }
     return linear;
 }
 
 KernelDescription ModelReader::read_kernel(const Field& field, const Term& term, const Model& model) {
-    field.only({"type", "zeta", "normalize", "epsilon", "precision"});
+    if (version_ < 4) {
+        field.only({"type", "zeta", "normalize", "epsilon", "precision"});
+    } else {
+        field.only({"type", "zeta", "normalize", "epsilon", "precision", "edges"});
+    }
     KernelDescription kernel;
     kernel.zeta = static_cast<int>(field["zeta"].integer(1, 6));
     kernel.normalize = field["normalize"].boolean();
@@ -215,6 +227,10 @@ KernelDescription ModelReader::read_kernel(const Field& field, const Term& term,
         n_points += n;
     }
     if (n_points == 0) field.refuse("has no sparse points for any species");
+    if (version_ >= 4 && field.has("edges") && !field["edges"].is_null()) {
+        for (const Field& edge : field["edges"].array(model.species.size(), model.species.size()))
+            kernel.edges.push_back(edge.above(0, max_number));
+    }
     return kernel;
 }
 

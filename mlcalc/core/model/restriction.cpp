@@ -290,8 +290,23 @@ private:
         }
         out.weights = columns(linear.weights, model_.species.size() * n_features, weights);
         if (linear.leverage.empty()) return out;
-        for (const auto& l : elements(linear.leverage, kept_)) {
-            out.leverage.push_back(columns(l, n_features, kept));
+        const bool all_columns = linear.leverage_columns.empty();
+        const std::size_t n_columns = all_columns ? n_features : linear.leverage_columns.size();
+        Indices seen;  // of the columns of the leverage
+        for (std::size_t k = 0; k < kept.size(); ++k) {
+            const auto& old = linear.leverage_columns;
+            const auto found = std::lower_bound(old.begin(), old.end(), static_cast<int>(kept[k]));
+            if (all_columns) {
+                seen.push_back(kept[k]);
+            } else if (found != old.end() && *found == static_cast<int>(kept[k])) {
+                seen.push_back(static_cast<std::size_t>(found - old.begin()));
+                out.leverage_columns.push_back(static_cast<int>(k));
+            }
+        }
+        for (const auto& l : elements(linear.leverage, kept_)) out.leverage.push_back(columns(l, n_columns, seen));
+        if (seen.empty()) {  // what the measure looks at is zero
+            out.leverage_columns = {0};
+            out.leverage.assign(kept_.size(), {0.0});
         }
         return out;
     }
@@ -302,6 +317,7 @@ private:
         out.normalize = kernel.normalize;
         out.epsilon = kernel.epsilon;
         out.single_precision = kernel.single_precision;
+        if (!kernel.edges.empty()) out.edges = elements(kernel.edges, kept_);
         auto complete = std::make_shared<std::vector<const AlignedVector<double>*>>();
         for (const int s : kept_) {
             const AlignedVector<double>& points = kernel.points[static_cast<std::size_t>(s)];

@@ -258,16 +258,15 @@ void KernelReadout::extrapolation(const CenterBlock& block, double* measure, Scr
         const SparseSet& set = sets_[s];
         const SpeciesFeatures& p = gather_normalized(block, static_cast<int>(s), work);
         const std::size_t n = p.centers.size();
-        if (n == 0) continue;
+        if (n == 0 || set.n == 0) continue;
+        const double edge = description_.edges.empty() ? 1.0 : description_.edges[s];
         work.rows.resize(n * set.n);
-        if (set.n > 0) {
-            blas::gemm(Op::none, Op::transpose, n, set.n, n_features, 1.0, p.features.data(), n_features, set.points,
-                       n_features, 0.0, work.rows.data(), set.n);
-            for (double& value : work.rows) value = power(value, description_.zeta);
-            // rows <- rows L^-T
-            scipy_cblas_dtrsm(101, 142, 122, 112, 131, static_cast<int>(n), static_cast<int>(set.n), 1.0,
-                              cholesky(s).data(), static_cast<int>(set.n), work.rows.data(), static_cast<int>(set.n));
-        }
+        blas::gemm(Op::none, Op::transpose, n, set.n, n_features, 1.0, p.features.data(), n_features, set.points,
+                   n_features, 0.0, work.rows.data(), set.n);
+        for (double& value : work.rows) value = power(value, description_.zeta);
+        // rows <- rows L^-T
+        scipy_cblas_dtrsm(101, 142, 122, 112, 131, static_cast<int>(n), static_cast<int>(set.n), 1.0,
+                          cholesky(s).data(), static_cast<int>(set.n), work.rows.data(), static_cast<int>(set.n));
         for (std::size_t i = 0; i < n; ++i) {
             const double* p_hat = &p.features[i * n_features];
             double prior = 0.0;
@@ -277,7 +276,7 @@ void KernelReadout::extrapolation(const CenterBlock& block, double* measure, Scr
             for (std::size_t m = 0; m < set.n; ++m) explained += work.rows[i * set.n + m] * work.rows[i * set.n + m];
             const double variance = prior > 0.0 ? std::max(0.0, 1.0 - explained / prior) : 0.0;
             double& to = measure[p.centers[i]];
-            to = std::max(to, variance);
+            to = std::max(to, variance / edge);
         }
     }
 }

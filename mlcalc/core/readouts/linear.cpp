@@ -2,7 +2,6 @@
 #include "readouts/linear.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -103,18 +102,26 @@ void LinearReadout::backward(const CenterBlock& block, int member, const double*
 
 void LinearReadout::extrapolation(const CenterBlock& block, double* measure, Scratch& scratch) const {
     const std::size_t n_features = features_.size();
+    const std::vector<int>& columns = description_.leverage_columns;
+    const std::size_t n_columns = columns.empty() ? n_features : columns.size();
     for (std::size_t species = 0; species < description_.leverage.size(); ++species) {
         const std::vector<double>& l = description_.leverage[species];
-        const std::size_t n_rows = l.size() / n_features;
+        const std::size_t n_rows = l.size() / n_columns;
         const SpeciesFeatures& of_species = gather(block, static_cast<int>(species), scratch);
         const std::size_t n = of_species.centers.size();
-        if (n_rows == 0) {  // nothing of this species was trained on
-            for (int center : of_species.centers) measure[center] = std::numeric_limits<double>::infinity();
-        }
         if (n == 0 || n_rows == 0) continue;
-        scratch.rows.resize(n * n_rows);
-        blas::gemm(Op::none, Op::transpose, n, n_rows, n_features, 1.0, of_species.features.data(), n_features,
-                   l.data(), n_features, 0.0, scratch.rows.data(), n_rows);
+        scratch.rows.resize(n * (n_rows + columns.size()));
+        const double* p = of_species.features.data();
+        if (!columns.empty()) {
+            double* seen = &scratch.rows[n * n_rows];
+            for (std::size_t i = 0; i < n; ++i) {
+                for (std::size_t k = 0; k < n_columns; ++k)
+                    seen[i * n_columns + k] = p[i * n_features + static_cast<std::size_t>(columns[k])];
+            }
+            p = seen;
+        }
+        blas::gemm(Op::none, Op::transpose, n, n_rows, n_columns, 1.0, p, n_columns, l.data(), n_columns, 0.0,
+                   scratch.rows.data(), n_rows);
         for (std::size_t i = 0; i < n; ++i) {
             const double* row = &scratch.rows[i * n_rows];
             double sum = 0.0;

@@ -54,11 +54,13 @@ public:
     /// Centers of a block that suit the caches.
     virtual int block_size() const { return 16; }
 
+    /// The measure of a center before a readout has said anything of it.
+    static constexpr double nothing_known = -1.0;
     /// Can this readout say how far an environment is from what it was trained on?
     virtual bool has_extrapolation() const = 0;
-    /// measure[i] = max(measure[i], extrapolation of center i). Linear: the leverage |L p|^2 with the stored L. Kernel:
-    /// the predictive variance of the Gaussian process relative to its prior, 1 - k(x,M) k(M,M)^-1 k(M,x) / k(x,x),
-    /// 0 at a sparse point and 1 far from all.
+    /// measure[i] = max(measure[i], extrapolation of center i) for the species that were trained on. Linear: the
+    /// leverage |L p|^2 with the stored L. Kernel: the predictive variance of the Gaussian process relative to its
+    /// prior, 1 - k(x,M) k(M,M)^-1 k(M,x) / k(x,x), 0 at a sparse point and 1 far from all, divided by the stored edge.
     virtual void extrapolation(const CenterBlock& block, double* measure, Scratch& scratch) const = 0;
     /// One line for the log.
     virtual std::string summary() const = 0;

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a model stores to tell how far an environment is from its training set: 1 is the edge of the set."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+from .solve import kernel_cholesky
+
+#: features that the measure of a linear term looks at with ``extrapolation: auto``, at most
+MOST_COLUMNS = 256
+#: environments of the rarest species there must be for each of them: fewer would not tell noise from new structure
+ENVIRONMENTS_PER_COLUMN = 4
+#: share of the prior variance below which a kernel term knows an environment, whatever the training set
+SMALLEST_EDGE = 1e-6
+
+
+def columns_seen(x: np.ndarray, fewest: int, factors: np.ndarray | None = None) -> np.ndarray | None:
+    """Features (ascending) that span the training environments x (n, n_features) best, by QR with column pivoting
+    [Golub, Numer. Math. 7, 206 (1965)]; None for all. ``fewest`` environments has the rarest species; ``factors``
+    (n_features,) of products: those of more than two, whose tails are long, are left out where there are others."""
+    most = min(MOST_COLUMNS, max(1, fewest // ENVIRONMENTS_PER_COLUMN))
+    if x.shape[1] <= most:
+        return None
+    candidates = np.arange(x.shape[1]) if factors is None else np.flatnonzero(factors <= min(2, factors.min() + 1))
+    order = linalg.qr(x[:, candidates], mode="r", pivoting=True, check_finite=False)[1]
+    return np.sort(candidates[order[:most]]).astype(np.int32)
+
+
+def leverage_matrix(x: np.ndarray, relative: float = 1e-6) -> np.ndarray:
+    """L (n_rows, n_columns) of the extrapolation measure |L p|^2, proportional to p^T (X^T X + eps 1)^-1 p with eps
+    ``relative`` to the largest eigenvalue, which is 1 for the outermost of the training environments x (n, n_columns)
+    and large outside their span [Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), in its least-squares form].
+    No rows without environments."""
+    if len(x) == 0:
+        return np.zeros((0, x.shape[1]))
+    values, vectors = np.linalg.eigh(x.T @ x)
+    values = np.maximum(values, 0.0)
+    eps = relative * max(values[-1], np.finfo(float).tiny)
+    rows = vectors.T / np.sqrt(values + eps)[:, None]
+    edge = max(np.max(np.sum((block @ rows.T) ** 2, axis=1)) for block in _blocks(x))
+    return rows / np.sqrt(edge if edge > 0 else 1.0)
+
+
+def kernel_edge(x: np.ndarray, points: np.ndarray, zeta: int) -> float:
+    """The largest share of the prior variance that the sparse points leave of the training environments x; both are
+    features as the kernel sees them, (n, n_features)."""
+    triangle = kernel_cholesky((points @ points.T) ** zeta)
+    edge = SMALLEST_EDGE
+    for block in _blocks(x):
+        explained = linalg.solve_triangular(triangle, (points @ block.T) ** zeta, lower=True, check_finite=False)
+        prior = np.sum(block * block, axis=1) ** zeta
+        known = prior > 0
+        left = 1.0 - np.sum(explained[:, known] ** 2, axis=0) / prior[known]
+        edge = max(edge, float(np.max(left, initial=0.0)))
+    return edge
+
+
+def _blocks(x):
+    return (x[first : first + 1000] for first in range(0, len(x), 1000))
