@@ -53,7 +53,7 @@ double* CommitteeWatch::values(const std::string& field) {
 }
 
 void CommitteeWatch::ask(const mlcalc::Model& model, const StyleSettings& settings, std::size_t n_all,
-                         mlcalc::Results& results) {
+                         bool extrapolation, mlcalc::Results& results) {
     const bool committee = model.has_committee && model.n_members > 1;
     const auto n_members = static_cast<std::size_t>(model.n_members);
     const auto n_local = static_cast<std::size_t>(lammps_->atom->nlocal);
@@ -66,7 +66,7 @@ void CommitteeWatch::ask(const mlcalc::Model& model, const StyleSettings& settin
     std::fill(extrapolation_.begin(), extrapolation_.end(), 0.0);
     if (has_energies_) results.member_energies = cleared(member_energies_, n_local * n_members);
     if (has_forces_) results.member_forces = cleared(member_forces_, n_all * n_members);
-    if (extrapolation_flag_ != 0) results.extrapolation = cleared(extrapolation_, room(lammps_));
+    if (extrapolation || extrapolation_flag_ != 0) results.extrapolation = cleared(extrapolation_, room(lammps_));
 }
 
 /// Energies: the spread of each atom's. Forces: sigma_i = scale sqrt(sum_k |F_k,i - <F_i>|^2 / (K - 1)), after the

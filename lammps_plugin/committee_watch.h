@@ -26,8 +26,8 @@ public:
     double* values(const std::string& field);
 
     void start_run() { warned_ = false; }
-    /// Before a step: asks the core for what is wanted. `n_all` atoms with ghosts.
-    void ask(const mlcalc::Model&, const StyleSettings&, std::size_t n_all, mlcalc::Results&);
+    /// Before a step: asks the core for what is wanted, with `extrapolation` for that, too. `n_all` atoms with ghosts.
+    void ask(const mlcalc::Model&, const StyleSettings&, std::size_t n_all, bool extrapolation, mlcalc::Results&);
     /// After it: per-atom values in units of `unit` eV. Collective where forces are asked for.
     void take(const mlcalc::Model&, double unit, const SendHome&);
     /// The spread of the total energy if member energies were computed on this step, else 0. Collective in that case.

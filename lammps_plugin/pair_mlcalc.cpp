@@ -26,6 +26,7 @@ PairMLCalc::PairMLCalc(LAMMPS* instance)
       checks_(instance),
       views_(instance),
       committee_(instance),
+      extrapolation_(instance),
       communicator_(world),
       mesh_factory_(std::make_unique<mlcalc_lammps::LammpsMeshFactory>(instance, this)),
       far_field_log_(instance, communicator_) {
@@ -81,7 +82,8 @@ void PairMLCalc::work(int, int) {
         results.energies = cleared(energies_, views_.n_local());
         results.forces = cleared(forces_, views_.n_all());
         if (vflag_atom) results.atom_virials = cleared(atom_virials_, views_.n_local());
-        committee_.ask(potential_->model(), settings_, views_.n_all(), results);
+        const bool look = extrapolation_.is_due(potential_->model(), settings_);
+        committee_.ask(potential_->model(), settings_, views_.n_all(), look, results);
     } catch (...) {
         failure = std::current_exception();  // the other ranks are told in the midst of compute
     }
@@ -153,6 +155,7 @@ void PairMLCalc::take_uncertainty() {
         pvector[3] = comm->me == 0 ? total : 0.0;  // compute pair adds the values of all ranks
     }
     committee_.check_maximum(settings_);
+    extrapolation_.check(committee_.values("extrapolation"), settings_, type_species_);
 }
 
 void PairMLCalc::send_ghosts_home(Vec3* forces) {
@@ -184,6 +187,7 @@ void PairMLCalc::finish() {
                        "\nmlcalc time of the ranks, average and maximum in s: short range {:.5g} {:.5g}, far field "
                        "{:.5g} {:.5g}\n",
                        average[0] / comm->nprocs, largest[0], average[1] / comm->nprocs, largest[1]);
+    extrapolation_.report();
 }
 
 double PairMLCalc::memory_usage() {

@@ -7,6 +7,7 @@
 
 #include "atom_views.h"
 #include "committee_watch.h"
+#include "extrapolation_watch.h"
 #include "failures.h"
 #include "far_field_log.h"
 #include "lammps_mesh.h"
@@ -74,6 +75,7 @@ private:
     mlcalc_lammps::RunChecks checks_;
     mlcalc_lammps::AtomViews views_;
     mlcalc_lammps::CommitteeWatch committee_;
+    mlcalc_lammps::ExtrapolationWatch extrapolation_;
     // the potential's far field keeps references to these two
     mlcalc_lammps::WorldCommunicator communicator_;
     std::unique_ptr<mlcalc_lammps::LammpsMeshFactory> mesh_factory_;

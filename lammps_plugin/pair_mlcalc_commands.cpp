@@ -160,6 +160,7 @@ void PairMLCalc::init_style() {
         error->all(FLERR, "pair_style mlcalc works with units metal or real, not {}", units);
     far_field_log_.start_run(*potential_, views_.atoms().cell);
     committee_.start_run();
+    extrapolation_.start_run();
     ready_ = true;
     seconds_[0] = seconds_[1] = 0.0;
     neighbor->add_request(this, NeighConst::REQ_FULL);

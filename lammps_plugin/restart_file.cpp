@@ -18,7 +18,7 @@ namespace mlcalc_lammps {
 
 namespace {
 
-constexpr int restart_format = 4;
+constexpr int restart_format = 5;
 
 template <typename T>
 void put(FILE* file, const T& value) {
@@ -84,6 +84,16 @@ StyleSettings get_settings(LAMMPS* lammps, Reader& reader) {
     settings.uncertainty = reader.get<int>() != 0;
     settings.max_uncertainty = reader.get<double>();
     settings.on_maximum = static_cast<StyleSettings::OnMaximum>(reader.get_number(0, 2));
+    if (format < 4 && settings.has_maximum() && lammps->comm->me == 0)
+        lammps->error->warning(
+            FLERR,
+            "mlcalc: max_uncertainty {:.6g} of the restart file was a limit on energies of atoms, and "
+            "is now one on forces; give pair_style mlcalc a new one",
+            settings.max_uncertainty);
+    if (format < 5) return settings;
+    settings.extrapolation = reader.get<int>() != 0;
+    settings.max_extrapolation = reader.get<double>();
+    settings.on_extrapolation = static_cast<StyleSettings::OnMaximum>(reader.get_number(0, 2));
     return settings;
 }
 
@@ -103,6 +113,9 @@ void write_restart_settings(FILE* file, const StyleSettings& settings) {
     put(file, static_cast<int>(settings.uncertainty));
     put(file, settings.max_uncertainty);
     put(file, static_cast<int>(settings.on_maximum));
+    put(file, static_cast<int>(settings.extrapolation));
+    put(file, settings.max_extrapolation);
+    put(file, static_cast<int>(settings.on_extrapolation));
 }
 
 void write_restart_record(FILE* file, const RestartRecord& record) {

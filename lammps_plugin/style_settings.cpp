@@ -33,7 +33,14 @@ public:
             {"threads", {1, [&](char** v) { threads(v[0]); }}},
             {"check", {1, [&](char** v) { settings_.check = logical(v[0]); }}},
             {"uncertainty", {1, [&](char** v) { settings_.uncertainty = logical(v[0]); }}},
-            {"max_uncertainty", {2, [&](char** v) { maximum(v); }}},
+            {"max_uncertainty",
+             {2, [&](char** v) { settings_.on_maximum = maximum("max_uncertainty", v, settings_.max_uncertainty); }}},
+            {"extrapolation", {1, [&](char** v) { settings_.extrapolation = logical(v[0]); }}},
+            {"max_extrapolation",
+             {2,
+              [&](char** v) {
+                  settings_.on_extrapolation = maximum("max_extrapolation", v, settings_.max_extrapolation);
+              }}},
         };
     }
 
@@ -108,17 +115,17 @@ private:
         if (settings_.potential.n_threads < 1 || settings_.potential.n_threads > 4096)
             refuse("threads must be from 1 to 4096, got " + std::string(word));
     }
-    void maximum(char** words) {
-        settings_.max_uncertainty = real(words[0]);
-        if (!(settings_.max_uncertainty > 0.0))
-            refuse("max_uncertainty must be positive, got " + std::string(words[0]));
+    StyleSettings::OnMaximum maximum(const std::string& keyword, char** words, double& limit) const {
+        limit = real(words[0]);
+        if (!(limit > 0.0)) refuse(keyword + " must be positive, got " + std::string(words[0]));
         const std::string action = words[1];
-        if (action != "warn" && action != "stop") refuse("max_uncertainty must end with warn or stop, got " + action);
-        settings_.on_maximum = action == "warn" ? StyleSettings::OnMaximum::warn : StyleSettings::OnMaximum::stop;
+        if (action != "warn" && action != "stop") refuse(keyword + " must end with warn or stop, got " + action);
+        return action == "warn" ? StyleSettings::OnMaximum::warn : StyleSettings::OnMaximum::stop;
     }
     /// In the order of the documentation.
     static std::string known() {
-        return "accuracy, lode, mesh, order, split, memory, check, threads, uncertainty and max_uncertainty";
+        return "accuracy, lode, mesh, order, split, memory, check, threads, uncertainty, max_uncertainty, "
+               "extrapolation and max_extrapolation";
     }
 
     LAMMPS_NS::LAMMPS* lammps_;
@@ -139,6 +146,10 @@ StyleSettings read_style_settings(LAMMPS_NS::LAMMPS* lammps, int narg, char** ar
 }
 
 void check_style_settings(const StyleSettings& settings, const mlcalc::Model& model, const std::string& path) {
+    if (settings.on_extrapolation != StyleSettings::OnMaximum::nothing && !model.has_extrapolation())
+        throw std::invalid_argument("pair_style mlcalc: " + path +
+                                    " has no extrapolation measure, so there is nothing to compare with "
+                                    "max_extrapolation");
     if (!settings.watches_uncertainty()) return;
     if (!model.has_committee)
         throw std::invalid_argument("pair_style mlcalc: " + path +

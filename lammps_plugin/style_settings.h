@@ -19,6 +19,9 @@ struct StyleSettings {
     bool uncertainty = false;      ///< every step, not only when a fix pair asks
     double max_uncertainty = 0.0;  ///< norm of the spread of a force, in the force unit of the run
     OnMaximum on_maximum = OnMaximum::nothing;
+    bool extrapolation = true;       ///< look now and then whether the run is where the model was trained
+    double max_extrapolation = 0.0;  ///< a limit of the user's own
+    OnMaximum on_extrapolation = OnMaximum::nothing;  ///< nothing: warn at the limit that every model has
 
     bool has_maximum() const { return on_maximum != OnMaximum::nothing; }
     bool watches_uncertainty() const { return uncertainty || has_maximum(); }

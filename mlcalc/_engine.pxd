@@ -66,6 +66,8 @@ cdef extern from "core/simd/instruction_set.hpp" namespace "mlcalc" nogil:
     const char* c_instruction_set "mlcalc::instruction_set"() except +
 
 cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
+    const double extrapolation_limit
+
     cppclass Term:
         string name
         size_t n_features

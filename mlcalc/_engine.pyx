@@ -52,6 +52,10 @@ def real_clebsch_gordan(int l1, int l2, int l):
     return [(term.m1, term.m2, term.m, term.value) for term in c_real_clebsch_gordan(l1, l2, l)]
 
 
+#: extrapolation above which a run has left the training set
+EXTRAPOLATION_LIMIT = extrapolation_limit
+
+
 def instruction_set():
     """The instruction set of the kernels: ``baseline``, ``avx2`` or ``avx512``.
 

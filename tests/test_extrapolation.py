@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The extrapolation measure: one for what was trained on, the largest of several terms, infinite for the unknown."""
 
+import warnings
+
 import numpy as np
 import pytest
 from training_cases import SOAP, known_data, known_model, options
 
-from mlcalc import MLCalculator
+from mlcalc import MLCalculator, UncertaintyWarning
 from mlcalc.model import Invariant, Linear, Term
 from mlcalc.train import fit
 from mlcalc.train.extrapolation import columns_seen
@@ -89,3 +91,53 @@ def test_few_features_are_looked_at_where_there_are_few_environments():
     assert columns_seen(x, 100, factors).max() < 20
     x[:, :5] *= 100.0
     assert set(range(5)) <= set(columns_seen(x, 40))
+
+
+def counted(calculator):
+    """How often the measure is computed."""
+    calls, request = [], calculator._request
+
+    def count():
+        asked = request()
+        calls.append(asked["extrapolation"])
+        return asked
+
+    calculator._request = count
+    return calls
+
+
+def test_ase_warns_once_where_the_model_was_not_trained():
+    atoms = known_data()[0].copy()
+    model = with_leverage()
+    worst = int(np.argmax(measured(model, atoms)))
+    assert measured(model, atoms).max() > 3.0
+    atoms.calc = MLCalculator(model)
+    with pytest.warns(UncertaintyWarning, match=f"the extrapolation of atom {worst} is .*, above 3 .1 is the edge"):
+        atoms.get_potential_energy()
+    calls = counted(atoms.calc)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(200):
+            atoms.rattle(1e-4, seed=1)
+            atoms.get_potential_energy()
+        larger = atoms.repeat((2, 1, 1))
+        larger.calc = atoms.calc
+        larger.get_potential_energy()
+    assert [k for k, asked in enumerate(calls) if asked] == [99, 199, 200]
+
+
+@pytest.mark.parametrize("settings", [{"extrapolation": False}, {"uncertainty": {"extrapolation": 1e9}}])
+def test_ase_does_not_look_where_it_is_told_so(settings):
+    atoms = known_data()[0].copy()
+    atoms.calc = MLCalculator(with_leverage(), **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        atoms.get_potential_energy()
+
+
+def test_a_model_that_does_not_know_its_edge_is_not_looked_at():
+    atoms = known_data()[0].copy()
+    atoms.calc = MLCalculator(known_model())
+    calls = counted(atoms.calc)
+    atoms.get_potential_energy()
+    assert calls == [False]

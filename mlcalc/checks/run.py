@@ -32,7 +32,7 @@ def check_model(path, atoms: Atoms | None = None, *, seconds: float = 60.0, thre
             raise ValueError(f"the structure has {', '.join(unknown)}, which the model does not know")
         if not len(atoms):
             raise ValueError("the structure has no atoms")
-    calculator = MLCalculator(str(path), threads=threads)
+    calculator = MLCalculator(str(path), threads=threads, extrapolation=False)
     alone = {chemical_symbols[z]: e for z, e in isolated_energies(model, calculator).items()}
     tell("close pairs")
     checks = [check_dimers(model, calculator)]

@@ -14,6 +14,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .._engine import Potential
+from .extrapolation_watch import ExtrapolationWatch
 from .neighbors import SkinNeighborList
 from .parallel import Ranks, digest_of
 from .tensors import NEUTRAL, TensorProperties, charge_of
@@ -95,6 +96,10 @@ class MLCalculator(Calculator):
         ``{"forces_uncertainty": 0.3, "extrapolation": 0.5}``. What is beyond it is told by ``on_uncertainty``:
         ``"warn"`` (once, an :class:`UncertaintyWarning` with the indices of the atoms) or ``"raise"``, an
         exception (:class:`UncertaintyError`).
+    extrapolation
+        Look at the first call for other atoms and at every hundredth whether an environment is where the model was
+        trained, and warn once (:class:`UncertaintyWarning`) if its ``extrapolation`` is above 3. Models that do not
+        know the edge of their training set are not looked at.
     electric_field
         Three components in V/Angstrom: -dipole . field is part of the energy, with its forces and virial, for models
         with a dipole and neutral systems.
@@ -134,6 +139,7 @@ class MLCalculator(Calculator):
         threads: int = 1,
         uncertainty=None,
         on_uncertainty: str = "warn",
+        extrapolation: bool = True,
         electric_field=(0.0, 0.0, 0.0),
         lode: str = "auto",
         accuracy: float = 1e-5,
@@ -152,17 +158,17 @@ class MLCalculator(Calculator):
         if comm is None:
             self._ranks = None
             self._model, source = _read(model)
-            self._start(source, engine, skin, uncertainty, on_uncertainty)
+            self._start(source, engine, skin, uncertainty, on_uncertainty, extrapolation)
         else:
             self._ranks = Ranks(comm)
             with self._ranks.together():
                 self._model, source = _read(model)
-                self._start(source, engine, skin, uncertainty, on_uncertainty)
-            settings = str((engine, skin, uncertainty, on_uncertainty))
+                self._start(source, engine, skin, uncertainty, on_uncertainty, extrapolation)
+            settings = str((engine, skin, uncertainty, on_uncertainty, extrapolation))
             self._ranks.agree(digest_of(self._model, settings), "the model or the options")
 
-    def _start(self, source, engine, skin, uncertainty, on_uncertainty):
-        self._arguments = (source, engine, skin, uncertainty, on_uncertainty)
+    def _start(self, source, engine, skin, uncertainty, on_uncertainty, extrapolation):
+        self._arguments = (source, engine, skin, uncertainty, on_uncertainty, extrapolation)
         self.parameters.update({"model": source, "skin": skin, **engine})
         self.potential = Potential(self._model, source, comm=self._ranks, **engine)
         self.neighbors = SkinNeighborList(self.potential.cutoff, skin)
@@ -183,6 +189,8 @@ class MLCalculator(Calculator):
         self._limits = _limits(uncertainty, on_uncertainty, self.implemented_properties)
         self._raises = on_uncertainty == "raise"
         self._extra = set(self._limits)
+        self._watch = ExtrapolationWatch(description, extrapolation and "extrapolation" not in self._limits)
+        self._look = False
         self._known_species = self.potential.species
         self._numbers = None
         self._warned = set()
@@ -253,10 +261,13 @@ class MLCalculator(Calculator):
                 "origin, and the forces of this model would miss that on the charge"
             )
         self._warn_of_boundaries(atoms)
+        self._look = self._watch.is_due(atoms.numbers)
         raw = self._compute(atoms) if self._ranks is None else self._compute_divided(atoms)
         results = self._results(raw, atoms)
         self._warn_of_mesh()
         self._check_uncertainty(results)
+        if self._look and (message := self._watch.message(results["extrapolation"])):
+            self._warn_once("watch", message, UncertaintyWarning)
         self.results = results
 
     def _request(self):
@@ -269,7 +280,7 @@ class MLCalculator(Calculator):
             "atom_virials": "stresses" in self._extra,
             "members": forces or bool(self._extra.intersection(SPREAD)),
             "member_forces": forces,
-            "extrapolation": "extrapolation" in self._extra,
+            "extrapolation": self._look or "extrapolation" in self._extra,
         }
 
     def _compute(self, atoms):

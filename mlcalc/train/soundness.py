@@ -17,7 +17,7 @@ ACCURACY = 1e-3
 def soundness(model, data) -> tuple[dict, Check]:
     """What goes into the report, and the check of close pairs with its curves. ``separated_atoms`` {symbol: eV},
     ``cohesion``: median over the training structures of what their atoms gain by being together, eV per atom."""
-    calculator = MLCalculator(model, accuracy=ACCURACY)
+    calculator = MLCalculator(model, accuracy=ACCURACY, extrapolation=False)
     alone = isolated_energies(model, calculator)
     train = [s for s in data.of("train") if s.energy is not None and len(s.atoms) > 1]
     gains = [np.mean([alone[int(z)] for z in s.atoms.numbers]) - s.energy / len(s.atoms) for s in train]

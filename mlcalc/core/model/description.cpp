@@ -58,6 +58,14 @@ bool Model::has_extrapolation() const {
     });
 }
 
+bool Model::knows_its_edge() const {
+    return std::any_of(terms.begin(), terms.end(), [](const Term& term) {
+        const auto* linear = std::get_if<LinearDescription>(&term.regressor);
+        const auto* kernel = std::get_if<KernelDescription>(&term.regressor);
+        return (linear && !linear->leverage.empty()) || (kernel && !kernel->edges.empty());
+    });
+}
+
 int Model::output(const std::string& name) const {
     const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == name; });
     return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());

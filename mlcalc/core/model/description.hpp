@@ -235,6 +235,10 @@ struct TensorOutput {
     bool needs_positions() const { return kind == Kind::vector && !baseline.empty(); }
 };
 
+/// An extrapolation above which a run has left the training set: its edge, and the reach of the fluctuations of many
+/// more environments than were trained on.
+constexpr double extrapolation_limit = 3.0;
+
 /// The contents of a model file.
 struct Model {
     std::string source;  ///< file name, for messages
@@ -259,6 +263,8 @@ struct Model {
     double cutoff() const;
     /// Does one of the regressors hold what an extrapolation measure needs?
     bool has_extrapolation() const;
+    /// Is that measure 1 at the edge of the training set?
+    bool knows_its_edge() const;
     /// Of all coefficient sets.
     std::vector<CoefficientShape> shapes() const;
     /// The index of the output of this name, -1 if there is none.

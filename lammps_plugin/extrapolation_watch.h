@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <vector>
+
+#include "lmptype.h"
+#include "style_settings.h"
+
+namespace LAMMPS_NS {
+class LAMMPS;
+}
+
+namespace mlcalc_lammps {
+
+/// Looks now and then how far the atoms are from the training set of the model, and says when they have left it.
+class ExtrapolationWatch {
+public:
+    explicit ExtrapolationWatch(LAMMPS_NS::LAMMPS* lammps) : lammps_(lammps) {}
+    void start_run();
+    /// Is the measure to be computed on this step? The same on all ranks.
+    bool is_due(const mlcalc::Model&, const StyleSettings&);
+    /// Warns once, or ends the run after the output of this step, if it was due. `values` (nlocal), `type_species`
+    /// [type], < 0 for atoms that the model does not see. Collective.
+    void check(const double* values, const StyleSettings&, const std::vector<int>& type_species);
+    /// A line with the largest value of the run, if there is one.
+    void report() const;
+
+private:
+    struct Place {
+        double value = -1.0;
+        LAMMPS_NS::bigint step = 0;
+        LAMMPS_NS::tagint atom = 0;
+        int type = 0;
+    };
+    /// The atom with the largest value on all ranks.
+    Place find_largest(const double* values, const std::vector<int>& type_species) const;
+
+    LAMMPS_NS::LAMMPS* lammps_;
+    Place largest_;
+    bool due_ = false, warned_ = false;
+};
+
+}  // namespace mlcalc_lammps

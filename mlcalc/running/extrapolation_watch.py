@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""When a calculator looks whether it is asked for what its model was trained on."""
+
+import numpy as np
+
+from .._engine import EXTRAPOLATION_LIMIT
+
+#: calls between two looks at the same atoms
+SELDOM = 100
+
+
+class ExtrapolationWatch:
+    """Decides at which calls the extrapolation measure is looked at: at the first for other atoms, then seldom.
+
+    ``description`` is the JSON document of the model; without a measure that is 1 at the edge of its training set
+    nothing is looked at, nor if not ``wanted``."""
+
+    def __init__(self, description, wanted: bool):
+        regressors = [term["regressor"] or {} for term in description["terms"]]
+        self.watches = bool(wanted) and any(r.get("leverage") or r.get("edges") for r in regressors)
+        self._numbers = np.zeros(0, dtype=int)
+        self._calls = 0
+
+    def is_due(self, numbers: np.ndarray) -> bool:
+        """Counts a call for atoms of these atomic numbers; is the measure wanted?"""
+        if not self.watches:
+            return False
+        same = np.array_equal(numbers, self._numbers)
+        self._numbers, self._calls = np.array(numbers), self._calls + 1 if same else 0
+        return self._calls % SELDOM == 0
+
+    @staticmethod
+    def message(values: np.ndarray) -> str | None:
+        """What to say of these values (n,), if any is beyond the limit."""
+        worst = int(np.argmax(values)) if len(values) else 0
+        if not len(values) or values[worst] <= EXTRAPOLATION_LIMIT:
+            return None
+        return (
+            f"the extrapolation of atom {worst} is {values[worst]:.3g}, above {EXTRAPOLATION_LIMIT:g} (1 is the edge "
+            "of the training set): the model was not trained for such an environment"
+        )
