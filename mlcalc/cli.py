@@ -214,7 +214,8 @@ def run_eval(args) -> int:
 
 def add_predict(sub) -> None:
     sub.epilog = """OUTPUT is extxyz: energy, forces, stress where there is a cell, of a committee also
-energy_uncertainty and forces_uncertainty, and extrapolation where the model has the measure. What the structures
+energy_uncertainty and forces_uncertainty, extrapolation where the model has the measure, and predicted_NAME of each
+tensor that is defined for the structure. What the structures
 carry otherwise is kept."""
     sub.add_argument("model", help="a model file, *.mlcalc")
     sub.add_argument("data", nargs="+", help="files with structures, any format that ASE reads; labels are not needed")

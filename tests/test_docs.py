@@ -187,10 +187,12 @@ def test_the_options_shown_are_options(page):
     options, seen = {}, []
     for _, code in blocks(page, "yaml"):
         options |= yaml.safe_load(code)
-        if "terms" in options:
-            names = [term.name for term in parse_options(options).terms]
+        if "terms" in options or "targets" in options:
+            parsed = parse_options(options)
+            names = [part.name for part in (*parsed.terms, *parsed.targets)]
             seen += [names] if names not in seen else []
-    assert seen == [["soap", "lode"], ["bodies"]]
+    expected = {"training.md": [["soap", "lode"], ["bodies"]], "tensors.md": [["dipole", "polarizability"]]}
+    assert seen == expected[page.name]
 
 
 def layers_as_written():

@@ -224,6 +224,8 @@ CHANGES = {
         "equivariants"
     ][0].update(o3_sigma=0),
     "outputs[1].parts: must": lambda d, t: d["outputs"][1].update(parts=[]),
+    "outputs[0].baseline: must": lambda d, t: d["outputs"][0].update(baseline=[1.0]),
+    "outputs[1].origin: must be one of": lambda d, t: d["outputs"][1].update(origin="zero"),
     "outputs[1].committee_scale: must": lambda d, t: d["outputs"][1].update(committee_scale=0),
     "outputs[1]: has the unknown setting 'sign'": lambda d, t: d["outputs"][1].update(sign=-1),
     "outputs[1].parts[0].regressor.zeta: must": lambda d, t: d["outputs"][1]["parts"][0]["regressor"].update(zeta=1),

@@ -84,6 +84,9 @@ TWO = {"terms": "two"}
 CONFIG = {"data.config_type": "kind"}
 LAYER = {"layers[]": "A"}  # the case of products within channels
 OPTIMIZED = {**LAYER, "layers[].mixing": {"method": "optimize", "structures": 6, "iterations": 3, "patience": 3}}
+TARGET = {"targets[]": "dipole"}  # the case of a tensor
+BORN = {**TARGET, "targets[].derivative": {"key": "born"}}
+KERNEL_TARGET = {**TARGET, "targets[].regressor": {"type": "kernel", "points": 6}}
 LEGENDRE = {f"{DENSITY}.basis": "legendre"}
 
 EFFECTS = {
@@ -199,6 +202,29 @@ EFFECTS = {
         "method": "optimize", "structures": 6, "iterations": 40, "patience": 12}}, notes),
     "layers[].mixing<optimize>.l_max": Effect([1, 1], OPTIMIZED),
     "terms[].invariants[].l_max": Effect([1, 1], LAYER),
+    "targets[].name": Effect("moment", TARGET),
+    "targets[].key": Effect("mu2", TARGET),
+    "targets[].type": Effect("scalar", TARGET, "refused: unit e.Angstrom is not one of a scalar output"),
+    "targets[].products": Effect(["rho rho", "rho"], TARGET),
+    "targets[].unit": Effect("Debye", TARGET),
+    "targets[].per": Effect("volume", {**TARGET, "targets[].unit": "debye per volume", "targets[].name": "mu"}),
+    "targets[].sign": Effect(-1, TARGET),
+    "targets[].charge": Effect("q", TARGET, "refused: a periodic structure with the charge 1 has no 'dipole'"),
+    "targets[].origin": Effect("center_of_mass", {
+        **TARGET, "targets[].origin": "coordinates", "targets[].charge": "q", "data.files[].path": "c.xyz",
+        "data.stress": None, "data.zbl": None}),
+    "targets[].baseline": Effect("fit", {**TARGET, "targets[].type": "symmetric", "targets[].key": "alpha",
+                                         "targets[].name": "alpha", "targets[].unit": ""}),
+    "targets[].error": Effect(1.0, BORN),
+    "targets[].regularization": Effect(1e3, TARGET),
+    "targets[].derivative.key": Effect("born2", BORN),
+    "targets[].derivative.first": Effect("displacement", BORN),
+    "targets[].derivative.error": Effect(1e-3, BORN),
+    "targets[].regressor<linear>.type": Effect("linear", KERNEL_TARGET),
+    "targets[].regressor<kernel>.type": Effect({"type": "kernel", "points": 6}, TARGET),
+    "targets[].regressor<kernel>.zeta": Effect(3, KERNEL_TARGET),
+    "targets[].regressor<kernel>.points": Effect(9, KERNEL_TARGET),
+    "targets[].regressor<kernel>.epsilon": Effect(0.5, KERNEL_TARGET),
     "terms[].name": Effect("near"),
     "terms[].weight": Effect(30.0, TWO),
     "terms[].invariants[].nu": Effect(1, {"terms[].invariants": [{"nu": 2, "a": "rho"}]}),
@@ -267,7 +293,17 @@ def folder_of_data(tmp_path_factory):
         copied.info["set"] = ("train", "train", "validation", "test")[k % 4]
         copied.info["set2"] = ("train", "validation", "train", "train")[k % 4]
         copied.arrays["double_forces"] = 2 * noisy["forces"]
+        copied.info |= {name: rng.normal(size=3) for name in ("mu", "mu2")} | {"q": 1}
+        copied.info["alpha"] = np.eye(3) + 0.1 * k
+        copied.arrays |= {name: rng.normal(size=(len(atoms), 9)) for name in ("born", "born2")}
         frames.append(copied)
+    clusters = [Atoms(atoms) for atoms in frames[:12]]
+    for cluster, atoms in zip(clusters, frames, strict=False):
+        cluster.set_pbc(False)
+        cluster.set_cell(None)
+        cluster.info |= {"mu": atoms.info["mu"], "q": 1}
+        cluster.calc = SinglePointCalculator(cluster, energy=atoms.calc.results["energy"], forces=atoms.get_forces())
+    ase.io.write(folder / "c.xyz", clusters)
     known_model(seed=2, reference=(0.0, 0.0)).save(folder / "base.mlcalc")
     ase.io.write(folder / "a.xyz", frames[:12])
     ase.io.write(folder / "b.xyz", frames[12:])
@@ -296,6 +332,9 @@ def put(options, path, value, data):
     elif (path, value) == ("layers[]", "A"):
         options["layers"] = [{"name": "A", "inputs": ["rho"], "channels": 2, "l_max": 1}]
         options["terms"][0]["invariants"] = [{"a": "A", "l_max": [1, 1, 1]}]
+    elif (path, value) == ("targets[]", "dipole"):
+        options["targets"] = [{"name": "dipole", "key": "mu", "type": "vector", "products": ["rho rho"],
+                               "unit": "e*Angstrom", "charge": None}]  # fmt: skip
     elif (path, value) == ("terms", "two"):
         options["terms"].append(
             {"name": "pairs", "invariants": [{"nu": 1, "a": "rho"}], "regressor": {"type": "linear"}}

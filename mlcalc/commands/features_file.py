@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """``mlcalc features``: the invariants of every atom of a data set in a NumPy file."""
 
+import dataclasses
+
 import numpy as np
 
-from ..model import Model
+from ..model import Model, Term
 from ..running.views import UnknownSpecies, views
 from ..train.data import read_frames
 
 
 def write_features(model, data, index=":", terms=None, output="features.npz") -> dict[str, tuple[int, int]]:
     """Writes one array (n_atoms, n_features) per term, ``structure`` and ``numbers`` (n_atoms,); returns the shapes.
+    Of the equivariants of tensor outputs arrays "NAME-lambdaL" (n_atoms, (2 L + 1) n_features), mu first.
 
     ``model`` and ``data`` are paths, ``terms`` names (None: all). Features are scaled and selected as in the model,
     before normalization. Raises ValueError for an unknown term and for elements that the model does not have, and
     DataError for a file that cannot be read."""
-    potential = Model.load(model).potential()
+    potential = _with_outputs(Model.load(model)).potential()
     names = list(potential.term_names)
     for name in terms or []:
         if name not in names:
@@ -37,3 +40,12 @@ def write_features(model, data, index=":", terms=None, output="features.npz") ->
     with open(output, "wb") as file:  # numpy would add an extension of its own to a name
         np.savez(file, structure=structure, numbers=numbers, **arrays)
     return {name: array.shape for name, array in arrays.items()}
+
+
+def _with_outputs(model):
+    """The model with its equivariants as terms without a regressor."""
+    terms = list(model.terms)
+    for output in model.outputs:
+        for part in output.parts:
+            terms.append(Term(f"{output.name}-lambda{part.o3_lambda}", part.equivariants))
+    return dataclasses.replace(model, terms=terms, outputs=[], has_energy=True)

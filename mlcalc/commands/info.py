@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from ..model import Kernel, Model
+from ..model import Kernel, Linear, Model
 from ..running.calculator import LIMIT_OF_LARGEST
 from ..running.views import views
 from ..train.errors import format_table
@@ -38,7 +38,10 @@ def describe(path) -> str:
     lines = [f"{path} ({Path(path).stat().st_size / 1e6:.1f} MB)"]
     energies = model.reference_energies or [0.0] * len(symbols)
     pairs = ", ".join(f"{s} {e:.6g}" for s, e in zip(symbols, energies, strict=True))
-    lines.append(f"species and reference energies (eV): {pairs}")
+    if model.has_energy:
+        lines.append(f"species and reference energies (eV): {pairs}")
+    else:
+        lines.append(f"species: {', '.join(symbols)}; no energy, only tensors")
     lines.append(f"boundaries it was trained on: {', '.join(model.boundaries) or 'none'}")
     lines.append(f"cutoff of the short range: {model.cutoff:g} A")
     if model.zbl:
@@ -53,6 +56,7 @@ def describe(path) -> str:
     lines += [_triples(entry) for entry in model.triples]
     lines += [_expansion(e.to_json()) for e in model.expansions]
     lines += [_term(model, term, symbols) for term in model.terms]
+    lines += [_output(output) for output in model.outputs]
     if model.committee:
         n, scale = model.committee
         lines.append(f"committee: {n} members, calibration factor {scale:.3g}")
@@ -141,6 +145,16 @@ def _term(model: Model, term, symbols) -> str:
     normalized = f"normalized (epsilon {kernel.epsilon:g})" if kernel.normalize else "not normalized"
     precision = "" if kernel.precision == "double" else f" in {kernel.precision} precision"
     return text + f"kernel zeta {kernel.zeta} {normalized}{precision}, sparse points {points}"
+
+
+def _output(output) -> str:
+    parts = []
+    for part in output.parts:
+        products = " + ".join(e.a if e.nu == 1 else f"{e.a} x {e.b}" for e in part.equivariants)
+        kind = "linear" if isinstance(part.regressor, Linear) else f"kernel zeta {part.regressor.zeta}"
+        parts.append(f"{kind} in {products} of lambda {part.o3_lambda}")
+    unit = f" ({output.unit})" if output.unit else ""
+    return f"tensor {output.name}{unit}, {output.type}: {', '.join(parts)}"
 
 
 def _origin(origin: dict) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 from tqdm import tqdm
 
@@ -43,8 +44,11 @@ def predicted(calculator: MLCalculator, atoms) -> ase.Atoms:
     copy = atoms.copy()
     calculator.reset()  # every structure has a k list or mesh of its own
     names = ["energy", "forces", *(["stress"] if atoms.cell.rank == 3 else [])]
+    names = [name for name in names if name in calculator.implemented_properties]
     results = {name: calculator.get_property(name, atoms) for name in names}
-    if calculator.n_members > 1:
+    for name, value in _tensors(calculator, atoms).items():
+        copy.info[f"predicted_{name}"] = value
+    if calculator.n_members > 1 and "energy" in results:
         copy.info["energy_uncertainty"] = float(calculator.get_property("energy_uncertainty", atoms))
         copy.arrays["forces_uncertainty"] = np.array(calculator.get_property("forces_uncertainty", atoms))
     if calculator.has_extrapolation:
@@ -54,6 +58,19 @@ def predicted(calculator: MLCalculator, atoms) -> ase.Atoms:
         copy.arrays.pop(name, None)
     copy.calc = SinglePointCalculator(copy, **results)
     return copy
+
+
+def _tensors(calculator, atoms) -> dict:
+    """The sums of the tensors that are defined for these atoms; the dipole of a periodic system as its polarization."""
+    names, found = list(calculator.tensors.outputs), {}
+    if "polarization" in calculator.tensors.needs:
+        names.append("polarization")
+    for name in names:
+        try:
+            found[name] = calculator.get_property(name, atoms)
+        except PropertyNotImplementedError:
+            continue
+    return found
 
 
 def _write(stream, frames):

@@ -57,6 +57,9 @@ def add_eval_arguments(parser):
                           ("config-type", None), ("distance", None)):  # fmt: skip
         told = f"default {default}; 'none': there are no such labels" if default else "default none"
         parser.add_argument(f"--{name}", default=default, metavar="KEY", help=f"name of the {name} in the data; {told}")
+    parser.add_argument("--target", action="append", default=[], metavar="NAME=KEY",
+                        help="name of the labels of a tensor in the data; by default those of the training; may be "
+                        "repeated")  # fmt: skip
     parser.add_argument("--report", help="folder of the report (default: DATA-report)")
     parser.add_argument("--predictions", help="extxyz file of predictions (default: in the report folder)")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
@@ -70,7 +73,10 @@ def run_eval(args) -> int:
     for name in ("energy", "forces", "stress", "virial", "config_type", "distance"):
         value = getattr(args, name)
         keys[name] = None if value in (None, "none", "null") else value
-    report = evaluate(args.model, args.data, keys, report=args.report, predictions=args.predictions,
+    targets = dict(entry.partition("=")[::2] for entry in args.target)
+    if not all(targets.values()):
+        raise ValueError(f"--target takes NAME=KEY, got {', '.join(args.target)}")
+    report = evaluate(args.model, args.data, keys, targets=targets, report=args.report, predictions=args.predictions,
                       threads=args.threads, progress=not args.quiet)  # fmt: skip
     print(report["text"])
     print(f"\nreport {report['folder']}/   predictions {report['predictions']}")

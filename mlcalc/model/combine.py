@@ -11,6 +11,7 @@ from ase.data import chemical_symbols
 
 from .description import Kernel, Linear, Model, Term, Zbl
 from .layers import Mixing
+from .outputs import TensorOutput, TensorPart
 from .pair_table import TabulatedPairs
 
 
@@ -33,6 +34,7 @@ def with_species(model: Model, species) -> Model:
         model, species=species, expansions=expansions, layers=layers, terms=terms,
         pairs=[entry for entry in map(chosen.pairs, model.pairs) if entry.tables],
         triples=[t for entry in model.triples for t in chosen.triples(entry)],
+        outputs=[chosen.output(output) for output in model.outputs],
         zbl=chosen.zbl(model.zbl), reference_energies=[energies.get(z, 0.0) for z in species], information=None,
     )  # fmt: skip
 
@@ -87,6 +89,16 @@ class _Species:
             regressor = dataclasses.replace(regressor, points=points, weights=weights)
         return Term(term.name, term.invariants, regressor)
 
+    def output(self, output: TensorOutput) -> TensorOutput:
+        def narrowed(regressor):
+            if isinstance(regressor, Linear):
+                return Linear(self.rows(regressor.weights, -2))
+            stored = {kind: {z: of[z] for z in self.new if z in of} for kind, of in _arrays(regressor).items()}
+            return dataclasses.replace(regressor, **stored)
+
+        baseline = None if output.baseline is None else self.columns(output.baseline).tolist()
+        return dataclasses.replace(_with_regressors(output, narrowed), baseline=baseline)
+
     def pairs(self, entry):
         return TabulatedPairs(entry.name, {p: t for p, t in entry.tables.items() if set(p) <= set(self.new)})
 
@@ -103,6 +115,32 @@ class _Species:
         cases = list(itertools.product(centers, pairs))
         return [dataclasses.replace(entry, name=f"{entry.name}-{k}", center=center, neighbors=pair)
                 for k, (center, pair) in enumerate(cases)]  # fmt: skip
+
+
+def _arrays(kernel):
+    return {kind: getattr(kernel, kind) for kind in ("points", "tensors", "weights")}
+
+
+def _with_regressors(output: TensorOutput, change, renamed=lambda products: products) -> TensorOutput:
+    """A copy with other regressors, and products of other names."""
+    parts = []
+    for part in output.parts:
+        regressor = change(part.regressor)
+        if hasattr(regressor, "invariants"):
+            regressor = dataclasses.replace(regressor, invariants=renamed(regressor.invariants))
+        parts.append(TensorPart(renamed(part.equivariants), regressor))
+    return dataclasses.replace(output, parts=parts)
+
+
+def _of_members(change):
+    """Changes the members of weights (n_members, ..) of a regressor of a tensor, whose own shape has 2 dimensions."""
+
+    def changed(regressor):
+        if isinstance(regressor, Linear):
+            return Linear(change(np.asarray(regressor.weights)))
+        return dataclasses.replace(regressor, weights={z: change(np.asarray(w)) for z, w in regressor.weights.items()})
+
+    return changed
 
 
 def _changed(expansion, **changes):
@@ -130,14 +168,18 @@ def mean_member(model: Model) -> Model:
             weights = {z: np.mean(w, axis=0) for z, w in regressor.weights.items()}
             regressor = dataclasses.replace(regressor, weights=weights)
         terms.append(Term(term.name, term.invariants, regressor))
-    return dataclasses.replace(model, terms=terms, committee=None)
+    outputs = [_with_regressors(output, _of_members(lambda w: w.mean(axis=0))) for output in model.outputs]
+    return dataclasses.replace(model, terms=terms, outputs=outputs, committee=None)
 
 
 def combined(model: Model, other: Model, prefix: str) -> Model:
     """The sum of a model and another one of the same species, whose parts get names that begin with ``prefix``.
 
-    The committee is that of ``model``; of ``other`` it is the mean that is added. Raises ValueError if both have a ZBL
-    repulsion."""
+    The committee is that of ``model``; of ``other`` it is the mean that is added. Tensor outputs are those of both.
+    Raises ValueError if both have a ZBL repulsion or an output of one name."""
+    for output in other.outputs:
+        if output.name in [mine.name for mine in model.outputs]:
+            raise ValueError(f"both models have an output '{output.name}', a sum can have only one")
     if model.zbl and other.zbl:
         raise ValueError("both models have a ZBL repulsion, a sum can have only one")
     other = mean_member(with_species(other, model.species))
@@ -151,21 +193,35 @@ def combined(model: Model, other: Model, prefix: str) -> Model:
     expansions = [_changed(e, name=f"{prefix}{e.name}") for e in other.expansions]
     layers = [Mixing(f"{prefix}{x.name}", [f"{prefix}{name}" for name in x.inputs], x.matrices) for x in other.layers]
     terms = [_renamed(term, prefix, n_members) for term in other.terms]
+
+    def repeated(weights):
+        weights = weights[0] if weights.ndim == 3 else weights
+        return np.repeat(weights[None], n_members, axis=0) if n_members > 1 else weights
+
+    outputs = [_with_regressors(output, _of_members(repeated), lambda products: _named(products, prefix))
+               for output in other.outputs]  # fmt: skip
     return dataclasses.replace(
         model, expansions=[*model.expansions, *expansions], layers=[*model.layers, *layers],
         terms=[*model.terms, *terms], pairs=[*model.pairs, *map(named, other.pairs)],
         triples=[*model.triples, *map(named, other.triples)], zbl=model.zbl or other.zbl,
-        reference_energies=(energies[0] + energies[1]).tolist(),
+        reference_energies=(energies[0] + energies[1]).tolist(), outputs=[*model.outputs, *outputs],
+        has_energy=model.has_energy or other.has_energy,
     )  # fmt: skip
 
 
-def _renamed(term, prefix, n_members):
-    invariants = []
-    for i in term.invariants:
+def _named(products, prefix):
+    """Invariants or equivariants of expansions whose names begin with the prefix."""
+    named = []
+    for i in products:
         names = {"a": f"{prefix}{i.a}"}
         if getattr(i, "b", None) is not None:
             names["b"] = f"{prefix}{i.b}"
-        invariants.append(dataclasses.replace(i, **names))
+        named.append(dataclasses.replace(i, **names))
+    return named
+
+
+def _renamed(term, prefix, n_members):
+    invariants = _named(term.invariants, prefix)
     regressor = term.regressor
 
     def members(weights):

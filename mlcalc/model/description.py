@@ -280,8 +280,6 @@ class Model:
                     weights = _members(weights, (n_members, len(points)), term.name)
                     tensors[f"terms.{term.name}.weights.{number}"] = weights
         for output in self.outputs:
-            if output.baseline is not None:
-                tensors[f"outputs.{output.name}.baseline"] = np.asarray(output.baseline, dtype=float)
             for k, part in enumerate(output.parts):
                 tensors |= self._part_tensors(output, part, prefix_of(output, k), n_members)
         return tensors
@@ -407,14 +405,14 @@ def _output_to_json(output):
                          "invariants": [_invariant_to_json(invariant) for invariant in kernel.invariants]}  # fmt: skip
         equivariants = [_invariant_to_json(equivariant) for equivariant in part.equivariants]
         parts.append({"equivariants": equivariants, "regressor": regressor})
-    return {"name": output.name, "type": output.type, "unit": output.unit, "baseline": output.baseline is not None,
-            "committee_scale": float(output.committee_scale), "parts": parts}  # fmt: skip
+    return {"name": output.name, "type": output.type, "unit": output.unit,
+            "baseline": None if output.baseline is None else [float(x) for x in output.baseline],
+            "origin": output.origin, "committee_scale": float(output.committee_scale), "parts": parts}  # fmt: skip
 
 
 def _output_from_json(entry, document, tensors):
-    output = TensorOutput(entry["name"], entry["type"], [], entry["unit"], committee_scale=entry["committee_scale"])
-    if entry["baseline"]:
-        output.baseline = tensors[f"outputs.{output.name}.baseline"].tolist()
+    settings = {key: entry[key] for key in ("unit", "baseline", "origin", "committee_scale")}
+    output = TensorOutput(entry["name"], entry["type"], [], **settings)
     for k, part in enumerate(entry["parts"]):
         prefix, settings = prefix_of(output, k), part["regressor"]
         if settings["type"] == "linear":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _engine
 from .equivariants import Equivariant
 
 #: Cartesian shape of each type, and the degrees that its parts may have
@@ -53,6 +54,7 @@ class TensorOutput:
 
     Its ``parts`` have o3_lambda 0 (scalar), 1 (vector), 0 and 2 (symmetric). ``baseline``, a number per species, is
     added: a constant, a constant on the diagonal, or charges times positions (of a vector: for free boundaries only).
+    ``origin`` "center_of_mass" says that dipoles of charged systems are those about it; None: neutral systems only.
     ``committee_scale`` calibrates the spread of a committee. A vector named ``dipole`` (e Angstrom) is what an electric
     field acts on.
     """
@@ -62,6 +64,7 @@ class TensorOutput:
     parts: list[TensorPart]
     unit: str = ""
     baseline: list[float] | None = None
+    origin: str | None = None
     committee_scale: float = 1.0
 
     @property
@@ -70,6 +73,22 @@ class TensorOutput:
         if self.type not in SHAPES:
             raise ValueError(f"output {self.name!r}: type must be one of {', '.join(SHAPES)}, got {self.type!r}")
         return SHAPES[self.type]
+
+
+def spherical(kind: str, o3_lambda: int) -> np.ndarray:
+    """The components of one degree of a flat Cartesian tensor, (2 lambda + 1, n_components): orthonormal rows, a vector
+    in the order y z x, a symmetric matrix by the coefficients that couple two vectors."""
+    if kind == "scalar":
+        return np.eye(1)
+    axis = {-1: 1, 0: 2, 1: 0}
+    out = np.zeros((2 * o3_lambda + 1, int(np.prod(SHAPES[kind]))))
+    if kind == "vector":
+        for m, a in axis.items():
+            out[m + 1, a] = 1.0
+        return out
+    for m_1, m_2, m, value in _engine.real_clebsch_gordan(1, 1, o3_lambda):
+        out[o3_lambda + m, 3 * axis[m_1] + axis[m_2]] = value
+    return out
 
 
 def prefix_of(output: TensorOutput, k: int) -> str:

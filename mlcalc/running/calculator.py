@@ -180,7 +180,8 @@ class MLCalculator(Calculator):
         self.has_extrapolation = any(r.get("type") == "kernel" or r.get("leverage") for r in regressors)
         self._spread_scale = description["committee"]["scale"] if description["committee"] else 1.0
         self.n_members = self.potential.n_members
-        self.tensors = TensorProperties(description.get("outputs", []), self.n_members, source, OF_ENERGY)
+        outputs = description.get("outputs", [])
+        self.tensors = TensorProperties(outputs, self.potential.species, self.n_members, source, OF_ENERGY)
         self._has_energy = self.potential.has_energy
         of_energy = OF_ENERGY if self.n_members > 1 else STANDARD + ["extrapolation", "energy_components"]
         self.implemented_properties = (of_energy if self._has_energy else []) + list(self.tensors.needs)

@@ -20,8 +20,9 @@ class TensorProperties:
     dipole also ``polarization`` and ``born_effective_charges``. Raises ValueError for a name that is in use.
     """
 
-    def __init__(self, outputs, n_members, source, taken):
+    def __init__(self, outputs, species, n_members, source, taken):
         self.outputs = {entry["name"]: entry for entry in outputs}
+        self.species = [int(z) for z in species]
         self.n_members = n_members
         self.needs: dict[str, tuple[str, str]] = {}  # name of a property: output, and what of it
         for name, entry in self.outputs.items():
@@ -61,11 +62,20 @@ class TensorProperties:
                 "the dipole of a periodic system depends on the choice of the cell; ask for polarization, "
                 "born_effective_charges or dipole_atoms"
             )
-        if dipole and abs(charge_of(atoms)) > NEUTRAL:
+        if dipole and abs(charge_of(atoms)) > NEUTRAL and self.outputs["dipole"]["origin"] is None:
             raise PropertyNotImplementedError(
                 f"the dipole of a system with the charge {charge_of(atoms):g} depends on the origin, for which this "
                 "model has no convention; born_effective_charges and dipole_atoms are defined"
             )
+        baseline = self.outputs["dipole"]["baseline"] if dipole else None
+        if baseline is not None:
+            charges = dict(zip(self.species, baseline, strict=True))
+            total = sum(charges[int(z)] for z in atoms.numbers if int(z) in charges)
+            if abs(total) > NEUTRAL:
+                raise PropertyNotImplementedError(
+                    f"the charges of the dipole's baseline sum to {total:g} in this system, so that it depends on the "
+                    "origin; the model is for compositions where they sum to zero"
+                )
         if name == "polarization" and not (atoms.pbc.all() and atoms.cell.rank == 3):
             raise PropertyNotImplementedError("polarization needs a system that is periodic in three directions")
 

@@ -17,6 +17,7 @@ from .data_options import DataOptions
 from .frames import read_frames
 from .option_checks import DataError, OptionError
 from .splits import SPLITS, assign_splits
+from .target_labels import TensorLabel, check_baseline, jumps, read_label
 
 ENERGY_UNITS = {"eV": 1.0, "meV": 1e-3, "hartree": Hartree, "rydberg": Rydberg, "kcal/mol": kcal / mol,
                 "kJ/mol": kJ / mol}  # fmt: skip
@@ -48,6 +49,7 @@ class Structure:
     source: str = ""
     index: int = 0
     baseline: dict | None = None  # energy, forces, virial of the models that the fit starts from
+    tensors: dict[str, TensorLabel] = field(default_factory=dict)
 
     def remaining(self, kind: str):
         """A label (energy, forces, virial) minus what the baseline says; None if there is no such label."""
@@ -95,7 +97,8 @@ class Dataset:
         h = hashlib.sha256()
         for s in self.structures:
             h.update(f"{s.digest} {s.split} {s.config_type} {s.offset_group} {s.energy!r}".encode())
-            for label in (s.forces, s.virial):
+            tensors = [x for name in sorted(s.tensors) for x in (s.tensors[name].value, s.tensors[name].derivative)]
+            for label in (s.forces, s.virial, *tensors):
                 h.update(b"-" if label is None else np.ascontiguousarray(label, dtype=float).tobytes())
         return h.hexdigest()
 
@@ -145,6 +148,11 @@ def _lookup(atoms, key):
             value = place[key]
             return None if isinstance(value, str) and value in ("None", "none", "null") else value
     return None
+
+
+def has_key(atoms, key) -> bool:
+    """Does a frame have anything under this name?"""
+    return _lookup(atoms, key) is not None
 
 
 def _finite(value, what, where):
@@ -213,8 +221,27 @@ def _missing(keys, frames, where):
         )
 
 
-def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
-    """The structures of all files (or ``frames``, a list of ase.Atoms) with checked labels and splits.
+def _missing_targets(targets, frames):
+    """A key of a target that no frame of any file has is a mistake of the options."""
+    for t in targets:
+        for key in [t.key, *([t.derivative.key] if t.derivative else [])]:
+            if all(_lookup(a, key) is None for a in frames):
+                found = sorted({k for a in frames for k in found_keys(a)})
+                raise DataError(
+                    f"targets '{t.name}': no structure has '{key}'. Keys found: {', '.join(found) or 'none'}"
+                )
+
+
+def _count(target, structures) -> str:
+    labels = [s.tensors[target.name] for s in structures]
+    derivatives = sum(x.derivative is not None for x in labels)
+    of_derivative = f", {derivatives} with derivatives" if target.derivative else ""
+    return f"{target.name}: {sum(x.value is not None for x in labels)} structures with '{target.key}'{of_derivative}"
+
+
+def load_dataset(options: DataOptions, frames=None, seed: int = 1, targets=()) -> Dataset:
+    """The structures of all files (or ``frames``, a list of ase.Atoms) with checked labels, also those of the
+    ``targets`` (TargetOptions), and splits.
 
     Raises DataError if a named key is absent, a label is not finite, or a split is empty where it is needed."""
     structures, notes = [], []
@@ -228,10 +255,16 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
         if file is not None and file.config_type is not None:
             named["config_type"] = None
         _missing({**keys, **named}, atoms_list, where)
+        if file is None or file is options.files[-1]:
+            _missing_targets(targets, [atoms for _, part in sources for atoms in part])
         for k, atoms in enumerate(atoms_list):
             s = _structure(atoms, keys, options, f"{where}, structure {k}")
             s.source, s.index = where, k
             _annotate(s, atoms, file, options, where)
+            orders = STRESS_ORDERS[options.units.stress_order]
+            for t in targets:
+                s.tensors[t.name] = read_label(t, s.atoms, lambda key, a=atoms: _lookup(a, key), orders,
+                                               f"{where}, structure {k}")  # fmt: skip
             structures.append(s)
         part = structures[-len(atoms_list) :]
         counts = [sum(getattr(s, name) is not None for s in part) for name in ("energy", "forces", "virial")]
@@ -239,6 +272,9 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1) -> Dataset:
     if not structures:
         raise DataError("no structures were given")
     data = Dataset(structures, notes)
+    for t in targets:
+        check_baseline(t, structures)
+        notes += [_count(t, structures), *jumps(t, structures)]
     _filter(data, options)
     assign_splits(data.structures, options.split, seed)
     _note_defaults(data, options)

@@ -144,8 +144,6 @@ class DataOptions(Options):
     def _labels(self):
         if self.stress and self.virial:
             raise ValueError(": name either stress or virial, not both")
-        if not (self.energy or self.forces):
-            raise ValueError(": neither energy nor forces is named, there is nothing to fit")
         return self
 
 

@@ -102,7 +102,7 @@ def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
     """The first step: structures, labels and splits, checked against the options.
 
     Raises DataError and OptionError for what cannot be trained on."""
-    data = load_dataset(options.data, frames, options.seed)
+    data = load_dataset(options.data, frames, options.seed, options.targets)
     job = Job(options, data, n_threads(options.budget.threads), progress)
     remarks = [*data.notes, *options.remarks()]
     if isinstance(options.data.zbl, ZblOptions):

@@ -29,10 +29,15 @@ from .option_checks import (
     parse_bytes,
     word_or,
 )
+from .target_options import TargetOptions
 
 __all__ = ["OptionError", "TrainOptions", "parse_bytes", "parse_options"]
 
 KINDS = ("energy", "forces", "virial")
+NAME = re.compile(r"[A-Za-z0-9_+-]{1,64}")
+#: results that ASE or mlcalc has under these names
+RESERVED = ("energy", "energies", "free_energy", "forces", "stress", "stresses", "extrapolation", "polarization",
+            "born_effective_charges", "energy_components")  # fmt: skip
 
 
 class FactorOptions(Options):
@@ -150,7 +155,8 @@ class TrainOptions(Options):
 
     data: DataOptions = Field(description="structures and labels")
     expansions: list[Expansion] = Field(description="what an atom sees; entries of the types below")
-    terms: list[TermOptions] = Field(description="the energy is the sum of these")
+    terms: list[TermOptions] = Field([], description="the energy is the sum of these; without any, only targets")
+    targets: list[TargetOptions] = Field([], description="tensors that are learned beside the energy")
     layers: list[LayerOptions] = Field([], description="channels mixed from expansions, for products of many factors")
     model: Text = Field("model.mlcalc", description="file to write, relative to the options file")
     report: Text | None = Field(None, description="folder of the report; by default the model's name and -report")
@@ -177,7 +183,10 @@ class TrainOptions(Options):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, value):
-        for name in ("expansions", "terms"):
+        if isinstance(value, dict) and not value.get("terms") and not value.get("targets") and "terms" not in value:
+            raise ValueError(": 'terms' is missing")
+        required = ("expansions",) if isinstance(value, dict) and value.get("targets") else ("expansions", "terms")
+        for name in required:
             if isinstance(value, dict) and name in value and not (isinstance(value[name], list) and value[name]):
                 raise ValueError(f" '{name}' must be a list with at least one entry")
         if isinstance(value, dict) and "model" in value and not isinstance(value["model"], (str, Path)):
@@ -187,6 +196,10 @@ class TrainOptions(Options):
     @model_validator(mode="after")
     def _consistent(self):
         self._check_names()
+        if not self.terms:
+            self.data.energy = self.data.forces = self.data.stress = self.data.virial = None
+        elif not (self.data.energy or self.data.forces):
+            raise ValueError("data: neither energy nor forces is named, there is nothing to fit")
         if self.solver.refit and self.committee.members:
             raise ValueError(" solver.refit leaves nothing held out to calibrate a committee with; use one of them")
         if Path(self.model).is_dir():
@@ -203,7 +216,8 @@ class TrainOptions(Options):
         expansions = [e.name for e in self.expansions]
         layers = {layer.name: layer for layer in self.layers}
         sets = expansions + [layer.name for layer in self.layers]
-        for kind, names in (("expansions", sets), ("terms", [t.name for t in self.terms])):
+        for kind, names in (("expansions", sets), ("terms", [t.name for t in self.terms]),
+                            ("targets", [t.name for t in self.targets])):  # fmt: skip
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f" {kind}: the name '{name}' is used twice")
@@ -230,6 +244,15 @@ class TrainOptions(Options):
                         f" term '{term.name}': l_max must be at most {layers[invariant.a].l_max}, that of layer "
                         f"'{invariant.a}'"
                     )
+        for target in self.targets:
+            if not NAME.fullmatch(target.name) or target.name in RESERVED:
+                raise ValueError(
+                    f" targets: '{target.name}' cannot be the name of an output: 1 to 64 letters, digits, '_', '-' or "
+                    f"'+', and none of {', '.join(RESERVED)}"
+                )
+            for name in " ".join(target.products).split():
+                if name not in expansions:
+                    raise ValueError(f" target '{target.name}' uses expansion '{name}'{nearest(name, expansions)}")
         for layer in self.layers:
             if isinstance(layer.mixing, OptimizedChannels):
                 users = [t for t in self.terms if any(layer.name in (i.a, i.b) for i in t.invariants)]
@@ -242,6 +265,7 @@ class TrainOptions(Options):
         """Notes about options that are legal and have no effect."""
         notes = []
         used = {name for term in self.terms for i in term.invariants for name in (i.a, i.b)}
+        used |= {name for target in self.targets for name in " ".join(target.products).split()}
         used |= {name for layer in self.layers if layer.name in used for name in layer.inputs}
         notes += [
             f"WARNING: layer '{x.name}' is in no invariant of the terms" for x in self.layers if x.name not in used

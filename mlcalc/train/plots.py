@@ -13,7 +13,8 @@ from .errors import Prediction, uncertainties, unseen
 COLORS = {"train": "#b0b7c3", "validation": "#e08a2c", "test": "#1f6fb2"}
 
 
-def _figure(columns=1, height=3.6, width=3.8):
+def subplots(columns=1, height=3.6, width=3.8):
+    """A figure without a display, and its axes in a row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -42,7 +43,7 @@ def _pairs(predictions, kind):
 def parity(predictions: list[Prediction]):
     kinds = {"energy": "eV/atom", "force": "eV/Å", "stress": "eV/Å³"}
     kinds = {k: u for k, u in kinds.items() if len(_pairs(predictions, k)[0])}
-    figure, axes = _figure(max(1, len(kinds)))
+    figure, axes = subplots(max(1, len(kinds)))
     for ax, (kind, unit) in zip(axes, kinds.items(), strict=False):
         for split, color in COLORS.items():
             x, y = _pairs([p for p in predictions if p.structure.split == split], kind)
@@ -77,7 +78,7 @@ def _few_ticks(axis):
 
 
 def error_against_uncertainty(predictions: list[Prediction], scale: float):
-    figure, axes = _figure(2)
+    figure, axes = subplots(2)
     for ax, (kind, unit) in zip(axes, (("energy", "eV/atom"), ("forces", "eV/Å")), strict=True):
         errors, spread = uncertainties(predictions, kind)
         good = spread > 0
@@ -121,7 +122,7 @@ def curves(data: dict):
 
 
 def regularization(choice: dict):
-    figure, (ax,) = _figure(1)
+    figure, (ax,) = subplots(1)
     ax.loglog(choice["lams"], choice["scores"], "-", color=COLORS["test"])
     ax.axvline(choice["lam"], color="black", lw=0.8)
     ax.set(xlabel="regularization strength", ylabel=f"score ({choice['criterion']})")

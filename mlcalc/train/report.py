@@ -15,6 +15,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..checks.run import draw
 from ..files import write_atomically
+from . import tensor_errors
 from .errors import (
     Prediction,
     calibration,
@@ -37,7 +38,9 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
     table = error_table(predictions)
     report = {"errors": table, "units": "eV, Angstrom", **(extra or {}), "notes": list(notes)}
     held_out = unseen(predictions)
-    text = [format_table(table)]
+    text = [format_table(table)] if predictions else []
+    if "tensors" in report:
+        text.append(tensor_errors.text_of(report["tensors"]))
     if scale is not None and held_out and held_out[0].member_energies is not None:
         report["committee_calibration"] = calibration(held_out, scale)
         used = (extra or {}).get("committee", {}).get("used")
@@ -60,16 +63,21 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
 
 
 def write_report(folder, report: dict, predictions: list[Prediction], *, scale: float | None = None,
-                 figures: bool = True, checks=()):  # fmt: skip
-    """Writes report.json, report.txt and figures, also of ``checks``, into ``folder``; their names are put into the
-    report."""
+                 figures: bool = True, checks=(), tensors=None):  # fmt: skip
+    """Writes report.json, report.txt and figures, also of ``checks`` and ``tensors``, into ``folder``; their names are
+    put into the report."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if figures:
         from . import plots
 
         choice = report.get("regularization")
-        report["figures"] = plots.draw(folder, predictions, scale, report.get("curves"), choice)
+        report["figures"] = []
+        if predictions:
+            report["figures"] = plots.draw(folder, predictions, scale, report.get("curves"), choice)
+        if tensors is not None:
+            tensors.figure().savefig(folder / "tensors.png", dpi=130)
+            report["figures"].append("tensors.png")
         if checks:
             draw(checks, folder / "outside.png")
             report["figures"].append("outside.png")
@@ -123,8 +131,24 @@ def distance_curves(predictions: list[Prediction]) -> dict:
     return {name: sorted(points, key=lambda q: q["distance"]) for name, points in curves.items() if len(points) > 1}
 
 
-def write_predictions(path, predictions: list[Prediction], scale: float = 1.0):
-    """Structures with predicted energy, forces and stress as extxyz; the labels as reference_*, in eV and Angstrom."""
+def write_predictions(path, predictions: list[Prediction], scale: float = 1.0, tensors=None):
+    """Structures with predicted energy, forces and stress as extxyz; the labels as reference_*, in eV and Angstrom.
+    ``tensors`` (LabeledTensors) of the same structures are predicted_* and reference_*; alone, if there are no others.
+    """
+    frames = _annotated(predictions, scale)
+    if not predictions and tensors is not None:
+        frames = [s.atoms.copy() for s in tensors.structures]
+        for atoms, s in zip(frames, tensors.structures, strict=True):
+            atoms.info["split"], atoms.info["config_type"] = s.split, s.config_type
+    for k, atoms in enumerate(frames if tensors is not None else []):
+        tensors.annotate(k, atoms)
+    with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:  # whole, or not there
+        made = Path(folder) / "predictions.xyz"
+        ase.io.write(made, frames, format="extxyz")
+        os.replace(made, path)
+
+
+def _annotated(predictions, scale):
     frames = []
     for p in predictions:
         s = p.structure
@@ -150,7 +174,4 @@ def write_predictions(path, predictions: list[Prediction], scale: float = 1.0):
             atoms.info["largest_force_error"] = float(np.abs(errors["forces"]).max())
         atoms.calc = SinglePointCalculator(atoms, **results)
         frames.append(atoms)
-    with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:  # whole, or not there
-        made = Path(folder) / "predictions.xyz"
-        ase.io.write(made, frames, format="extxyz")
-        os.replace(made, path)
+    return frames

@@ -30,8 +30,10 @@ from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
 from .row_store import RowStore
+from .select import make_plan
 from .solve import Factor, IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
 from .soundness import soundness
+from .tensors import fit_tensors
 
 #: weights above which the triangle of the fit is not stored unless it is asked for: 16 MB
 MANY_WEIGHTS = 2000
@@ -66,10 +68,14 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True) ->
         with Checkpoint(Path(options.checkpoint), key, representation, keep) as checkpoint:
             if checkpoint.resumed:
                 job.progress.say(f"continuing the run of {options.checkpoint}")
-            job = coupling.resolved(job, checkpoint, trial_score)
-            case = plan_of(job, checkpoint)
-            solution = weights_of(job, case, checkpoint)
-            result = model_of(job, case, solution, frames is not None, started, figures)
+            if options.terms:
+                job = coupling.resolved(job, checkpoint, trial_score)
+                case = plan_of(job, checkpoint)
+                solution = weights_of(job, case, checkpoint)
+                tensors = fit_tensors(job, case.plan, checkpoint)
+                result = model_of(job, case, solution, tensors, frames is not None, started, figures)
+            else:
+                result = model_of_tensors(job, checkpoint, frames is not None, started, figures)
             if not options.keep_checkpoint:
                 checkpoint.clear()
     return result
@@ -333,7 +339,26 @@ def _with_base(job: Job, model):
     return model if job.base is None else combined(model, job.base, "")
 
 
-def model_of(job: Job, case: Case, solution: Solution, frames_given, started, figures) -> FitResult:
+def model_of_tensors(job: Job, checkpoint: Checkpoint, frames_given, started, figures) -> FitResult:
+    """A model without an energy, with its report, written."""
+    options = job.options
+    plan = make_plan(options, job.species, job.train, job.threads, job.progress)
+    tensors = fit_tensors(job, plan, checkpoint)
+    extra = {"regularization": {"lam": None, "criterion": None, "term_weights": []}, "data": job.data.describe(),
+             "offsets": {}, "tensors": tensors.report, "seconds": time.time() - started}  # fmt: skip
+    report = make_report([], extra=extra, notes=job.notes)
+    origin = provenance(options, job.data, frames_given, report, job.notes)
+    committee = (options.committee.members, 1.0) if options.committee.members else None
+    model = build_model(options, plan, boundaries=job.boundaries, committee=committee, provenance=origin)
+    model = dataclasses.replace(model, layers=[], outputs=tensors.outputs, has_energy=False)
+    model.save(options.model)
+    folder = Path(options.report)
+    write_report(folder, report, [], figures=figures, tensors=tensors.of(job))
+    write_predictions(folder / "predictions.xyz", [], tensors=tensors.of(job))
+    return FitResult(model, report, Path(options.model), folder)
+
+
+def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, started, figures) -> FitResult:
     """The model with its calibration, its report and where it comes from, written."""
     weights, choice = solution.weights, solution.choice
     options, members = job.options, job.options.committee.members
@@ -357,12 +382,16 @@ def model_of(job: Job, case: Case, solution: Solution, frames_given, started, fi
     extra["outside"], close_pairs = soundness(model, job.data)
     if close_pairs.verdict != "pass":
         job.note(f"WARNING: {close_pairs.reason}; see outside.close and data.zbl")
+    if tensors.outputs:
+        extra["tensors"] = tensors.report
     extra["seconds"] = time.time() - started
     report = make_report(predictions, scale=scale, extra=extra, notes=job.notes, sigma=_expected(options, predictions))
     origin = provenance(options, job.data, frames_given, report, job.notes)
-    model = _with_base(job, build_model(options, case.plan, committee=committee, provenance=origin, **arguments))
+    model = build_model(options, case.plan, committee=committee, provenance=origin, **arguments)
+    model = _with_base(job, dataclasses.replace(model, outputs=tensors.outputs))
     model.save(options.model)
     folder = Path(options.report)
-    write_report(folder, report, predictions, scale=scale, figures=figures, checks=[close_pairs])
-    write_predictions(folder / "predictions.xyz", predictions, scale or 1.0)
+    of_tensors = tensors.of(job)
+    write_report(folder, report, predictions, scale=scale, figures=figures, checks=[close_pairs], tensors=of_tensors)
+    write_predictions(folder / "predictions.xyz", predictions, scale or 1.0, tensors=of_tensors)
     return FitResult(model, report, Path(options.model), folder)

@@ -17,7 +17,7 @@ bool fits(Kind kind, int lambda) {
 }  // namespace
 
 TensorOutput ModelReader::read_output(const Field& field, const Model& model) {
-    field.only({"name", "type", "unit", "baseline", "committee_scale", "parts"});
+    field.only({"name", "type", "unit", "baseline", "origin", "committee_scale", "parts"});
     TensorOutput out;
     out.name = field["name"].name();
     if (model.output(out.name) >= 0) field["name"].refuse("'" + out.name + "' is there twice");
@@ -25,9 +25,11 @@ TensorOutput ModelReader::read_output(const Field& field, const Model& model) {
     out.kind = type == "scalar" ? Kind::scalar : (type == "vector" ? Kind::vector : Kind::symmetric);
     out.unit = field["unit"].string();
     out.committee_scale = field["committee_scale"].above(0, max_number);
-    if (field["baseline"].boolean()) {
-        out.baseline = tensors_.doubles("outputs." + out.name + ".baseline", {model.species.size()});
+    const std::size_t n = model.species.size();
+    for (std::size_t s = 0; s < n && !field["baseline"].is_null(); ++s) {
+        out.baseline.push_back(field["baseline"].array(n, n)[s].number(-max_number, max_number));
     }
+    if (!field["origin"].is_null()) field["origin"].one_of({"center_of_mass"});  // a convention of the data
     for (const Field& part : field["parts"].array(1, 2)) out.parts.push_back(read_part(part, out, model));
     return out;
 }
