@@ -64,8 +64,9 @@ ModelFile read_model_file(LAMMPS* lammps, const std::string& path) {
     failures.together([&] {
         out.model = mlcalc::parse_model(bytes.data(), bytes.size(), path);
         const auto& terms = out.model->terms;
-        if (std::all_of(terms.begin(), terms.end(),
-                        [](const mlcalc::Term& term) { return term.regressor.index() == 0; }))
+        if (out.model->outputs.empty() && std::all_of(terms.begin(), terms.end(), [](const mlcalc::Term& term) {
+                return term.regressor.index() == 0;
+            }))
             throw std::invalid_argument(path + " describes features only; it has no energy to compute");
     });
     return out;

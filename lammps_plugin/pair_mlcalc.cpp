@@ -27,6 +27,7 @@ PairMLCalc::PairMLCalc(LAMMPS* instance)
       views_(instance),
       committee_(instance),
       extrapolation_(instance),
+      tensors_(instance),
       communicator_(world),
       mesh_factory_(std::make_unique<mlcalc_lammps::LammpsMeshFactory>(instance, this)),
       far_field_log_(instance, communicator_) {
@@ -84,10 +85,12 @@ void PairMLCalc::work(int, int) {
         if (vflag_atom) results.atom_virials = cleared(atom_virials_, views_.n_local());
         const bool look = extrapolation_.is_due(potential_->model(), settings_);
         committee_.ask(potential_->model(), settings_, views_.n_all(), look, results);
+        tensors_.ask(potential_->model(), results);
     } catch (...) {
         failure = std::current_exception();  // the other ranks are told in the midst of compute
     }
     evaluate(results, failure);
+    tensors_.take(results);
     const double unit = energy_unit_ * scale_;
     if (cvflag_atom)
         mlcalc_lammps::add_centroid_virials(views_, *potential_, communicator_, *mesh_factory_, unit, cvatom);
@@ -117,6 +120,42 @@ void PairMLCalc::evaluate(mlcalc::Results& results, const std::exception_ptr& fa
         potential_ = make_potential(file_, settings_);
         compute_it();
     }
+}
+
+int PairMLCalc::n_components(const std::string& name) const {
+    if (potential_ == nullptr)
+        error->all(FLERR, "compute mlcalc/tensor needs the pair_coeff of pair_style mlcalc before it");
+    const mlcalc::Model& model = potential_->model();
+    const int index = model.output(name);
+    if (index < 0) {
+        std::string known;
+        for (const auto& other : model.outputs) known += (known.empty() ? "" : ", ") + other.name;
+        error->all(FLERR, "compute mlcalc/tensor: the model {} has no output {}; it has {}", file_.path, name,
+                   known.empty() ? "none" : known);
+    }
+    return model.outputs[static_cast<std::size_t>(index)].n_components();
+}
+
+/// Values that came with the forces, or an evaluation of the tensor alone where no compute had announced the step.
+const double* PairMLCalc::tensor(const std::string& name) {
+    n_components(name);
+    const int index = potential_->model().output(name);
+    if (tensors_.has(index)) return tensors_.values(index);
+    mlcalc::Results results;
+    std::exception_ptr failure;
+    try {
+        views_.fill(*list, type_species_, potential_->cutoff());
+        tensors_.ask(index, potential_->model(), results);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    try {
+        evaluate(results, failure);
+    } catch (const std::exception& problem) {
+        failures_.end(problem);
+    }
+    tensors_.take(results);
+    return tensors_.values(index);
 }
 
 /// Six numbers in LAMMPS's order xx yy zz xy xz yz.
@@ -192,8 +231,8 @@ void PairMLCalc::finish() {
 
 double PairMLCalc::memory_usage() {
     const auto bytes = [](const auto& vector) { return static_cast<double>(vector.capacity() * sizeof(vector[0])); };
-    return Pair::memory_usage() + views_.bytes() + committee_.bytes() + bytes(forces_) + bytes(energies_) +
-           bytes(atom_virials_);
+    return Pair::memory_usage() + views_.bytes() + committee_.bytes() + tensors_.bytes() + bytes(forces_) +
+           bytes(energies_) + bytes(atom_virials_);
 }
 
 void* PairMLCalc::extract(const char* name, int& dimension) {

@@ -16,6 +16,7 @@
 #include "potential.hpp"
 #include "run_checks.h"
 #include "style_settings.h"
+#include "tensor_tally.h"
 #include "world_communicator.h"
 
 namespace LAMMPS_NS {
@@ -42,6 +43,12 @@ public:
     void unpack_forward_grid(int which, void* buffer, int n, int* list) override;
     void pack_reverse_grid(int which, void* buffer, int n, int* list) override;
     void unpack_reverse_grid(int which, void* buffer, int n, int* list) override;
+
+    /// Components of an output of the model; ends the run with a sentence if it has none of this name.
+    int n_components(const std::string& name) const;
+    /// The shares of the atoms of this rank (n_local, n_components) on this step, in the unit of the output.
+    /// Collective.
+    const double* tensor(const std::string& name);
 
     // pair_mlcalc_commands.cpp: what happens between time steps
     void settings(int narg, char** arg) override;
@@ -76,6 +83,7 @@ private:
     mlcalc_lammps::AtomViews views_;
     mlcalc_lammps::CommitteeWatch committee_;
     mlcalc_lammps::ExtrapolationWatch extrapolation_;
+    mlcalc_lammps::TensorTally tensors_;
     // the potential's far field keeps references to these two
     mlcalc_lammps::WorldCommunicator communicator_;
     std::unique_ptr<mlcalc_lammps::LammpsMeshFactory> mesh_factory_;

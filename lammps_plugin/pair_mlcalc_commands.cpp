@@ -82,6 +82,7 @@ void PairMLCalc::adopt(ModelFile file, const Elements& names) {
     restart_problem_.clear();
     ready_ = false;
     far_field_log_.forget();
+    tensors_.start(file_.model->outputs.size());
     centroidstressflag = file_.model->has_far_field() ? CENTROID_NOTAVAIL : CENTROID_AVAIL;
     mlcalc_lammps::cite(lmp);
     log_model();
@@ -123,13 +124,15 @@ std::vector<int> PairMLCalc::map_types(const ModelFile& file, const Elements& na
 void PairMLCalc::log_model() const {
     if (comm->me != 0) return;
     const mlcalc::Model& model = *file_.model;
-    std::string species, terms;
+    std::string species, terms, outputs;
     for (int z : model.species) species += std::string(species.empty() ? "" : " ") + mlcalc_lammps::chemical_symbol(z);
     for (const mlcalc::Term& term : model.terms) terms += (terms.empty() ? "" : ", ") + term.name;
+    for (const mlcalc::TensorOutput& tensor : model.outputs)
+        outputs += (outputs.empty() ? "; tensors " : ", ") + tensor.name;
     const std::string committee =
         model.has_committee ? ", committee of " + std::to_string(model.n_members) : std::string();
-    utils::logmesg(lmp, "mlcalc model {} ({}): {}; terms {}; cutoff {:.4g} Angstrom{}\n", file_.path, model.checksum,
-                   species, terms, potential_->cutoff(), committee);
+    utils::logmesg(lmp, "mlcalc model {} ({}): {}; terms {}{}; cutoff {:.4g} Angstrom{}\n", file_.path, model.checksum,
+                   species, terms.empty() ? "none" : terms, outputs, potential_->cutoff(), committee);
 }
 
 /// LAMMPS's own check says less.
@@ -161,6 +164,7 @@ void PairMLCalc::init_style() {
     far_field_log_.start_run(*potential_, views_.atoms().cell);
     committee_.start_run();
     extrapolation_.start_run();
+    tensors_.start(file_.model->outputs.size());
     ready_ = true;
     seconds_[0] = seconds_[1] = 0.0;
     neighbor->add_request(this, NeighConst::REQ_FULL);

@@ -18,7 +18,7 @@ namespace mlcalc_lammps {
 
 namespace {
 
-constexpr int restart_format = 5;
+constexpr int restart_format = 6;
 
 template <typename T>
 void put(FILE* file, const T& value) {
@@ -94,6 +94,7 @@ StyleSettings get_settings(LAMMPS* lammps, Reader& reader) {
     settings.extrapolation = reader.get<int>() != 0;
     settings.max_extrapolation = reader.get<double>();
     settings.on_extrapolation = static_cast<StyleSettings::OnMaximum>(reader.get_number(0, 2));
+    if (format >= 6) settings.potential.electric_field = reader.get<mlcalc::Vec3>();
     return settings;
 }
 
@@ -116,6 +117,7 @@ void write_restart_settings(FILE* file, const StyleSettings& settings) {
     put(file, static_cast<int>(settings.extrapolation));
     put(file, settings.max_extrapolation);
     put(file, static_cast<int>(settings.on_extrapolation));
+    put(file, settings.potential.electric_field);
 }
 
 void write_restart_record(FILE* file, const RestartRecord& record) {

@@ -31,6 +31,7 @@ public:
             {"interlaced", {0, [&](char**) { refuse("meshes have one grid; remove the keyword interlaced"); }}},
             {"memory", {1, [&](char** v) { memory(v[0]); }}},
             {"threads", {1, [&](char** v) { threads(v[0]); }}},
+            {"efield", {3, [&](char** v) { field(v); }}},
             {"check", {1, [&](char** v) { settings_.check = logical(v[0]); }}},
             {"uncertainty", {1, [&](char** v) { settings_.uncertainty = logical(v[0]); }}},
             {"max_uncertainty",
@@ -95,6 +96,9 @@ private:
             if (points < 1) refuse("mesh needs three positive integers");
         }
     }
+    void field(char** words) {
+        for (std::size_t axis = 0; axis < 3; axis++) settings_.potential.electric_field[axis] = real(words[axis]);
+    }
     void split(const std::string& word) {
         double& radius = settings_.potential.far_field.split;
         if (word == "auto")
@@ -124,7 +128,7 @@ private:
     }
     /// In the order of the documentation.
     static std::string known() {
-        return "accuracy, lode, mesh, order, split, memory, check, threads, uncertainty, max_uncertainty, "
+        return "accuracy, lode, mesh, order, split, memory, efield, check, threads, uncertainty, max_uncertainty, "
                "extrapolation and max_extrapolation";
     }
 

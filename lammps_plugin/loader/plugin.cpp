@@ -53,19 +53,25 @@ std::string explained(const std::string& problem) {
     return "this LAMMPS has no " + symbol + "; build the plugin for this LAMMPS (cmake -S lammps_plugin)";
 }
 
-/// The function that makes the pair style, or null and the reason.
-void* (*open_style())(void*) {
+/// The functions that make the styles; null, and the reason, where they cannot be had.
+struct Styles {
+    void* (*pair)(void*) = nullptr;
+    void* (*compute)(void*, int, char**) = nullptr;
+};
+Styles open_styles() {
     const std::string file = style_file();
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library != nullptr) return reinterpret_cast<void* (*)(void*)>(dlsym(library, "mlcalc_make_pair"));
+    if (library != nullptr)
+        return {reinterpret_cast<void* (*)(void*)>(dlsym(library, "mlcalc_make_pair")),
+                reinterpret_cast<void* (*)(void*, int, char**)>(dlsym(library, "mlcalc_make_compute"))};
     const char* problem = dlerror();
     reason_to_refuse = explained(problem == nullptr ? file + " cannot be opened" : problem);
-    return nullptr;
+    return {};
 }
 
 /// Ends the command with a sentence, by whichever function this LAMMPS has for it.
-void* refuse_pair_mlcalc(void* lammps) {
-    const std::string sentence = "pair_style mlcalc cannot be used: " + reason_to_refuse, file = __FILE__;
+void* refuse(void* lammps, const std::string& style) {
+    const std::string sentence = style + " cannot be used: " + reason_to_refuse, file = __FILE__;
     void* error = static_cast<LAMMPS_NS::LAMMPS*>(lammps)->error;
     using WithPointer = void(void*, const std::string&, int, int, const std::string&);
     using Plain = void(void*, const std::string&, int, const std::string&);
@@ -81,6 +87,14 @@ void* refuse_pair_mlcalc(void* lammps) {
     return nullptr;
 }
 
+void* refuse_pair(void* lammps) {
+    return refuse(lammps, "pair_style mlcalc");
+}
+
+void* refuse_compute(void* lammps, int, char**) {
+    return refuse(lammps, "compute mlcalc/tensor");
+}
+
 void log(void* lammps, const std::string& text) {
     using Log = void(void*, const std::string&);
     if (auto* message = mlcalc_lammps::find<Log>(
@@ -92,19 +106,25 @@ void log(void* lammps, const std::string& text) {
 
 }  // namespace
 
-/// A plugin that does not fit must not break runs that never ask for it: it registers a style that explains itself.
+/// A plugin that does not fit must not break runs that never ask for it: it registers styles that explain themselves.
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* lammps, void* handle, void* regfunc) {
-    static LammpsPlugin plugin;
-    void* (*make)(void*) = nullptr;
+    static LammpsPlugin plugin, compute;
+    Styles styles;
     reason_to_refuse = mlcalc_lammps::why_unfit(lammps);
-    if (reason_to_refuse.empty()) make = open_style();
+    if (reason_to_refuse.empty()) styles = open_styles();
     plugin.version = static_cast<LAMMPS_NS::LAMMPS*>(lammps)->version;
     plugin.style = "pair";
     plugin.name = "mlcalc";
     plugin.info = "SOAP and LODE machine-learned potentials (mlcalc)";
     plugin.author = "the mlcalc developers";
-    plugin.creator.without_arguments = make != nullptr ? make : refuse_pair_mlcalc;
+    plugin.creator.without_arguments = styles.pair != nullptr ? styles.pair : refuse_pair;
     plugin.handle = handle;
-    if (make == nullptr) log(lammps, "WARNING: pair_style mlcalc cannot be used: " + reason_to_refuse + "\n");
+    compute = plugin;
+    compute.style = "compute";
+    compute.name = "mlcalc/tensor";
+    compute.info = "tensors of the model of pair_style mlcalc";
+    compute.creator.with_arguments = styles.compute != nullptr ? styles.compute : refuse_compute;
+    if (styles.pair == nullptr) log(lammps, "WARNING: pair_style mlcalc cannot be used: " + reason_to_refuse + "\n");
     reinterpret_cast<Register>(regfunc)(&plugin, lammps);
+    reinterpret_cast<Register>(regfunc)(&compute, lammps);
 }
