@@ -14,6 +14,8 @@ MOST_COLUMNS = 256
 ENVIRONMENTS_PER_COLUMN = 4
 #: share of the prior variance below which a kernel term knows an environment, whatever the training set
 SMALLEST_EDGE = 1e-6
+#: share of the sparse points that may be outliers
+OUTLIERS = 0.01
 
 
 def columns_seen(x: np.ndarray, fewest: int, factors: np.ndarray | None = None) -> np.ndarray | None:
@@ -44,10 +46,17 @@ def leverage_matrix(x: np.ndarray, relative: float = 1e-6) -> np.ndarray:
 
 
 def kernel_edge(x: np.ndarray, points: np.ndarray, zeta: int) -> float:
-    """The largest share of the prior variance that the sparse points leave of the training environments x; both are
-    features as the kernel sees them, (n, n_features)."""
-    triangle = kernel_cholesky((points @ points.T) ** zeta)
-    edge = SMALLEST_EDGE
+    """The largest share of the prior variance that the sparse points leave of the training environments x, or of each
+    other; both are features as the kernel sees them, (n, n_features).
+
+    The outermost environments are sparse points themselves, so these are taken one by one as if they were not there,
+    where 1 / (K^-1)_mm is left [Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), eq. 5.12]; one
+    in a hundred may be an outlier."""
+    kernel = (points @ points.T) ** zeta
+    triangle = kernel_cholesky(kernel)
+    inverse = linalg.solve_triangular(triangle, np.eye(len(points)), lower=True, check_finite=False)
+    of_each_other = 1.0 / np.sum(inverse**2, axis=0) / np.diag(kernel)
+    edge = max(SMALLEST_EDGE, float(np.quantile(of_each_other, 1.0 - OUTLIERS)))
     for block in _blocks(x):
         explained = linalg.solve_triangular(triangle, (points @ block.T) ** zeta, lower=True, check_finite=False)
         prior = np.sum(block * block, axis=1) ** zeta
