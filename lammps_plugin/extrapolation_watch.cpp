@@ -25,6 +25,7 @@ constexpr int seldom = 100, often = 10;
 
 void ExtrapolationWatch::start_run() {
     largest_ = Place{};
+    before_ = 0.0;
     warned_ = false;
 }
 
@@ -63,7 +64,10 @@ void ExtrapolationWatch::check(const double* values, const StyleSettings& settin
     if (found.value > largest_.value) largest_ = found;
     const bool own_limit = settings.on_extrapolation != StyleSettings::OnMaximum::nothing;
     const bool stop = settings.on_extrapolation == StyleSettings::OnMaximum::stop;
-    const double limit = own_limit ? settings.max_extrapolation : mlcalc::extrapolation_limit;
+    const bool again = before_ > mlcalc::extrapolation_limit;
+    const double usual = again ? mlcalc::extrapolation_limit : mlcalc::extrapolation_alarm;
+    const double limit = own_limit ? settings.max_extrapolation : usual;
+    before_ = found.value;
     if (!(found.value > limit) || (warned_ && !stop)) return;
     if (lammps_->comm->me == 0 && !warned_)
         lammps_->error->warning(

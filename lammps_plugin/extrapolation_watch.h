@@ -37,6 +37,7 @@ private:
 
     LAMMPS_NS::LAMMPS* lammps_;
     Place largest_;
+    double before_ = 0.0;  ///< at the look before
     bool due_ = false, warned_ = false;
 };
 

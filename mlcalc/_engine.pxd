@@ -66,7 +66,7 @@ cdef extern from "core/simd/instruction_set.hpp" namespace "mlcalc" nogil:
     const char* c_instruction_set "mlcalc::instruction_set"() except +
 
 cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
-    const double extrapolation_limit
+    const double extrapolation_limit, extrapolation_alarm
 
     cppclass Term:
         string name

@@ -52,8 +52,9 @@ def real_clebsch_gordan(int l1, int l2, int l):
     return [(term.m1, term.m2, term.m, term.value) for term in c_real_clebsch_gordan(l1, l2, l)]
 
 
-#: extrapolation above which a run has left the training set
+#: extrapolations above which a run has left the training set, at two looks in a row and at one
 EXTRAPOLATION_LIMIT = extrapolation_limit
+EXTRAPOLATION_ALARM = extrapolation_alarm
 
 
 def instruction_set():

@@ -9,6 +9,7 @@ from training_cases import SOAP, known_data, known_model, options
 
 from mlcalc import MLCalculator, UncertaintyWarning
 from mlcalc.model import Invariant, Linear, Term
+from mlcalc.running.extrapolation_watch import ExtrapolationWatch
 from mlcalc.train import fit
 from mlcalc.train.extrapolation import columns_seen, kernel_edge
 
@@ -111,9 +112,9 @@ def test_ase_warns_once_where_the_model_was_not_trained():
     atoms = known_data()[0].copy()
     model = with_leverage()
     worst = int(np.argmax(measured(model, atoms)))
-    assert measured(model, atoms).max() > 3.0
+    assert measured(model, atoms).max() > 10.0
     atoms.calc = MLCalculator(model)
-    with pytest.warns(UncertaintyWarning, match=f"the extrapolation of atom {worst} is .*, above 3 .1 is the edge"):
+    with pytest.warns(UncertaintyWarning, match=f"the extrapolation of atom {worst} is .*, above 10 .1 is the edge"):
         atoms.get_potential_energy()
     calls = counted(atoms.calc)
     with warnings.catch_warnings():
@@ -125,6 +126,19 @@ def test_ase_warns_once_where_the_model_was_not_trained():
         larger.calc = atoms.calc
         larger.get_potential_energy()
     assert [k for k, asked in enumerate(calls) if asked] == [99, 199, 200]
+
+
+def test_one_look_may_be_a_fluctuation_and_two_are_not():
+    watch = ExtrapolationWatch({"terms": [{"regressor": {"edges": [1.0]}}]}, True)
+    said = []
+    for value in (4.0, 2.0, 4.0, 4.0, 11.0):
+        said.append(watch.message(np.array([0.1, value])))
+    assert [text is not None for text in said] == [False, False, False, True, True]
+    assert "atom 1 is 4, above 3 " in said[3]
+    watch = ExtrapolationWatch({"terms": [{"regressor": {"edges": [1.0]}}]}, True)
+    assert "above 10 " in watch.message(np.array([11.0])) and watch.message(np.zeros(0)) is None
+    two, three = np.array([1, 1]), np.array([1, 1, 8])
+    assert [watch.is_due(n) for n in (two, two, three, three, two)] == [True, False, True, False, True]
 
 
 @pytest.mark.parametrize("settings", [{"extrapolation": False}, {"uncertainty": {"extrapolation": 1e9}}])

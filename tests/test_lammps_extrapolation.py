@@ -42,7 +42,7 @@ def saved(model, folder):
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_a_run_that_leaves_the_training_set_warns_once(rattled_salt, tmp_path, ranks):
-    model = salt_model(4.0, rattled_salt)
+    model = salt_model(11.0, rattled_salt)
     job = Job(rattled_salt, saved(model, tmp_path), after="velocity all create 300 1\nfix 1 all nve", run="run 200")
     _, text = run(tmp_path, [job], ranks=ranks)
     [(step, atom, kind, value)] = re.findall(SAID, text)
@@ -50,6 +50,12 @@ def test_a_run_that_leaves_the_training_set_warns_once(rattled_salt, tmp_path, r
     worst = int(np.argmax(expected))
     assert int(step) == 0 and int(atom) == worst + 1 and float(value) == pytest.approx(expected.max(), rel=1e-3)
     assert SALT[int(kind) - 1] == rattled_salt.numbers[worst]
+
+
+@pytest.mark.parametrize(("value", "said"), [(4.0, [100]), (2.0, [])])
+def test_one_look_may_be_a_fluctuation_and_two_are_not(rattled_salt, tmp_path, value, said):
+    job = Job(rattled_salt, saved(salt_model(value, rattled_salt), tmp_path), after="fix 1 all nve", run="run 300")
+    assert [int(found[0]) for found in re.findall(SAID, run(tmp_path, [job])[1])] == said
 
 
 def test_the_largest_of_the_steps_that_were_looked_at_is_told(rattled_salt, tmp_path):
@@ -74,7 +80,7 @@ def test_the_largest_of_the_steps_that_were_looked_at_is_told(rattled_salt, tmp_
 
 @pytest.mark.parametrize(("options", "quiet"), [("extrapolation no", True), ("extrapolation off", True), ("", False)])
 def test_looking_can_be_switched_off(rattled_salt, tmp_path, options, quiet):
-    job = Job(rattled_salt, saved(salt_model(4.0, rattled_salt), tmp_path), options)
+    job = Job(rattled_salt, saved(salt_model(11.0, rattled_salt), tmp_path), options)
     _, text = run(tmp_path, [job])
     assert quiet != bool(re.search(SAID, text)) and quiet != bool(re.search(LARGEST, text))
 

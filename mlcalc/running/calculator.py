@@ -98,8 +98,8 @@ class MLCalculator(Calculator):
         exception (:class:`UncertaintyError`).
     extrapolation
         Look at the first call for other atoms and at every hundredth whether an environment is where the model was
-        trained, and warn once (:class:`UncertaintyWarning`) if its ``extrapolation`` is above 3. Models that do not
-        know the edge of their training set are not looked at.
+        trained, and warn once (:class:`UncertaintyWarning`) if its ``extrapolation`` is above 10, or above 3 at two
+        looks in a row. Models that do not know the edge of their training set are not looked at.
     electric_field
         Three components in V/Angstrom: -dipole . field is part of the energy, with its forces and virial, for models
         with a dipole and neutral systems.

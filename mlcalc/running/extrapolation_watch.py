@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from .._engine import EXTRAPOLATION_LIMIT
+from .._engine import EXTRAPOLATION_ALARM, EXTRAPOLATION_LIMIT
 
 #: calls between two looks at the same atoms
 SELDOM = 100
@@ -20,22 +20,27 @@ class ExtrapolationWatch:
         self.watches = bool(wanted) and any(r.get("leverage") or r.get("edges") for r in regressors)
         self._numbers = np.zeros(0, dtype=int)
         self._calls = 0
+        self._before = 0.0
 
     def is_due(self, numbers: np.ndarray) -> bool:
         """Counts a call for atoms of these atomic numbers; is the measure wanted?"""
         if not self.watches:
             return False
         same = np.array_equal(numbers, self._numbers)
-        self._numbers, self._calls = np.array(numbers), self._calls + 1 if same else 0
+        if not same:
+            self._numbers, self._calls, self._before = np.array(numbers), -1, 0.0
+        self._calls += 1
         return self._calls % SELDOM == 0
 
-    @staticmethod
-    def message(values: np.ndarray) -> str | None:
-        """What to say of these values (n,), if any is beyond the limit."""
+    def message(self, values: np.ndarray) -> str | None:
+        """What to say of these values (n,), if any is beyond the limit of one look, or of a second one in a row."""
         worst = int(np.argmax(values)) if len(values) else 0
-        if not len(values) or values[worst] <= EXTRAPOLATION_LIMIT:
+        largest = float(values[worst]) if len(values) else 0.0
+        limit = EXTRAPOLATION_LIMIT if self._before > EXTRAPOLATION_LIMIT else EXTRAPOLATION_ALARM
+        self._before = largest
+        if largest <= limit:
             return None
         return (
-            f"the extrapolation of atom {worst} is {values[worst]:.3g}, above {EXTRAPOLATION_LIMIT:g} (1 is the edge "
-            "of the training set): the model was not trained for such an environment"
+            f"the extrapolation of atom {worst} is {largest:.3g}, above {limit:g} (1 is the edge of the training set): "
+            "the model was not trained for such an environment"
         )

@@ -235,9 +235,9 @@ struct TensorOutput {
     bool needs_positions() const { return kind == Kind::vector && !baseline.empty(); }
 };
 
-/// An extrapolation above which a run has left the training set: its edge, and the reach of the fluctuations of many
-/// more environments than were trained on.
-constexpr double extrapolation_limit = 3.0;
+/// The extrapolations above which a run has left the training set, at two looks in a row or at one: the edge, and the
+/// reach of the fluctuations of many more environments than were trained on.
+constexpr double extrapolation_limit = 3.0, extrapolation_alarm = 10.0;
 
 /// The contents of a model file.
 struct Model {
