@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """``mlcalc demo`` in its small form, with LAMMPS and without."""
 
+import functools
 import json
 import os
 import signal
@@ -42,9 +43,10 @@ def test_demo_from_nothing(tmp_path, monkeypatch, capsys, with_lammps):
 
 def test_demo_ends_at_once_when_it_is_interrupted(tmp_path):
     command = [sys.executable, "-m", "mlcalc.cli", "demo", "-o", "demo"]
-    demo = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    # jobs in the background of a shell ignore Ctrl-C, and so would their children
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    demo = subprocess.Popen(command, cwd=tmp_path, preexec_fn=heed, **pipes)
     deadline = time.monotonic() + 120
     while not (tmp_path / "demo/data").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

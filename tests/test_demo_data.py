@@ -85,9 +85,13 @@ def test_an_interruption_ends_the_melts_that_have_begun(tmp_path, monkeypatch):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     monkeypatch.setattr(data, "melt_with_lammps", melt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        data.make_data(tmp_path / "data", data.Sampling(), with_lammps=True)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            data.make_data(tmp_path / "data", data.Sampling(), with_lammps=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended and all(ended)
 
 
