@@ -34,7 +34,7 @@ _HOME = {
     "UncertaintyWarning": "running.calculator",
     "full_neighbor_list": "running.neighbors",
 }
-_ROOMS = ("gap", "lammps", "model", "train")
+_ROOMS = ("gap", "lammps", "learn", "model", "train")
 __all__ = sorted([*_HOME, *_ROOMS])
 
 # modules that version 0.1.0 had under mlcalc, and where they are

@@ -250,6 +250,20 @@ def run_select(args) -> None:
     print(run_select(args))
 
 
+def add_learn(sub) -> None:
+    sub.epilog = """Everything is in one folder: labels, models, runs and report.html. A loop that was stopped or killed
+goes on with the same command. Every option: mlcalc learn --options"""
+    sub.add_argument("options", nargs="?", help="options file (YAML)")
+    sub.add_argument("--options", dest="show", action="store_true", help="print a page about all options, and stop")
+    sub.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def run_learn(args) -> None:
+    from .commands.learn import run_learn
+
+    print(run_learn(args))
+
+
 def add_features(sub) -> None:
     sub.epilog = "OUTPUT holds one array per term (n_atoms, n_features), and 'structure' and 'numbers' (n_atoms,)."
     sub.add_argument("model", help="a model file or a descriptor, *.mlcalc")
@@ -324,7 +338,7 @@ def add_isolated(sub) -> None:
 
 
 def run_isolated(args) -> None:
-    from .commands.isolated import calculator_of, isolated_energies
+    from .learn.calculators import calculator_of, isolated_energies
 
     energies = isolated_energies(args.species, calculator_of(args.calculator, args.arguments), args.periodic)
     listed = ", ".join(f"{symbol}: {energy:.6f}" for symbol, energy in energies.items())
@@ -363,6 +377,12 @@ COMMANDS = {
         "Energies, forces, stresses and uncertainties of structures, with or without labels.", add_predict, run_predict
     ),
     "select": Command("The structures of trajectories that would teach a model most.", add_select, run_select),
+    "learn": Command(
+        "From a first structure to a model: label, train, run, select, and again.",
+        add_learn,
+        run_learn,
+        "; the same command continues where it was",
+    ),
     "info": Command("What a model file is made of, what it was trained on, and how good it was.", add_info, run_info),
     "features": Command("The invariants of every atom of a data set, as a NumPy file.", add_features, run_features),
     "convert": Command(

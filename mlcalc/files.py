@@ -1,11 +1,35 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writing files so that nobody ever sees half of one."""
 
+import fcntl
 import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
+
+LOCK = "mlcalc.lock"
+
+
+def locked(folder: Path, sentence: str) -> TextIO:
+    """Makes a folder and holds its lock until the stream that is returned is closed, or the process ends.
+
+    Raises ValueError with the sentence if another process holds it. A file system without locks has none."""
+    path = folder / LOCK
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "a")  # noqa: SIM115  held as long as the caller wants
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            raise ValueError(sentence) from None
+        except OSError:
+            return stream
+        # the one before may have removed the file between the two lines
+        if path.exists() and os.fstat(stream.fileno()).st_ino == path.stat().st_ino:
+            return stream
+        stream.close()
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], durable: bool = False) -> None:
@@ -22,3 +46,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], durable: b
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """As `write_atomically` for contents that are there."""
+    write_atomically(path, lambda stream: stream.write(contents))

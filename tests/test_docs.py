@@ -48,6 +48,8 @@ INLINE = {
     "mlcalc eval": ("docs/cli.md", "mlcalc eval model.mlcalc"),
     "mlcalc info": ("docs/cli.md", "mlcalc info model.mlcalc"),
     "mlcalc predict": ("docs/cli.md", "mlcalc predict model.mlcalc"),
+    "mlcalc learn": ("tests/test_learn.py", 'main(["learn"'),
+    'pip install ".[learn]"': ("pyproject.toml", "learn = "),
     "mlcalc select": ("docs/learning.md", "mlcalc select model.mlcalc"),
     "mlcalc features": ("docs/cli.md", "mlcalc features model.mlcalc"),
     "mlcalc md": ("tests/test_cli.py", '"--max-uncertainty"'),

@@ -70,3 +70,12 @@ def test_parallel_dynamics_is_one_trajectory(folder):
     output = run(folder, "ase_parallel.py", "--steps", "10", start=[*mpirun_command(2), sys.executable, "-m", "mpi4py"])
     assert output.count("Etot") == 1
     assert len(read(folder / "trajectory.traj", ":")) == 2
+
+
+def test_the_loop_as_a_script(tmp_path):
+    pytest.importorskip("tblite")
+    done = subprocess.run([sys.executable, EXAMPLES / "learn_water.py"], cwd=tmp_path, env=mpi_environment(), text=True,
+                          capture_output=True, timeout=300, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    labels = [int(line.split()[0]) for line in done.stdout.splitlines() if "labels" in line]
+    assert len(labels) == 4 and labels == sorted(set(labels)) and (tmp_path / "water.mlcalc").exists()

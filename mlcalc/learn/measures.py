@@ -4,6 +4,7 @@ committee, or its distance from what is known."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -214,7 +215,24 @@ class Farthest(Measure):
         return f"{d:.3g} from those before"
 
 
-METHODS = {measure.name: measure for measure in (Leverage, Spread, Farthest)}
+class Random(Measure):
+    """At random, to compare with: by a hash of the positions, which is the same whatever comes with it."""
+
+    name = "random"
+
+    def __init__(self, model: Model, labels=("energy", "forces"), engine: dict | None = None):
+        super().__init__()
+
+    def candidate(self, atoms, source="", index=0):
+        digest = hashlib.sha256(np.ascontiguousarray(atoms.positions).tobytes()).digest()
+        return Candidate(atoms, source, index, np.zeros((0, 1), np.float32), int.from_bytes(digest[:6]) / 2**48)
+
+    def best(self, candidates, n):
+        order = sorted(range(len(candidates)), key=lambda k: -candidates[k].gain)[:n]
+        return [Choice(candidates[k], candidates[k].gain, "at random") for k in order]
+
+
+METHODS = {measure.name: measure for measure in (Leverage, Spread, Farthest, Random)}
 
 
 def measure_of(model: Model, method: str = "auto", labels=("energy", "forces"), engine: dict | None = None) -> Measure:

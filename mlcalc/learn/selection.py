@@ -118,20 +118,22 @@ def of_files(paths, index=":", types=None) -> Iterator[tuple[Atoms, str, int]]:
             yield atoms, str(path), k
 
 
-def select(model: Model, candidates: Iterable, n: int, *, method="auto", labels=("energy", "forces"), known=(),
+def select(model: Model, candidates: Iterable, n: int, *, method="auto", labels=("energy", "forces"), known=(), seen=(),
            closest: float = CLOSEST, memory: float = 1e9, threads: int = 1, engine: dict | None = None,
            progress: Progress | None = None) -> Selection:  # fmt: skip
     """The ``n`` structures of ``candidates``, (atoms, source, index), that teach the model most.
 
     Candidates pass by once. Where their rows fill ``memory`` (bytes), the best ``SPARE`` n stay and the others go;
-    where they fit, the choice is that of looking at all at once. ``known`` are structures that count as taken. Raises
-    DataError if nothing is left to be chosen from."""
+    where they fit, the choice is that of looking at all at once. ``known`` are structures that count as taken,
+    ``seen`` (ase.Atoms) those that must not come again. Raises DataError if nothing is left to be chosen from."""
     if n < 1:
         raise DataError(f"at least one structure must be asked for, got {n}")
     measure, sieve = measure_of(model, method, labels, engine), Sieve(model.species, closest)
     for atoms, _, _ in known:
         if sieve.fault(atoms) not in ("unknown", "broken"):
             measure.know(measure.candidate(atoms))
+    for atoms in seen:
+        sieve.fault(atoms)
     passed = _measured(measure, sieve(candidates), threads)
     pool: list[Candidate] = []
     held = 0

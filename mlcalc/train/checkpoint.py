@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from ..files import write_atomically
+from ..files import LOCK, locked, write_atomically
 from .options import TrainOptions
 
-LOCK, ROWS = "mlcalc.lock", "rows"
+ROWS = "rows"
 
 
 def key_of(options: TrainOptions, geometry_digest: str = "") -> str:
@@ -46,7 +44,11 @@ class Checkpoint:
         if folder.exists() and any(folder.iterdir()) and not any((folder / n).exists() for n in ("run.json", LOCK)):
             # only a folder that is ours: a mistyped path must not cost anyone their files
             raise ValueError(f"the checkpoint folder {folder} holds other files; name another one")
-        self._lock = self._locked()
+        self._lock = locked(
+            folder,
+            f"another run is using the checkpoint folder {folder}; wait for it, or name another folder as 'checkpoint' "
+            "(or another 'model') in the options",
+        )
         stamp = folder / "run.json"
         before = json.loads(stamp.read_text()) if stamp.exists() else {}
         self.resumed = before.get("key") == key and (keep or not before.get("kept"))
@@ -57,26 +59,6 @@ class Checkpoint:
             self._empty()
             stored = {"key": key, "representation": representation, "kept": self.kept}
             write_atomically(stamp, lambda stream: stream.write(json.dumps(stored).encode()))
-
-    def _locked(self):
-        while True:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / LOCK
-            stream = open(path, "a")  # noqa: SIM115  held as long as the run
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stream.close()
-                raise ValueError(
-                    f"another run is using the checkpoint folder {self.folder}; wait for it, or name another folder as "
-                    "'checkpoint' (or another 'model') in the options"
-                ) from None
-            except OSError:
-                return stream  # a file system without locks
-            # the run before may have removed the file between the two lines
-            if path.exists() and os.fstat(stream.fileno()).st_ino == path.stat().st_ino:
-                return stream
-            stream.close()
 
     def __enter__(self):
         return self

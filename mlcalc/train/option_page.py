@@ -121,14 +121,19 @@ def _default(info) -> str | None:
 
 def page() -> str:
     """The page as Markdown."""
-    out = [HEAD]
-    for group in groups():
+    return HEAD + tables(TrainOptions)
+
+
+def tables(cls: type[BaseModel]) -> str:
+    """The options of a class and of its groups, as Markdown."""
+    out = []
+    for group in groups(cls):
         title = f"`{group.path}`" if group.path else "The file"
         out.append(f"\n## {title}\n\n{group.text}\n\n| option | takes | default | |\n|---|---|---|---|")
         for o in group.options:
             name = o.path.rpartition(".")[2]
             out.append(f"| `{name}` | {o.takes} | {o.default or '*required*'} | {o.text} |".replace("|  |", "| |"))
-    return "\n".join(out).replace("``", "`") + "\n"
+    return "\n" + "\n".join(out).replace("``", "`") + "\n"
 
 
 def schema() -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``mlcalc isolated``: energies of separated atoms from a reference calculator of ASE."""
+"""Reference calculators of ASE by their names, and energies of separated atoms from them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ase.data import atomic_numbers
 BOX = 15.0
 
 
-def calculator_of(name: str, arguments: str = "{}"):
-    """An ASE calculator from ``module:Class`` and a JSON object of its arguments.
+def calculator_of(name: str, arguments: str | dict = "{}"):
+    """An ASE calculator from ``module:Class`` and its arguments, a mapping or a JSON object. An argument that is a
+    mapping with ``class`` (and ``arguments``) is made in the same way, such as the profile of a code with its command.
 
     Raises ValueError with a sentence if there is no such class, or it does not take the arguments."""
     module, _, attribute = name.partition(":")
@@ -25,15 +26,21 @@ def calculator_of(name: str, arguments: str = "{}"):
     except AttributeError:
         raise ValueError(f"the module {module} has no {attribute}") from None
     try:
-        given = json.loads(arguments)
+        given = json.loads(arguments) if isinstance(arguments, str) else arguments
     except json.JSONDecodeError as error:
         raise ValueError(f"the arguments of the calculator must be a JSON object: {error}") from None
     if not isinstance(given, dict):
         raise ValueError(f"the arguments of the calculator must be a JSON object, not {arguments}")
     try:
-        return made(**given)
-    except TypeError as error:
+        return made(**{key: _argument(value) for key, value in given.items()})
+    except (TypeError, KeyError) as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _argument(value):
+    if isinstance(value, dict) and "class" in value:
+        return calculator_of(value["class"], value.get("arguments", {}))
+    return value
 
 
 def isolated_energies(symbols, calculator, periodic: bool = False) -> dict[str, float]:
