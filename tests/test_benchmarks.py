@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 RUNS = {
     "features.py": (["--atoms", "64"], r"mlcalc, neighbor list given +(\S+) us/atom"),
     "linear.py": (["--atoms", "64"], r"mlcalc, energy \+ forces \+ virial +(\S+) us/atom"),
+    "tensors.py": (["--atoms", "64"], r"Si, 64 atoms +(\S+)"),
     "systems.py": (["--salt", "2"], r"(\d+)"),
     "versions.py": ([sys.executable, "--atoms", "64", "--turns", "1"], r"linear Si +(\S+)"),
     "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),

@@ -55,15 +55,10 @@ public:
     void backward(const double* const* c, const double* y_adj, double* const* c_adj, double* scratch) const override;
 
 private:
-    /// The components that a pair of rows contributes to.
-    struct RowPair {
-        int m_1, m_2;  ///< from 0
-        std::vector<std::pair<int, double>> components;
-    };
     struct Block {
         int l_1, l_2;
         AlignedVector<double> w, w_t;  ///< (n_q of a, stride of b), (n_q of b, stride of a)
-        std::vector<RowPair> pairs;
+        std::vector<CoupledRows> entries;
     };
     /// v_m1 = a_m1 W
     void fold(const Block& block, const double* a, double* v) const;
@@ -90,11 +85,8 @@ FoldedCoupling::FoldedCoupling(const Invariant& equivariant, const CoefficientSh
             }
         }
         for (const CouplingTerm& term : real_clebsch_gordan(block.l_1, block.l_2, type.lambda)) {
-            const int m_1 = block.l_1 + term.m1, m_2 = block.l_2 + term.m2;
-            auto found = std::find_if(folded.pairs.begin(), folded.pairs.end(),
-                                      [&](const RowPair& pair) { return pair.m_1 == m_1 && pair.m_2 == m_2; });
-            if (found == folded.pairs.end()) found = folded.pairs.insert(found, {m_1, m_2, {}});
-            found->components.emplace_back(type.lambda + term.m, term.value);
+            folded.entries.push_back({(block.l_1 + term.m1) * b_.stride(), (block.l_2 + term.m2) * b_.stride(),
+                                      type.lambda + term.m, term.value});
         }
         blocks_.push_back(std::move(folded));
     }
@@ -109,12 +101,9 @@ void FoldedCoupling::fold(const Block& block, const double* a, double* v) const 
 void FoldedCoupling::compute(const double* const* c, double* y, double* v) const {
     const int ld = b_.stride();
     for (const Block& block : blocks_) {
-        const double* b = c[set_b_] + block.l_2 * block.l_2 * ld;
         fold(block, c[set_a_] + block.l_1 * block.l_1 * a_.stride(), v);
-        for (const RowPair& pair : block.pairs) {
-            const double product = dot(v + pair.m_1 * ld, b + pair.m_2 * ld, ld);
-            for (const auto& [mu, value] : pair.components) y[mu] += value * product;
-        }
+        products_->coupled_dot(block.entries.data(), static_cast<int>(block.entries.size()), ld, v,
+                               c[set_b_] + block.l_2 * block.l_2 * ld, y);
     }
 }
 
@@ -126,11 +115,11 @@ void FoldedCoupling::backward(const double* const* c, const double* y_adj, doubl
         double *v_adj = v + n_m * ld, *b_adj = c_adj[set_b_] + block.l_2 * block.l_2 * ld;
         fold(block, c[set_a_] + at_a, v);
         std::fill_n(v_adj, n_m * ld, 0.0);
-        for (const RowPair& pair : block.pairs) {
-            double product_adj = 0.0;
-            for (const auto& [mu, value] : pair.components) product_adj += value * y_adj[mu];
-            add(product_adj, v + pair.m_1 * ld, ld, b_adj + pair.m_2 * ld);
-            add(product_adj, b + pair.m_2 * ld, ld, v_adj + pair.m_1 * ld);
+        for (const CoupledRows& entry : block.entries) {
+            const double product_adj = entry.value * y_adj[entry.component];
+            if (product_adj == 0.0) continue;  // of one Cartesian component there are few
+            add(product_adj, v + entry.a_row, ld, b_adj + entry.b_row);
+            add(product_adj, b + entry.b_row, ld, v_adj + entry.a_row);
         }
         products_->multiply(n_m, v_adj, ld, b_.n_q(), block.w_t.data(), a_.stride(), a_.stride(), nullptr, 0,
                             c_adj[set_a_] + at_a, a_.stride());

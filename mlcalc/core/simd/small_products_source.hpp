@@ -108,6 +108,28 @@ void gram(int n_m, const double* a, int lda, int n_a, const double* b, int ldb, 
     for (; q < n_a; ++q) gram_rows<1>(n_m, a + q, lda, b, ldb, first, columns_b, g + q * ldg, ldg);
 }
 
+/// Two sums in turn, because each waits for its last addition.
+void coupled_dot(const CoupledRows* entries, int n, int columns, const double* a, const double* b, double* y) {
+    const auto product = [&](const CoupledRows& e, int q) {
+        return e.value * load(a + e.a_row + q) * load(b + e.b_row + q);
+    };
+    for (int k = 0; k < n;) {
+        int end = k;
+        while (end < n && entries[end].component == entries[k].component) ++end;
+        Lanes even{}, odd{};
+        for (int q = 0; q < columns; q += lanes) {
+            int e = k;
+            for (; e + 1 < end; e += 2) {
+                even += product(entries[e], q);
+                odd += product(entries[e + 1], q);
+            }
+            if (e < end) even += product(entries[e], q);
+        }
+        y[entries[k].component] += sum_of_lanes(even + odd);
+        k = end;
+    }
+}
+
 template <int Zeta>
 MLCALC_INLINE double kernel_row_of(int n, const double* w, double* k, double* powers) {
     Lanes sum{};
@@ -149,4 +171,4 @@ double kernel_row(int zeta, int n, const double* w, double* k, double* powers) {
     }
 }
 
-const SmallProducts kernels = {gram, multiply, kernel_row};
+const SmallProducts kernels = {gram, multiply, coupled_dot, kernel_row};
