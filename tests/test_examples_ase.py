@@ -79,3 +79,16 @@ def test_the_loop_as_a_script(tmp_path):
     assert done.returncode == 0, done.stderr
     labels = [int(line.split()[0]) for line in done.stdout.splitlines() if "labels" in line]
     assert len(labels) == 4 and labels == sorted(set(labels)) and (tmp_path / "water.mlcalc").exists()
+
+
+def test_an_infrared_spectrum_from_nothing(tmp_path):
+    pytest.importorskip("tblite")
+    command = [sys.executable, str(EXAMPLES / "infrared.py"), "--frames", "60", "--steps", "400", "--folder", "out"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    x, y = (np.array([pair.split() for pair in line.split(": ")[1].split(", ")], dtype=float).T
+            for line in done.stdout.splitlines() if "harmonic (1/cm, intensity)" in line)  # fmt: skip
+    stretches = [lines[0][lines[0] > 3000] for lines in (x, y)]
+    assert np.allclose(*stretches, atol=100) and len(stretches[0]) == 4
+    table = np.loadtxt(tmp_path / "out/infrared.csv", delimiter=",")
+    assert table.shape[1] in (2, 4) and np.isfinite(table).all() and (tmp_path / "out/infrared.png").exists()
