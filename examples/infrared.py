@@ -80,9 +80,9 @@ def harmonic(atoms, folder):
     return wave_numbers.real[real], np.asarray(infrared.intensities)[real]
 
 
-def train(frames, folder):
+def train(frames, n_max, folder):
     """A model of the energy and the dipole."""
-    expansion = {"name": "rho", "type": "density", "cutoff": 5.0, "n_max": 8, "l_max": 5}
+    expansion = {"name": "rho", "type": "density", "cutoff": 5.0, "n_max": n_max, "l_max": 5}
     term = {"name": "soap", "invariants": [{"nu": 1, "a": "rho"}, {"nu": 2, "a": "rho"}],
             "regressor": {"type": "linear"}}  # fmt: skip
     dipole = {"name": "dipole", "key": "dipole", "type": "vector", "unit": "e*Angstrom", "products": ["rho", "rho rho"],
@@ -160,6 +160,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", default="infrared", help="for what is written")
     parser.add_argument("--frames", type=int, default=600, help="structures that the model learns from")
+    parser.add_argument("--n-max", type=int, default=8, help="radial functions of the density")
     parser.add_argument("--steps", type=int, default=20000, help="of 0.5 fs, with the model")
     parser.add_argument("--temperature", type=float, default=100.0, help="K, of these; learned at three times as much")
     args = parser.parse_args()
@@ -168,7 +169,7 @@ def main():
 
     start = dimer(reference())
     lines = {"GFN2-xTB, harmonic": harmonic(start, folder / "reference")}
-    model = train(labeled(start, args.frames, 3 * args.temperature, rng), folder)
+    model = train(labeled(start, args.frames, 3 * args.temperature, rng), args.n_max, folder)
     copy = start.copy()
     copy.calc = MLCalculator(model)
     lines["mlcalc, harmonic"] = harmonic(copy, folder / "model")

@@ -33,6 +33,7 @@ RUNS = {
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
     "training_scale.py": (["--frames", "20", "--threads", "1"], r"\n +20 .* ([\d.]+) MB"),
     "batio3.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
+    "batio3_tensors.py": (["--kinds", "featomic, ridge"], r"featomic, ridge +([\d.]+)"),
 }
 LONG = {
     "outside.py",
@@ -41,13 +42,15 @@ LONG = {
     "body_orders.py",
     "dimers.py",
     "batio3.py",
+    "batio3_tensors.py",
     "far_field.py",
     "lammps_mesh.py",
     "systems.py",
     "training_scale.py",
     "versions.py",
 }
-NEED_DATA = {"gap.py", "mlearn.py", "outside.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py"}
+NEED_DATA = {"gap.py", "mlearn.py", "outside.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py",
+             "batio3_tensors.py"}  # fmt: skip
 
 
 def test_every_benchmark_is_run():
