@@ -43,8 +43,11 @@ def run_train(args) -> int:
         print(dry_run(args.options)["text"])
         return 0
     from ..train.run import fit
+    from ..train.team import communicator
 
-    result = fit(args.options, progress=not args.quiet)
+    result = fit(args.options, progress=not args.quiet, comm=communicator())
+    if result is None:  # not rank 0
+        return 0
     print(result.report["text"])
     print(f"\nmodel {result.model_path}   report {result.report_path}/")
     return 0

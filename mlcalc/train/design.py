@@ -103,6 +103,7 @@ class RowMaker:
                  scales: np.ndarray):  # fmt: skip
         self.options = options
         self.engine = engine
+        self.columns = columns
         self.scales = scales
         self.terms = list(range(len(options.terms)))
         self.n_weights = columns[-1].stop
@@ -165,6 +166,7 @@ class Design:
         self.name = name
         self.maker = maker
         self.store = store
+        self.targets = targets
         self.blocks = self._partition(targets, block_bytes)
 
     def _partition(self, targets, block_bytes):

@@ -19,7 +19,7 @@ from .data import Dataset, load_dataset
 from .data_checks import foreign_species, mixed_boundaries
 from .data_options import ZblOptions, references_given
 from .design import RowMaker, Target
-from .engine import Engine, n_threads
+from .engine import Engine
 from .expansion_options import FieldOptions
 from .mixed_channels import mixed_channels
 from .option_checks import DataError, OptionError, check_keys
@@ -29,6 +29,7 @@ from .progress import Progress
 from .repulsion import repulsion_of, shortest_distances, too_far
 from .select import kernel_matrix, make_plan
 from .solve import Prior, PriorBlock, kernel_cholesky
+from .team import ALONE, Team
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Job:
     notes: list[str] = field(default_factory=list)
     base: Model | None = None  # data.baseline: the fit is of what it leaves
     base_digest: str = ""
+    team: Team = ALONE  # the processes that compute rows and predictions
 
     @property
     def species(self) -> list[int]:
@@ -98,12 +100,12 @@ class Case:
         return sum(int(np.sum(t.structure.atoms.numbers == z)) for t in self.targets["train"])
 
 
-def data_of(options: TrainOptions, frames, progress: Progress) -> Job:
+def data_of(options: TrainOptions, frames, progress: Progress, team: Team = ALONE) -> Job:
     """The first step: structures, labels and splits, checked against the options.
 
     Raises DataError and OptionError for what cannot be trained on."""
     data = load_dataset(options.data, frames, options.seed, options.targets)
-    job = Job(options, data, n_threads(options.budget.threads), progress)
+    job = Job(options, data, team.threads(options.budget.threads), progress, team=team)
     remarks = [*data.notes, *options.remarks()]
     if isinstance(options.data.zbl, ZblOptions):
         remarks.append(too_far(options.data.zbl, job.species, job.shortest))

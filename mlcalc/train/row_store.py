@@ -32,7 +32,13 @@ class RowStore:
         self._places: dict[str, tuple[Path, int, dict[str, int]]] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            for index in sorted(folder.glob("*.json")):
+            self.look()
+
+    def look(self):
+        """Enters what is in the folder, where other processes may have stored rows."""
+        known = {path.stem for path, _, _ in self._places.values()}
+        for index in sorted(self.folder.glob("*.json")) if self.folder is not None else ():
+            if index.stem not in known:
                 self._enter(index.with_suffix(".npy"), json.loads(index.read_text()))
 
     def _enter(self, path: Path, entries):

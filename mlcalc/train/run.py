@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -30,9 +31,11 @@ from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .report import make_report, write_predictions, write_report
 from .row_store import RowStore
+from .row_tasks import PredictionTask, RowTask, factor_of, fold_of, kinds_of, predictions_of, validation_of
 from .select import make_plan
-from .solve import Factor, IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
+from .solve import IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
 from .soundness import soundness
+from .team import ALONE, Team
 from .tensors import fit_tensors
 
 #: weights above which the triangle of the fit is not stored unless it is asked for: 16 MB
@@ -49,35 +52,45 @@ class FitResult:
     report_path: Path
 
 
-def fit(options, frames=None, *, progress: bool = True, figures: bool = True) -> FitResult:
+def fit(options, frames=None, *, progress: bool = True, figures: bool = True, comm=None) -> FitResult:
     """Trains a model as the options (a mapping, TrainOptions or the path of a YAML file) say.
 
     ``frames`` (list of ase.Atoms) replaces the files of ``data.files``. Writes the model file and a report folder, with
     ``figures`` if wanted. A run that was killed and is started again with the same options and data continues from its
     checkpoint.
 
+    ``comm`` is an mpi4py communicator whose ranks all call this and divide the structures among them; only rank 0 looks
+    at the other arguments, and only there is a result: on others it is None.
+
     Raises OptionError for options, DataError for data that cannot be used."""
-    started = time.time()
-    options = parse_options(options)
-    check_outputs(options)
+    team = ALONE if comm is None else Team(comm)
     # threads of a matrix library wait for each other in busy loops: one, except where a matrix is worth more
-    with threadpool_limits(1, user_api="blas"):
-        job = data_of(options, frames, Progress(progress))
-        key, representation = key_of(options, job.data.geometry_digest + job.base_digest), key_of(options)
-        keep = options.keep_representation
-        with Checkpoint(Path(options.checkpoint), key, representation, keep) as checkpoint:
-            if checkpoint.resumed:
-                job.progress.say(f"continuing the run of {options.checkpoint}")
-            if options.terms:
-                job = coupling.resolved(job, checkpoint, trial_score)
-                case = plan_of(job, checkpoint)
-                solution = weights_of(job, case, checkpoint)
-                tensors = fit_tensors(job, case.plan, checkpoint)
-                result = model_of(job, case, solution, tensors, frames is not None, started, figures)
-            else:
-                result = model_of_tensors(job, checkpoint, frames is not None, started, figures)
-            if not options.keep_checkpoint:
-                checkpoint.clear()
+    with team.led(), threadpool_limits(1, user_api="blas"):
+        if team.rank > 0:
+            team.serve()
+            return None  # type: ignore[return-value]
+        return _fit(parse_options(options), frames, progress, figures, team)
+
+
+def _fit(options: TrainOptions, frames, progress: bool, figures: bool, team: Team) -> FitResult:
+    started = time.time()
+    check_outputs(options)
+    job = data_of(options, frames, Progress(progress), team)
+    key, representation = key_of(options, job.data.geometry_digest + job.base_digest), key_of(options)
+    keep = options.keep_representation
+    with Checkpoint(Path(options.checkpoint), key, representation, keep) as checkpoint:
+        if checkpoint.resumed:
+            job.progress.say(f"continuing the run of {options.checkpoint}")
+        if options.terms:
+            job = coupling.resolved(job, checkpoint, trial_score)
+            case = plan_of(job, checkpoint)
+            solution = weights_of(job, case, checkpoint)
+            tensors = fit_tensors(job, case.plan, checkpoint)
+            result = model_of(job, case, solution, tensors, frames is not None, started, figures)
+        else:
+            result = model_of_tensors(job, checkpoint, frames is not None, started, figures)
+        if not options.keep_checkpoint:
+            checkpoint.clear()
     return result
 
 
@@ -94,6 +107,8 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
         for k, part in enumerate(_folds(job, case, n_folds))
     ]
     sample = Sample(options.seed)
+    if job.team.size > 1:
+        job.progress.say(f"rows on {job.team.size} ranks")
     parts = [_fold(job, case, design, checkpoint, method, sample) for design in designs]
     problem = Problem([f for f, _ in parts], {}, sum(d.n_rows for d in designs), n, len(case.maker.offsets))
     problem.outside = rows_outside(job, case)
@@ -101,7 +116,7 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
     problem.structure_rows = lambda: (block for d in designs for block in d.by_structure(job.threads))
     if case.targets["validation"]:
         validation = Design("validation", case.targets["validation"], case.maker, **settings)
-        problem.validation = _validation_factors(job, validation, n)
+        problem.validation = _validation_factors(job, validation)
     if not sample.n:  # all factors were there already
         for design, target in ((d, t) for d in designs for block in d.blocks for t in block):
             if not sample.full:
@@ -127,12 +142,11 @@ def _fold(job, case, design, checkpoint, method, sample):
     factor, total = (checkpoint.load_array(name) for name in names)
     if factor is not None and total is not None:
         return factor, np.array(total)
-    made, total = Factor(case.maker.n_columns, method), np.zeros(case.maker.n_weights)
-    for block, raw in design.stream_unscaled(job.threads, job.progress):
-        total += raw["sum"].sum(axis=0)
-        _sample(sample, block, raw)
-        for rows in case.maker.scaled(block, raw).values():
-            made.add(rows)
+    if job.team.size > 1:
+        made, total = job.team.call(fold_of, _task(job, design, method), design.targets)
+        design.store.look()
+    else:
+        made, total = factor_of(design, method, job.threads, job.progress, functools.partial(_sample, sample))
     checkpoint.save_array(names[0], made.augmented())
     checkpoint.save_array(names[1], total)
     # mapped, not held: the factors of many folds would not fit the budget
@@ -151,11 +165,16 @@ def _sample(sample: Sample, block, raw):
             at[kind] += counts[kind]
 
 
-def _validation_factors(job, design, n):
-    parts = {kind: Factor(n) for kind in PROPERTIES}
-    for _, rows in design.stream(job.threads, job.progress):
-        for kind, block in rows.items():
-            parts[kind].add(block)
+def _task(job: Job, design: Design, method: str = "qr") -> RowTask:
+    return RowTask.of(design, job.threads, block_bytes(job.options, design.maker.n_columns), method)
+
+
+def _validation_factors(job: Job, design: Design):
+    if job.team.size > 1:
+        parts = job.team.call(validation_of, _task(job, design), design.targets)
+        design.store.look()
+    else:
+        parts = kinds_of(design, job.threads, job.progress)
     return {kind: (f.augmented(), f.n_rows) for kind, f in parts.items() if f.n_rows}
 
 
@@ -324,6 +343,14 @@ def trial_score(job: Job) -> float:
 # the last step
 
 
+def _predictions(job: Job, model, engine, offsets):
+    structures = job.data.structures
+    if job.team.size == 1:
+        return predict(model, structures, job.threads, engine, job.progress, offsets)
+    made = job.team.call(predictions_of, PredictionTask(model.to_bytes(), engine, job.threads, offsets), structures)
+    return [dataclasses.replace(p, structure=s) for p, s in zip(made, structures, strict=True)]
+
+
 def _expected(options: TrainOptions, predictions) -> dict[str, list[float]]:
     """The expected error of the energy per atom, of a force and of the stress of each structure."""
     of = [sigmas(options, p.structure) for p in predictions]
@@ -369,7 +396,7 @@ def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, st
                  "zbl": case.zbl, "information": solution.information}  # fmt: skip
     model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
-    predictions = predict(model, job.data.structures, job.threads, engine, job.progress, offsets)
+    predictions = _predictions(job, model, engine, offsets)
     extra = {"regularization": asdict(choice), "data": job.data.describe(), "offsets": offsets}
     scale = None
     if members:

@@ -71,6 +71,22 @@ class Factor:
         else:
             self._triangle = fold(self._triangle, block)
 
+    def share(self) -> tuple[int, bool, np.ndarray]:
+        """What another factor takes up by `absorb`: the number of rows, whether these are sums of squares, and them."""
+        if self._gram is None:
+            return self.n_rows, False, self.augmented()
+        self._compress()
+        return self.n_rows, True, self._gram
+
+    def absorb(self, n_rows: int, squares: bool, matrix: np.ndarray):
+        """Adds the rows behind another factor, as it shares them."""
+        total = self.n_rows + n_rows
+        if squares:
+            self._gram = np.asfortranarray(matrix) if self._gram is None else self._gram + matrix
+        else:
+            self.add(matrix)
+        self.n_rows = total
+
     def augmented(self) -> np.ndarray:
         """A matrix B (at most n + 1 rows, or the few rows themselves) with B^T B = [A y]^T [A y].
 
