@@ -61,6 +61,7 @@ INLINE = {
 # what the runner of a block without a script of its own must mention
 WORDS_OF_RUNNERS = {
     "install.md": ["install"],
+    "training.md": ["mpirun_command(n_ranks)", '"mlcalc.cli", "train"'],
     "developer.md": ["pip install -q -e", "ruff format --check .", "sphinx-build -W"],
 }
 # not commands but names, or parts of sentences that are printed
