@@ -15,7 +15,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..checks.run import draw
 from ..files import write_atomically
-from . import tensor_errors
+from . import advice, tensor_errors
 from .errors import (
     Prediction,
     calibration,
@@ -55,6 +55,8 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
     report["worst"] = worst(predictions, sigma)
     if "outside" in report:
         text.append(text_of(report["outside"]))
+    if report.get("lacking"):
+        text.append(advice.text_of(report["lacking"]))
     if report["worst"]:
         text.append(format_worst(report["worst"]))
     text += report["notes"]

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from ..model import Information, combined
 from . import coupling
+from .advice import lacking
 from .checkpoint import Checkpoint, key_of
 from .committee import Gauge, fit_members
 from .design import PROPERTIES, Design, block_bytes, fits_on_disk, sigmas
@@ -407,6 +408,7 @@ def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, st
             job.note("WARNING: no validation structures, the committee is not calibrated (scale 1)")
         committee = (members, scale)
     extra["outside"], close_pairs = soundness(model, job.data)
+    extra["lacking"] = lacking(job.train, job.species, job.shortest, case.references.estimated)
     if close_pairs.verdict != "pass":
         job.note(f"WARNING: {close_pairs.reason}; see outside.close and data.zbl")
     if tensors.outputs:
