@@ -213,14 +213,15 @@ def run_eval(args) -> int:
 
 
 def add_predict(sub) -> None:
-    sub.epilog = """OUTPUT is extxyz: energy, forces, stress where there is a cell, of a committee also
+    sub.epilog = """Structures are read and written one after the other, and the least certain are printed. OUTPUT is
+extxyz, or a database of ASE if it ends in .db: energy, forces, stress where there is a cell, of a committee also
 energy_uncertainty and forces_uncertainty, extrapolation where the model has the measure, and predicted_NAME of each
 tensor that is defined for the structure. What the structures
 carry otherwise is kept."""
     sub.add_argument("model", help="a model file, *.mlcalc")
     sub.add_argument("data", nargs="+", help="files with structures, any format that ASE reads; labels are not needed")
     sub.add_argument("--index", default=":", help="which structures, e.g. 0 or -10: or ::5; default: all")
-    sub.add_argument("--output", "-o", default="predictions.xyz", help="default: predictions.xyz")
+    sub.add_argument("--output", "-o", default="predictions.xyz", help="extxyz, or NAME.db; default: predictions.xyz")
     sub.add_argument("--threads", type=int, default=1, help="default: 1")
     sub.add_argument(
         "--lode", choices=["auto", "ksum", "mesh", "free"], default="auto", help="evaluator of the far field"

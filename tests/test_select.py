@@ -4,6 +4,7 @@
 import itertools
 import sys
 
+import ase.db
 import ase.io
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from training_cases import KERNEL, SOAP, known_data, options, pushed, salt
 
 from mlcalc.cli import main
 from mlcalc.learn.greedy import farthest, log_det_gain, most_informative
-from mlcalc.learn.measures import measure_of
+from mlcalc.learn.measures import MEASURES, measure_of
+from mlcalc.learn.names import METHODS
 from mlcalc.learn.selection import select
 from mlcalc.model import Information, Model, combined
 from mlcalc.train import DataError, fit
@@ -332,3 +334,36 @@ def test_on_silicon_there_is_more_information_than_by_cur_and_farthest_points(tm
         ours = [c.candidate.index for c in select(model, candidates(frames[12:]), n, closest=0.0).chosen]
         others = [CUR(n_to_select=n).fit(means), FPS(n_to_select=n, initialize=0).fit(means)]
         assert added(ours) > max(added(other.selected_idx_) for other in others)
+
+
+def test_predictions_of_a_long_file_are_written_as_they_come(tmp_path, monkeypatch, capsys, committee):
+    """The least certain structures are printed, the first the worst, and a database has the same as extxyz."""
+    monkeypatch.chdir(tmp_path)
+    committee.save("m.mlcalc")
+    frames = [*salt(29, seed=1, amplitude=0.05), *salt(1, seed=9, amplitude=0.6)]
+    ase.io.write("run.traj", frames)
+    assert main(["predict", "m.mlcalc", "run.traj", "-o", "p.xyz", "--quiet"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[1].endswith("run.traj, structure 29") and out[-2] == "and 10 that are more certain"
+    forces = [float(line.split()[2]) for line in out[1:21]]
+    assert forces == sorted(forces, reverse=True) and out[-1] == "30 structures: p.xyz"
+    assert main(["predict", "m.mlcalc", "run.traj", "-o", "p.db", "--quiet"]) == 0
+    made = ase.io.read("p.xyz", ":")
+    with ase.db.connect("p.db") as database:
+        rows = list(database.select())
+    assert len(made) == len(rows) == 30 and sorted(p.name for p in tmp_path.glob("*p.db*")) == ["p.db"]
+    for atoms, row in zip(made, rows, strict=True):
+        assert row.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+        assert row.energy_uncertainty == pytest.approx(atoms.info["energy_uncertainty"], rel=1e-5)
+        assert np.allclose(row.data.forces_uncertainty, atoms.arrays["forces_uncertainty"], atol=1e-6)
+    frames[3].numbers[0] = 8
+    ase.io.write("bad.xyz", frames)
+    assert main(["predict", "m.mlcalc", "bad.xyz", "-o", "bad.db", "--quiet"]) == 1
+    assert "bad.xyz, structure 3: the model does not know O" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.glob("*bad*")) == ["bad.xyz"]
+    assert main(["predict", "m.mlcalc", "run.traj", "-o", "run.traj", "--quiet"]) == 1
+    assert "name another output" in capsys.readouterr().err
+
+
+def test_the_names_of_the_methods_are_those_of_the_measures():
+    assert tuple(MEASURES) == METHODS

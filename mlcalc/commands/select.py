@@ -5,13 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files import write_atomically
-from ..learn.measures import METHODS
-from ..learn.selection import CLOSEST, Selection, of_files, select
-from ..model import Model
-from ..train.option_checks import parse_bytes
-from ..train.progress import Progress
-from .extxyz import as_bytes
+from ..learn.names import CLOSEST, METHODS
 
 
 def add_select_arguments(parser):
@@ -42,6 +36,13 @@ def add_select_arguments(parser):
 
 def run_select(args) -> str:
     """Writes the structures that were chosen and returns a table of them."""
+    from ..files import write_atomically
+    from ..learn.selection import of_files, select
+    from ..model import Model
+    from ..train.option_checks import parse_bytes
+    from ..train.progress import Progress
+    from .extxyz import as_bytes
+
     output = Path(args.output)
     if output.resolve() in {Path(path).resolve() for path in [*args.data, *args.known]}:
         raise ValueError(f"{output} is one of the files that are read; name another output")
@@ -55,7 +56,7 @@ def run_select(args) -> str:
     return "\n".join([table(chosen), chosen.summary(), f"{output}"])
 
 
-def table(selection: Selection) -> str:
+def table(selection) -> str:
     """A line per structure: rank, file and number, why."""
     lines = []
     for rank, choice in enumerate(selection.chosen, 1):

@@ -18,8 +18,8 @@ from ..train.design import design_rows, of_size
 from ..train.engine import Engine
 from ..train.option_checks import DataError
 from .greedy import farthest, log_det_gain, most_informative
+from .names import LABELS
 
-LABELS = ("energy", "forces", "virial")
 #: expected errors of labels where the model file does not say: eV per atom, eV/Å, eV per atom
 USUAL = {"energy": 0.001, "forces": 0.1, "virial": 0.05}
 
@@ -232,7 +232,7 @@ class Random(Measure):
         return [Choice(candidates[k], candidates[k].gain, "at random") for k in order]
 
 
-METHODS = {measure.name: measure for measure in (Leverage, Spread, Farthest, Random)}
+MEASURES = {measure.name: measure for measure in (Leverage, Spread, Farthest, Random)}
 
 
 def measure_of(model: Model, method: str = "auto", labels=("energy", "forces"), engine: dict | None = None) -> Measure:
@@ -240,9 +240,9 @@ def measure_of(model: Model, method: str = "auto", labels=("energy", "forces"), 
     committee, else farthest points."""
     if method == "auto":
         method = "leverage" if model.information else "committee" if model.committee else "farthest"
-    if method not in METHODS:
-        raise DataError(f"the method must be auto, {', '.join(METHODS)}, got {method}")
+    if method not in MEASURES:
+        raise DataError(f"the method must be auto, {', '.join(MEASURES)}, got {method}")
     unknown = [kind for kind in labels if kind not in LABELS]
     if unknown or not labels:
         raise DataError(f"labels are {', '.join(LABELS)}, got {', '.join(unknown) or 'none'}")
-    return METHODS[method](model, labels, engine)
+    return MEASURES[method](model, labels, engine)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ..train.option_checks import Count, NotNegative, Number, Options, Positive, Text, Truth, Whole, choice, word_or
-from .measures import LABELS, METHODS
+from .names import CLOSEST, LABELS, METHODS
 
 DEFAULT = "tblite.ase:TBLite"
 
@@ -62,7 +62,7 @@ class SelectOptions(Options):
     labels: Annotated[list[choice(*LABELS)], Field(min_length=1)] = Field(
         ["energy", "forces"], description="that are counted"
     )
-    closest: NotNegative = Field(0.6, description="leave out atoms closer than this part of their covalent radii")
+    closest: NotNegative = Field(CLOSEST, description="leave out atoms closer than this part of their covalent radii")
     first: Count = Field(20, description="start structures, rattled, for the first model")
     rattle: Positive = Field(0.1, description="Å; standard deviation of their displacements, at most")
     strain: NotNegative = Field(0.02, description="standard deviation of the strain of their cells")

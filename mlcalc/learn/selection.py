@@ -19,9 +19,8 @@ from ..train.frames import stream_frames
 from ..train.option_checks import DataError
 from ..train.progress import Progress
 from .measures import Candidate, Choice, Measure, measure_of
+from .names import CLOSEST
 
-#: of the sum of the covalent radii: atoms that are closer are an accident
-CLOSEST = 0.6
 #: candidates kept, beside those that are to be chosen, when memory is full
 SPARE = 2
 REMOVED = {
