@@ -398,7 +398,7 @@ def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, st
     model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
     engine = options.engine.arguments()
     predictions = _predictions(job, model, engine, offsets)
-    extra = {"regularization": asdict(choice), "data": job.data.describe(), "offsets": offsets}
+    extra: dict = {"regularization": asdict(choice), "data": job.data.describe(), "offsets": offsets}
     scale = None
     if members:
         held_out = [p for p in predictions if p.structure.split == "validation"]
