@@ -27,6 +27,13 @@ OTHERS = {
 }
 OPTIMIZE = {"method": "optimize", "structures": 400, "iterations": 40, "patience": 15, "decay": 2.5}
 RANDOM = {"method": "random", "decay": 2.0}
+# smooth radial functions for the many neighbors of a metal; which of them count is found by the optimization
+METAL = {"method": "optimize", "structures": 150, "iterations": 30, "decay": 1.0}
+DELTA = {"density": "delta", "basis": "legendre"}
+SMEARED = {
+    "density": {"type": "gaussian", "width": 0.5}, "basis": "gto",
+    "smoothing": {"type": "shifted_cosine", "width": 1.0},
+}  # fmt: skip
 #: name: channels, largest l of each body order, mixing
 MODELS = {
     "ethanol": {
@@ -38,10 +45,11 @@ MODELS = {
         "K 32, (4,4,4,3)": (32, (4, 4, 4, 3), RANDOM),
     },
     "Mo": {
-        "K 32, (3,3,3,3)": (32, (3, 3, 3, 3), RANDOM),
-        "K 32, (4,4,4,3)": (32, (4, 4, 4, 3), RANDOM),
+        "K 16, (3,3,3,3)": (16, (3, 3, 3, 3), METAL),
+        "K 32, (3,3,3,3)": (32, (3, 3, 3, 3), METAL),
     },
 }
+EXPANSION = {"ethanol": DELTA, "Si": DELTA, "Mo": SMEARED}
 CUTOFF = {"ethanol": 5.0, "Si": 5.0, "Mo": 5.2}
 SIGMAS = {"ethanol": {"energy": 1.1e-4, "forces": 0.01}, "Si": {"energy": 0.001, "forces": 0.02},
           "Mo": {"energy": 0.001, "forces": 0.02}}  # fmt: skip
@@ -65,8 +73,7 @@ def frames(system: str):
 def options(system: str, model: str, folder: str, threads: int) -> dict:
     channels, l_max, mixing = MODELS[system][model]
     rho = {
-        "name": "rho", "type": "density", "n_max": 8, "l_max": l_max[0], "cutoff": CUTOFF[system], "density": "delta",
-        "basis": "legendre",
+        "name": "rho", "type": "density", "n_max": 8, "l_max": l_max[0], "cutoff": CUTOFF[system], **EXPANSION[system],
     }  # fmt: skip
     return {
         "model": f"{folder}/model.mlcalc",
