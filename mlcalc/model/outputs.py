@@ -21,7 +21,8 @@ class TensorKernel:
     """T_i^mu = sum_M (p_hat_i . p_hat_M)^(zeta-1) sum_mu' (P_i^mu . P_M^mu') w_M^mu' over the sparse points of the
     center's species [Grisafi, Wilkins, Csanyi, Ceriotti, PRL 120, 036002 (2018)].
 
-    ``invariants`` describe p_hat = p / N, N = sqrt(|p|^2 + epsilon^2); P = p^mu / N are the equivariants of the part.
+    ``invariants`` describe p_hat = p / N, ``N = sqrt(|p|^2 + epsilon^2)``; P = p^mu / N are the equivariants of
+    the part.
     ``points[Z]`` (n, n_invariants) and ``tensors[Z]`` (n, 2 lambda + 1, n_features) are features before division,
     ``weights[Z]`` (n, 2 lambda + 1), or (n_members, n, 2 lambda + 1) of a committee. ``zeta`` is at least 2.
     """
