@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "committee_watch.h"
 
-#include <mpi.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,6 +9,7 @@
 #include "comm.h"
 #include "error.h"
 #include "lammps.h"
+#include "largest_value.h"
 #include "model/description.hpp"
 #include "timer.h"
 #include "update.h"
@@ -108,22 +107,15 @@ double CommitteeWatch::of_total(const mlcalc::Model& model, double unit, mlcalc:
 /// since the energy of an atom is hardly determined by the data (docs/uncertainty.md).
 void CommitteeWatch::check_maximum(const StyleSettings& settings) {
     if (!settings.has_maximum() || !has_forces_) return;
-    const Atom& atom = *lammps_->atom;
-    const auto begin = force_uncertainty_.begin();
-    const auto largest = std::max_element(begin, begin + atom.nlocal);
-    struct {
-        double value;
-        int rank;
-    } mine = {atom.nlocal > 0 ? *largest : 0.0, lammps_->comm->me}, all;
-    MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE_INT, MPI_MAXLOC, lammps_->world);
+    LargestValue largest(lammps_, force_uncertainty_.data(), 0.0);
     const bool stop = settings.on_maximum == StyleSettings::OnMaximum::stop;
-    if (!(all.value > settings.max_uncertainty) || (warned_ && !stop)) return;
-    tagint id = mine.rank == all.rank && atom.nlocal > 0 && atom.tag_enable ? atom.tag[largest - begin] : 0;
-    MPI_Bcast(&id, 1, MPI_LMP_TAGINT, all.rank, lammps_->world);
+    if (!(largest.value() > settings.max_uncertainty) || (warned_ && !stop)) return;
+    largest.share();
     if (lammps_->comm->me == 0 && !warned_)
-        lammps_->error->warning(
-            FLERR, "mlcalc: the force on atom {} has an uncertainty of {:.6g}, above {:.6g}, on step {}{}", id,
-            all.value, settings.max_uncertainty, lammps_->update->ntimestep, stop ? "; the run stops here" : "");
+        lammps_->error->warning(FLERR,
+                                "mlcalc: the force on atom {} has an uncertainty of {:.6g}, above {:.6g}, on step {}{}",
+                                largest.atom(), largest.value(), settings.max_uncertainty, lammps_->update->ntimestep,
+                                stop ? "; the run stops here" : "");
     warned_ = true;
     // the loop of run and minimize ends after the output of this step, on every rank, as with fix halt
     if (stop) lammps_->timer->force_timeout();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-#include <vector>
-
 #include "lmptype.h"
 #include "style_settings.h"
 
@@ -19,9 +17,9 @@ public:
     void start_run();
     /// Is the measure to be computed on this step? The same on all ranks.
     bool is_due(const mlcalc::Model&, const StyleSettings&);
-    /// Warns once, or ends the run after the output of this step, if it was due. `values` (nlocal), `type_species`
-    /// [type], < 0 for atoms that the model does not see. Collective.
-    void check(const double* values, const StyleSettings&, const std::vector<int>& type_species);
+    /// Warns once, or ends the run after the output of this step, if it was due. `values` (nlocal), 0 of atoms that the
+    /// model does not see. Collective.
+    void check(const double* values, const StyleSettings&);
     /// A line with the largest value of the run, if there is one.
     void report() const;
 
@@ -32,8 +30,6 @@ private:
         LAMMPS_NS::tagint atom = 0;
         int type = 0;
     };
-    /// The atom with the largest value on all ranks.
-    Place find_largest(const double* values, const std::vector<int>& type_species) const;
 
     LAMMPS_NS::LAMMPS* lammps_;
     Place largest_;

@@ -194,7 +194,7 @@ void PairMLCalc::take_uncertainty() {
         pvector[3] = comm->me == 0 ? total : 0.0;  // compute pair adds the values of all ranks
     }
     committee_.check_maximum(settings_);
-    extrapolation_.check(committee_.values("extrapolation"), settings_, type_species_);
+    extrapolation_.check(committee_.values("extrapolation"), settings_);
 }
 
 void PairMLCalc::send_ghosts_home(Vec3* forces) {

@@ -66,7 +66,8 @@ cdef extern from "core/simd/instruction_set.hpp" namespace "mlcalc" nogil:
     const char* c_instruction_set "mlcalc::instruction_set"() except +
 
 cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
-    const double extrapolation_limit, extrapolation_alarm
+    const int extrapolation_interval
+    double c_extrapolation_bound "mlcalc::extrapolation_bound"(double before)
 
     cppclass Term:
         string name

@@ -52,9 +52,13 @@ def real_clebsch_gordan(int l1, int l2, int l):
     return [(term.m1, term.m2, term.m, term.value) for term in c_real_clebsch_gordan(l1, l2, l)]
 
 
-#: extrapolations above which a run has left the training set, at two looks in a row and at one
-EXTRAPOLATION_LIMIT = extrapolation_limit
-EXTRAPOLATION_ALARM = extrapolation_alarm
+#: calls from one look at the extrapolation to the next
+EXTRAPOLATION_INTERVAL = extrapolation_interval
+
+
+def extrapolation_bound(double before):
+    """The extrapolation above which a run has left the training set, where the look before found ``before``."""
+    return c_extrapolation_bound(before)
 
 
 def instruction_set():

@@ -3,10 +3,7 @@
 
 import numpy as np
 
-from .._engine import EXTRAPOLATION_ALARM, EXTRAPOLATION_LIMIT
-
-#: calls between two looks at the same atoms
-SELDOM = 100
+from .._engine import EXTRAPOLATION_INTERVAL, extrapolation_bound
 
 
 class ExtrapolationWatch:
@@ -30,14 +27,13 @@ class ExtrapolationWatch:
         if not same:
             self._numbers, self._calls, self._before = np.array(numbers), -1, 0.0
         self._calls += 1
-        return self._calls % SELDOM == 0
+        return self._calls % EXTRAPOLATION_INTERVAL == 0
 
     def message(self, values: np.ndarray) -> str | None:
         """What to say of these values (n,), if any is beyond the limit of one look, or of a second one in a row."""
         worst = int(np.argmax(values)) if len(values) else 0
         largest = float(values[worst]) if len(values) else 0.0
-        limit = EXTRAPOLATION_LIMIT if self._before > EXTRAPOLATION_LIMIT else EXTRAPOLATION_ALARM
-        self._before = largest
+        limit, self._before = extrapolation_bound(self._before), largest
         if largest <= limit:
             return None
         return (

@@ -14,7 +14,7 @@ std::vector<CoupledBlock> coupled_blocks(const SphericalType& type, int l_max_1,
         for (int l_2 = lowest; l_2 <= std::min(l_max_2, l_1 + type.lambda); ++l_2) {
             if ((l_1 + l_2 + type.lambda) % 2 != (type.sigma == 1 ? 0 : 1)) continue;
             const Pairs own = type.lambda % 2 == 0 ? Pairs::upper : Pairs::strictly_upper;
-            blocks.push_back({l_1, l_2, same && l_1 == l_2 ? own : Pairs::all});
+            blocks.push_back({l_1, l_2, same && l_1 == l_2 ? own : Pairs::all, same});
         }
     }
     return blocks;

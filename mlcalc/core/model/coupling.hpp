@@ -19,8 +19,11 @@ struct CoupledBlock {
     enum class Pairs { all, upper, strictly_upper };
     int l_1, l_2;
     Pairs pairs;
+    bool same;  ///< of a set with itself
     /// The first q' of row q.
     int first(int q) const { return pairs == Pairs::all ? 0 : (pairs == Pairs::upper ? q : q + 1); }
+    /// sqrt(2) of a feature that stands for two equal ones, of which the other is left out: |p|^2 is that of all.
+    double factor(int q, int k) const { return same && (l_1 != l_2 || q != k) ? 1.4142135623730951 : 1.0; }
 };
 
 /// The blocks of the product of two coefficient sets, or of a set with itself, in the order of the features: l_1, then

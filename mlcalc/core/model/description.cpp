@@ -58,6 +58,10 @@ bool Model::has_extrapolation() const {
     });
 }
 
+double extrapolation_bound(double before) {
+    return before > extrapolation_limit ? extrapolation_limit : extrapolation_alarm;
+}
+
 bool Model::knows_its_edge() const {
     return std::any_of(terms.begin(), terms.end(), [](const Term& term) {
         const auto* linear = std::get_if<LinearDescription>(&term.regressor);

@@ -238,6 +238,10 @@ struct TensorOutput {
 /// The extrapolations above which a run has left the training set, at two looks in a row or at one: the edge, and the
 /// reach of the fluctuations of many more environments than were trained on.
 constexpr double extrapolation_limit = 3.0, extrapolation_alarm = 10.0;
+/// Steps, or calls, from one look to the next.
+constexpr int extrapolation_interval = 100;
+/// The bound of a look: one beyond the limit may be a fluctuation, two in a row are not. `before`: the look before.
+double extrapolation_bound(double before);
 
 /// The contents of a model file.
 struct Model {

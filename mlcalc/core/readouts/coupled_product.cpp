@@ -2,7 +2,6 @@
 #include "readouts/coupled_product.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace mlcalc {
 namespace {
@@ -21,17 +20,16 @@ CoupledProduct::CoupledProduct(const Invariant& invariant, const std::vector<Coe
     : Product(invariant, n_full_features(invariant, shapes)),
       set_a_(invariant.a),
       set_b_(invariant.b),
+      scale_(invariant.scale),
       a_(shapes[size(invariant.a)]),
       b_(shapes[size(invariant.b)]),
       products_(&small_products()) {
     const SphericalType& type = *invariant.type;
-    for (const CoupledBlock& block : coupled_blocks(type, a_.l_max, b_.l_max, same())) {
-        Block full{block, std::vector<std::vector<CouplingTerm>>(size(type.n_components())), {}};
+    for (const CoupledBlock& block : coupled_blocks(type, a_.l_max, b_.l_max, set_a_ == set_b_)) {
+        Block full{block, std::vector<std::vector<CouplingTerm>>(size(type.n_components()))};
         for (const CouplingTerm& term : real_clebsch_gordan(block.l_1, block.l_2, type.lambda)) {
             full.terms[size(type.lambda + term.m)].push_back(term);
         }
-        full.factor[0] = invariant.scale;
-        full.factor[1] = std::sqrt(2.0) * invariant.scale;
         blocks_.push_back(std::move(full));
     }
 }

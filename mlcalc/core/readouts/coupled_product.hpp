@@ -28,10 +28,9 @@ protected:
                               double* const* c_adj, double* const* dot_adj, double* scratch) const override;
 
 private:
-    /// A block with its coefficients per mu, and factor[1] of pairs of different columns.
+    /// A block with its coefficients per mu.
     struct Block : CoupledBlock {
         std::vector<std::vector<CouplingTerm>> terms;
-        double factor[2];
     };
     /// to_m1 = sum_m2 C_m1m2 b_m2 (2 l1 + 1 rows), from rows of `columns` doubles.
     static void couple(const Block& block, std::size_t mu, const double* b, int ld_b, int columns, double* to, int ld);
@@ -39,13 +38,11 @@ private:
     static void couple_back(const Block& block, std::size_t mu, const double* from, int ld, double* b_adj, int ld_b);
     /// Calls use(block, mu, first feature) of each block and component.
     void for_blocks(const std::function<void(const Block&, std::size_t, std::size_t)>& use) const;
-    double factor(const Block& block, int q, int k) const {
-        return block.factor[same() && (block.l_1 != block.l_2 || q != k) ? 1 : 0];
-    }
-    bool same() const { return set_a_ == set_b_; }
+    double factor(const Block& block, int q, int k) const { return scale_ * block.factor(q, k); }
     std::size_t n_pairs(const Block& block) const;
 
     int set_a_, set_b_;
+    double scale_;
     CoefficientShape a_, b_;
     std::vector<Block> blocks_;
     const SmallProducts* products_;

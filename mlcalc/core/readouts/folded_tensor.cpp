@@ -2,7 +2,6 @@
 #include "readouts/folded_tensor.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/aligned.hpp"
 #include "base/clebsch_gordan.hpp"
@@ -73,15 +72,14 @@ FoldedCoupling::FoldedCoupling(const Invariant& equivariant, const CoefficientSh
                                const double* w)
     : set_a_(equivariant.a), set_b_(equivariant.b), a_(a), b_(b), products_(&small_products()) {
     const SphericalType& type = *equivariant.type;
-    const bool same = set_a_ == set_b_;
-    for (const CoupledBlock& block : coupled_blocks(type, a_.l_max, b_.l_max, same)) {
+    for (const CoupledBlock& block : coupled_blocks(type, a_.l_max, b_.l_max, set_a_ == set_b_)) {
         Block folded{block.l_1, block.l_2, {}, {}, {}};
         folded.w.resize(size(a_.n_q()) * size(b_.stride()));
         folded.w_t.resize(size(b_.n_q()) * size(a_.stride()));
         for (int q = 0; q < a_.n_q(); ++q) {
             for (int k = block.first(q); k < b_.n_q(); ++k) {
-                const double factor = same && (block.l_1 != block.l_2 || q != k) ? std::sqrt(2.0) : 1.0;
-                folded.w[size(q * b_.stride() + k)] = folded.w_t[size(k * a_.stride() + q)] = factor * *w++;
+                const double weight = block.factor(q, k) * *w++;
+                folded.w[size(q * b_.stride() + k)] = folded.w_t[size(k * a_.stride() + q)] = weight;
             }
         }
         for (const CouplingTerm& term : real_clebsch_gordan(block.l_1, block.l_2, type.lambda)) {

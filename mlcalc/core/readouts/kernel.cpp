@@ -7,6 +7,7 @@
 
 #include "base/blas.hpp"
 #include "base/normalize.hpp"
+#include "base/power.hpp"
 #include "simd/small_products.hpp"
 
 namespace mlcalc {
@@ -16,12 +17,6 @@ using blas::Op;
 
 /// Sparse points that go through one pair of products: the rows and the points stay in the cache in between.
 constexpr std::size_t chunk_size = 256;
-
-double power(double x, int n) {
-    double result = 1.0;
-    for (; n > 0; --n) result *= x;
-    return result;
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include "base/blas.hpp"
 #include "base/normalize.hpp"
+#include "base/power.hpp"
 
 namespace mlcalc {
 namespace {
@@ -14,12 +15,6 @@ using blas::Op;
 
 std::size_t size(int n) {
     return static_cast<std::size_t>(n);
-}
-
-double power(double x, int n) {
-    double result = 1.0;
-    for (; n > 0; --n) result *= x;
-    return result;
 }
 
 }  // namespace
