@@ -2,6 +2,7 @@
 """Writing files so that nobody ever sees half of one."""
 
 import fcntl
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -48,6 +49,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], durable: b
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, contents: bytes) -> None:
+def write_bytes(path: Path, contents: bytes, durable: bool = False) -> None:
     """As `write_atomically` for contents that are there."""
-    write_atomically(path, lambda stream: stream.write(contents))
+    write_atomically(path, lambda stream: stream.write(contents), durable)
+
+
+def write_json(path: Path, value, **layout) -> None:
+    """As `write_atomically` for plain data; ``layout`` are arguments of json.dumps."""
+    write_bytes(path, json.dumps(value, **layout).encode())

@@ -11,6 +11,7 @@ from finite_differences import derivative, directions, displaced
 from models import build, evaluate, with_tensors
 
 from mlcalc import MLCalculator
+from mlcalc.commands.predict import predicted
 
 
 def test_dipole_of_a_cluster_and_polarization_of_a_crystal(small_salt, salt_cluster):
@@ -121,3 +122,18 @@ def test_a_name_of_the_energy_is_refused():
     outputs = {"stress": ("scalar", {0: build("tensors").output("charge").parts[0].equivariants}, {})}
     with pytest.raises(ValueError, match="has an output whose property 'stress' is one of the energy's; rename it"):
         MLCalculator(with_tensors(build("linear rho x rho"), outputs, 1))
+
+
+@pytest.mark.parametrize(
+    "kind", ["linear rho", "linear committee", "linear leverage", "tensors committee", "tensors alone"]
+)
+def test_a_prediction_is_one_evaluation(kind, small_salt, monkeypatch):
+    """With everything that the model can say."""
+    calc, calls = MLCalculator(build(kind), extrapolation=False), []
+    compute = calc._compute
+    monkeypatch.setattr(calc, "_compute", lambda atoms: calls.append(atoms) or compute(atoms))
+    made = predicted(calc, small_salt)
+    assert len(calls) == 1
+    assert ("extrapolation" in made.arrays) == calc.has_extrapolation
+    assert ("forces_uncertainty" in made.arrays) == (kind in ("linear committee", "tensors committee"))
+    assert ("predicted_polarization" in made.info) == kind.startswith("tensors")

@@ -19,13 +19,10 @@ from tqdm import tqdm
 from ..files import write_atomically
 from ..running.calculator import MLCalculator
 from ..running.views import UnknownSpecies
-from ..train.frames import stream_frames
+from ..train.frames import as_bytes, stream_frames
 from ..train.option_checks import DataError
-from .extxyz import as_bytes
 
 STANDARD = ("energy", "forces", "stress")
-
-
 #: structures that are shown on the screen
 SHOWN = 20
 
@@ -116,13 +113,17 @@ def predicted(calculator: MLCalculator, atoms) -> ase.Atoms:
     calculator.reset()  # every structure has a k list or mesh of its own
     names = ["energy", "forces", *(["stress"] if atoms.cell.rank == 3 else [])]
     names = [name for name in names if name in calculator.implemented_properties]
+    spread = ["energy_uncertainty", "forces_uncertainty"] if calculator.n_members > 1 and "energy" in names else []
+    measure = ["extrapolation"] if calculator.has_extrapolation else []
+    # all at once: each that is asked for later would be another evaluation
+    calculator.calculate(atoms, [*names, *spread, *measure, *_tensor_names(calculator)])
     results = {name: calculator.get_property(name, atoms) for name in names}
     for name, value in _tensors(calculator, atoms).items():
         copy.info[f"predicted_{name}"] = value
-    if calculator.n_members > 1 and "energy" in results:
+    if spread:
         copy.info["energy_uncertainty"] = float(calculator.get_property("energy_uncertainty", atoms))
         copy.arrays["forces_uncertainty"] = np.array(calculator.get_property("forces_uncertainty", atoms))
-    if calculator.has_extrapolation:
+    if measure:
         copy.arrays["extrapolation"] = np.array(calculator.get_property("extrapolation", atoms))
     for name in STANDARD:  # labels of the same names would hide the predictions
         copy.info.pop(name, None)
@@ -131,12 +132,14 @@ def predicted(calculator: MLCalculator, atoms) -> ase.Atoms:
     return copy
 
 
+def _tensor_names(calculator) -> list[str]:
+    return [*calculator.tensors.outputs, *(["polarization"] if "polarization" in calculator.tensors.needs else [])]
+
+
 def _tensors(calculator, atoms) -> dict:
     """The sums of the tensors that are defined for these atoms; the dipole of a periodic system as its polarization."""
-    names, found = list(calculator.tensors.outputs), {}
-    if "polarization" in calculator.tensors.needs:
-        names.append("polarization")
-    for name in names:
+    found = {}
+    for name in _tensor_names(calculator):
         try:
             found[name] = calculator.get_property(name, atoms)
         except PropertyNotImplementedError:

@@ -36,12 +36,11 @@ def add_select_arguments(parser):
 
 def run_select(args) -> str:
     """Writes the structures that were chosen and returns a table of them."""
-    from ..files import write_atomically
     from ..learn.selection import of_files, select
     from ..model import Model
+    from ..train.frames import write_frames
     from ..train.option_checks import parse_bytes
     from ..train.progress import Progress
-    from .extxyz import as_bytes
 
     output = Path(args.output)
     if output.resolve() in {Path(path).resolve() for path in [*args.data, *args.known]}:
@@ -51,8 +50,7 @@ def run_select(args) -> str:
         labels=args.labels, known=of_files(args.known), closest=args.closest, threads=args.threads,
         memory=parse_bytes(args.memory, "--memory"), progress=Progress(not args.quiet),
     )  # fmt: skip
-    contents = as_bytes(chosen.frames())
-    write_atomically(output, lambda stream: stream.write(contents))
+    write_frames(output, chosen.frames())
     return "\n".join([table(chosen), chosen.summary(), f"{output}"])
 
 

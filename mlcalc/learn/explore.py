@@ -14,14 +14,13 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io.lammpsdata import write_lammps_data
 
 from .. import lammps
-from ..files import write_bytes
+from ..files import write_json
 from ..model import Model
 from ..running.calculator import LIMIT_OF_LARGEST, MLCalculator, UncertaintyError
 from ..running.md import Run, Settings
 from ..train.engine import Engine
-from ..train.frames import stream_frames
+from ..train.frames import stream_frames, write_frames
 from ..train.option_checks import DataError
-from .labels import write_frames
 from .options import ExploreOptions
 
 #: Å of vacuum around free structures in LAMMPS's box
@@ -75,8 +74,7 @@ class Exploration:
             if not stored.exists():
                 run = self._lammps if self.options.engine == "lammps" else self._ase
                 outcome = run(name, atoms.copy(), temperature, pressure, self.seed + k)
-                text = json.dumps(asdict(outcome)).encode()
-                write_bytes(stored, text)
+                write_json(stored, asdict(outcome))
             outcomes.append(Outcome(**json.loads(stored.read_text())))
         return outcomes
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from ..files import write_atomically, write_bytes
+from ..files import write_json
 from ..train.data import Structure
-from ..train.frames import read_frames
+from ..train.frames import read_frames, write_frames
 from ..train.option_checks import DataError
 from .calculators import calculator_of
 from .options import ReferenceOptions
@@ -40,16 +39,10 @@ def named(atoms: Atoms) -> Atoms:
     return out
 
 
-def write_frames(path: Path, frames):
-    """Structures as extxyz, whole or not at all."""
-
-    def write(stream):
-        temporary = path.with_name(f".{path.name}.part")
-        ase.io.write(temporary, frames, format="extxyz")
-        stream.write(temporary.read_bytes())
-        temporary.unlink()
-
-    write_atomically(path, write, durable=True)
+def _aside(folder: Path) -> tuple[Path, dict[str, str]]:
+    """The file of structures that are kept aside, and {name: why} in it."""
+    path = folder / "aside.json"
+    return path, json.loads(path.read_text()) if path.exists() else {}
 
 
 class Reference:
@@ -62,8 +55,7 @@ class Reference:
     def label(self, chosen: list[Atoms], folder: Path, progress) -> tuple[list[Atoms], dict[str, str]]:
         """Labeled structures and those kept aside {name: why}; what is in ``folder`` is not computed again."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "aside.json"
-        aside = json.loads(path.read_text()) if path.exists() else {}
+        path, aside = _aside(folder)
         labeled = []
         for atoms in progress(chosen, total=len(chosen), desc="labels"):
             name = name_of(atoms)
@@ -74,8 +66,7 @@ class Reference:
                 made, why = self._one(atoms, folder / name)
                 if made is None:
                     aside[name] = why
-                    text = json.dumps(aside, indent=1).encode()
-                    write_bytes(path, text)
+                    write_json(path, aside, indent=1)
                     continue
                 write_frames(file, made)
             labeled.append(read_frames(file)[0])
@@ -114,10 +105,7 @@ class Queue:
         wanted, asked = folder / "to-label.xyz", folder / "labels.xyz"
         if not wanted.exists():
             write_frames(wanted, [named(atoms) for atoms in chosen])
-        aside = {}
-        path = folder / "aside.json"
-        if path.exists():
-            aside = json.loads(path.read_text())
+        path, aside = _aside(folder)
         found = {name_of(atoms): atoms for atoms in read_frames(asked)} if asked.exists() else {}
         names = [name_of(atoms) for atoms in chosen]
         missing = [name for name in names if name not in found and name not in aside]

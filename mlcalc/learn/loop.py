@@ -14,12 +14,12 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from scipy.stats import median_abs_deviation
 
-from ..files import locked, write_bytes
+from ..files import LOCK, locked, write_bytes, write_json
 from ..model import Model
 from ..train.data import Structure
 from ..train.engine import n_threads
 from ..train.errors import Prediction, predict, uncertainties
-from ..train.frames import read_frames
+from ..train.frames import read_frames, write_frames
 from ..train.option_checks import DataError, OptionError, build
 from ..train.options import parse_options, read_yaml
 from ..train.progress import Progress
@@ -27,7 +27,7 @@ from ..train.run import fit
 from ..train.template import template
 from .calculators import isolated_energies
 from .explore import Exploration, Outcome, uncertain
-from .labels import Queue, Reference, name_of, named, sound, write_frames
+from .labels import Queue, Reference, name_of, named, sound
 from .options import LearnOptions
 from .report import write_loop_page
 from .selection import Sieve, select
@@ -198,8 +198,7 @@ class Loop:
                     f"the reference labels none of the {len(chosen)} structures of {self._at(number)}/chosen.xyz; the "
                     f"first: {next(iter(aside.values()), 'no reason')}"
                 )
-            text = json.dumps(aside, indent=1).encode()
-            write_bytes(self._at(number) / "aside.json", text)
+            write_json(self._at(number) / "aside.json", aside, indent=1)
             write_frames(path, good)
         self.aside |= json.loads((self._at(number) / "aside.json").read_text())
         return read_frames(path)
@@ -243,8 +242,7 @@ class Loop:
             self.progress.say(f"round {number}: training on {len(frames)} structures")
             result = fit(parse_options(options), progress=False)
             errors = result.report["errors"].get("validation", result.report["errors"]["train"])["all"]["forces"]
-            text = json.dumps({"validation": errors and errors["rmse"]}).encode()
-            write_bytes(stored, text)
+            write_json(stored, {"validation": errors and errors["rmse"]})
         entry.validation = json.loads(stored.read_text())["validation"]
 
     def _explore(self, number: int, entry: Round) -> list[Outcome]:
@@ -313,11 +311,10 @@ class Loop:
                     f"{self.folder} holds a loop of other start structures or another seed; name another 'folder'"
                 )
             return
-        others = [path.name for path in self.folder.iterdir() if path.name != "mlcalc.lock"]
+        others = [path.name for path in self.folder.iterdir() if path.name != LOCK]
         if others:
             raise DataError(f"the folder {self.folder} holds other files ({others[0]}); name another 'folder'")
-        text = json.dumps({"key": key}).encode()
-        write_bytes(stamp, text)
+        write_json(stamp, {"key": key})
 
     def _check_training(self):
         """Mistakes in the options of the training are said before anything is labeled."""
@@ -369,8 +366,7 @@ class Loop:
                 found = isolated_energies(symbols, self.reference.calculator)
             except ValueError as error:
                 raise DataError(f"{error}; write reference.isolated: false to do without") from error
-            text = json.dumps(found).encode()
-            write_bytes(path, text)
+            write_json(path, found)
         return json.loads(path.read_text())
 
     def _tell(self, entry: Round):

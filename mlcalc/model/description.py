@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _engine
-from ..files import write_atomically
+from ..files import write_bytes
 from .equivariants import Equivariant
 from .expansions import DensityExpansion, Legendre, PotentialExpansion
 from .information import Information
@@ -197,7 +197,7 @@ class Model:
     def save(self, path):
         """Writes the file. Atomic: if the process is killed on the way, the old file is still there."""
         contents = self.to_bytes()
-        write_atomically(Path(path), lambda stream: stream.write(contents), durable=True)
+        write_bytes(Path(path), contents, durable=True)
 
     @classmethod
     def load(cls, path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import LOCK, locked, write_atomically
+from ..files import LOCK, locked, write_atomically, write_json
 from .options import TrainOptions
 
 ROWS = "rows"
@@ -57,8 +57,7 @@ class Checkpoint:
         self.lost = keep and bool(before) and not same and not self.resumed
         if not self.resumed:
             self._empty()
-            stored = {"key": key, "representation": representation, "kept": self.kept}
-            write_atomically(stamp, lambda stream: stream.write(json.dumps(stored).encode()))
+            write_json(stamp, {"key": key, "representation": representation, "kept": self.kept})
 
     def __enter__(self):
         return self

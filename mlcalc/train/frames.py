@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Structures from files in any format that ASE reads, all at once or one at a time."""
+"""Structures from files in any format that ASE reads, all at once or one at a time, and to extxyz."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import ase.io
 from ase.io.formats import filetype, open_with_compression, string2index
 from ase.io.lammpsrun import iread_lammps_dump_text
 
+from ..files import write_bytes
 from .option_checks import DataError
 
 DUMP = "lammps-dump-text"
@@ -79,3 +81,15 @@ def _elsewhere(path) -> str:
     if Path(path).parent != Path() and Path(name).exists():
         return f"; {name} is in the working folder, but paths are relative to the options file"
     return ""
+
+
+def as_bytes(frames) -> bytes:
+    """The extxyz file that ASE would write."""
+    text = io.StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    return text.getvalue().encode()
+
+
+def write_frames(path: Path, frames):
+    """Structures as extxyz, whole or not at all, on the disk when this returns: labels may have cost days."""
+    write_bytes(path, as_bytes(frames), durable=True)

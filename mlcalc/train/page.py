@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from ..files import write_atomically
+from ..files import write_bytes
 
 TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
@@ -71,8 +71,7 @@ def html(title: str, sections: list[Section]) -> str:
 
 def write_page(path: Path, title: str, sections: list[Section]):
     """Writes the page, whole or not at all."""
-    contents = html(title, sections).encode()
-    write_atomically(path, lambda stream: stream.write(contents))
+    write_bytes(path, html(title, sections).encode())
 
 
 def png(figure) -> bytes:

@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..checks.run import draw
-from ..files import write_atomically
+from ..files import write_bytes, write_json
 from . import advice, tensor_errors
 from .errors import (
     Prediction,
@@ -27,6 +23,7 @@ from .errors import (
     unseen,
     worst,
 )
+from .frames import write_frames
 from .soundness import text_of
 
 
@@ -83,9 +80,8 @@ def write_report(folder, report: dict, predictions: list[Prediction], *, scale: 
         if checks:
             draw(checks, folder / "outside.png")
             report["figures"].append("outside.png")
-    text = json.dumps(_finite(report), indent=1, default=_plain, allow_nan=False)
-    write_atomically(folder / "report.json", lambda stream: stream.write(text.encode()))
-    write_atomically(folder / "report.txt", lambda stream: stream.write((report["text"] + "\n").encode()))
+    write_json(folder / "report.json", _finite(report), indent=1, default=_plain, allow_nan=False)
+    write_bytes(folder / "report.txt", (report["text"] + "\n").encode())
 
 
 def _finite(value):
@@ -144,10 +140,7 @@ def write_predictions(path, predictions: list[Prediction], scale: float = 1.0, t
             atoms.info["split"], atoms.info["config_type"] = s.split, s.config_type
     for k, atoms in enumerate(frames if tensors is not None else []):
         tensors.annotate(k, atoms)
-    with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:  # whole, or not there
-        made = Path(folder) / "predictions.xyz"
-        ase.io.write(made, frames, format="extxyz")
-        os.replace(made, path)
+    write_frames(Path(path), frames)
 
 
 def _annotated(predictions, scale):

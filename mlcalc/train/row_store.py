@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_atomically
+from ..files import write_atomically, write_json
 
 #: kinds of rows, in the order in which they are stored
 KINDS = ("sum", "forces", "virial")
@@ -70,7 +70,7 @@ class RowStore:
         path = self.folder / f"{name}.npy"
         try:
             write_atomically(path, lambda stream: np.save(stream, array))
-            write_atomically(path.with_suffix(".json"), lambda stream: stream.write(json.dumps(entries).encode()))
+            write_json(path.with_suffix(".json"), entries)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
