@@ -19,6 +19,7 @@ from ase.md.verlet import VelocityVerlet
 from ase.mep import NEB
 from ase.optimize import BFGS
 from ase.phonons import Phonons
+from ipi_runs import run_ipi
 from test_calculator import linear_model, salt
 
 from mlcalc.calculator import MLCalculator
@@ -226,62 +227,14 @@ def test_results_travel_through_files(calc, tmp_path):
         np.testing.assert_allclose(again.get_stress(), stress, atol=1e-7)
 
 
-IPI_DRIVER = """
-from ipi.pes._ase import ASEDriver
-from mlcalc.calculator import MLCalculator
-
-__DRIVER_NAME__, __DRIVER_CLASS__ = "custom", "MLCDriver"
-
-
-class MLCDriver(ASEDriver):
-    def __init__(self, template, model, *args, **kwargs):
-        self.model = model
-        super().__init__(template, *args, **kwargs)
-
-    def check_parameters(self):
-        super().check_parameters()
-        self.ase_calculator = MLCalculator(self.model)
-"""
-
-IPI_INPUT = """
-<simulation verbosity="quiet">
-  <output prefix="run">
+IPI_OUTPUT = """
     <properties filename="out" stride="1"> [step, conserved{electronvolt}, potential{electronvolt}] </properties>
-  </output>
-  <total_steps>8</total_steps>
-  <prng><seed>1</seed></prng>
-  <ffdirect name="mlc">
-    <pes>custom</pes>
-    <pes_path>driver.py</pes_path>
-    <parameters>{ template: start.xyz, model: model.mlcalc }</parameters>
-  </ffdirect>
-  <system>
-    <initialize nbeads="1">
-      <file mode="ase" units="angstrom">start.xyz</file>
-      <velocities mode="thermal" units="kelvin">300</velocities>
-    </initialize>
-    <forces><force forcefield="mlc"/></forces>
-    <motion mode="dynamics">
-      <dynamics mode="nve"><timestep units="femtosecond">1.0</timestep></dynamics>
-    </motion>
-  </system>
-</simulation>
 """
 
 
 def test_dynamics_of_ipi_through_its_ase_driver(tmp_path, monkeypatch):
-    scripting = pytest.importorskip("ipi.utils.scripting")
-    softexit = pytest.importorskip("ipi.utils.softexit")
-    monkeypatch.chdir(tmp_path)
-    model = linear_model()
-    model.save("model.mlcalc")
-    (tmp_path / "driver.py").write_text(IPI_DRIVER)
-    atoms = salt(size=0.05)
-    write("start.xyz", atoms)
-    try:
-        scripting.InteractiveSimulation(IPI_INPUT).run(8)
-    finally:  # or i-PI would answer the next Ctrl-C of pytest, with a restart file in the working folder
-        softexit.softexit.reset()
+    model, atoms = linear_model(), salt(size=0.05)
+    run_ipi(tmp_path, monkeypatch, atoms, model, 8, IPI_OUTPUT)
     rows = np.loadtxt("run.out")
     assert len(rows) == 9
     expected = MLCalculator(model).get_potential_energy(atoms)

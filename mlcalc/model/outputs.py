@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,11 @@ from .equivariants import Equivariant
 #: Cartesian shape of each type, and the degrees that its parts may have
 SHAPES = {"scalar": (), "vector": (3,), "symmetric": (3, 3)}
 DEGREES = {"scalar": (0,), "vector": (1,), "symmetric": (0, 2)}
+
+
+def n_components(kind: str) -> int:
+    """Numbers of a Cartesian tensor of this type."""
+    return math.prod(SHAPES[kind])
 
 
 @dataclass
@@ -82,7 +88,7 @@ def spherical(kind: str, o3_lambda: int) -> np.ndarray:
     if kind == "scalar":
         return np.eye(1)
     axis = {-1: 1, 0: 2, 1: 0}
-    out = np.zeros((2 * o3_lambda + 1, int(np.prod(SHAPES[kind]))))
+    out = np.zeros((2 * o3_lambda + 1, n_components(kind)))
     if kind == "vector":
         for m, a in axis.items():
             out[m + 1, a] = 1.0

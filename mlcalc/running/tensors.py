@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError
 
-from ..model.outputs import SHAPES
+from ..model.outputs import SHAPES, n_components
 
 #: a net charge up to this is none
 NEUTRAL = 1e-6
@@ -45,7 +45,7 @@ class TensorProperties:
         """Shape and axis of atoms (None: sums) of the arrays that the engine returns."""
         shapes: dict = {}
         for name, entry in self.outputs.items():
-            size = int(np.prod(SHAPES[entry["type"]], dtype=int))
+            size = n_components(entry["type"])
             shapes[name] = ((n, size), 0)
             shapes[f"{name} members"] = ((n, self.n_members, size), 0)
             shapes[f"{name} derivatives"] = ((size, n, 3), 1)

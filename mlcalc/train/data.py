@@ -15,6 +15,7 @@ from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
 from .data_checks import suspicious
 from .data_options import DataOptions
 from .frames import read_frames
+from .label_values import finite, matrix_of_six
 from .option_checks import DataError, OptionError
 from .splits import SPLITS, assign_splits
 from .target_labels import TensorLabel, check_baseline, jumps, read_label
@@ -25,8 +26,6 @@ LENGTH_UNITS = {"Angstrom": 1.0, "bohr": 0.529177210903, "nm": 10.0}
 STRESS_UNITS = {"eV/Angstrom^3": 1.0, "GPa": GPa, "kbar": 0.1 * GPa, "bar": 1e-4 * GPa,
                 "hartree/bohr^3": Hartree / LENGTH_UNITS["bohr"] ** 3,
                 "rydberg/bohr^3": Rydberg / LENGTH_UNITS["bohr"] ** 3}  # fmt: skip
-#: position of xx yy zz yz xz xy in a list of six numbers
-STRESS_ORDERS = {"voigt": (0, 1, 2, 3, 4, 5), "vasp": (0, 1, 2, 4, 5, 3), "lammps": (0, 1, 2, 5, 4, 3)}
 
 
 DEFAULT_TYPE = "default"  # of structures without the entry that others have
@@ -155,16 +154,6 @@ def has_key(atoms, key) -> bool:
     return _lookup(atoms, key) is not None
 
 
-def _finite(value, what, where):
-    try:
-        value = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: {what} is not a number: {value!r}") from None
-    if not np.isfinite(value).all():
-        raise DataError(f"{where}: {what} contains NaN or infinity; remove the structure or its label")
-    return value
-
-
 def _tensor(value, order, what, where):
     if value.size == 9:
         matrix = value.reshape(3, 3)
@@ -172,15 +161,14 @@ def _tensor(value, order, what, where):
             raise DataError(f"{where}: {what} is not symmetric")
         return 0.5 * (matrix + matrix.T)
     if value.size == 6:
-        xx, yy, zz, yz, xz, xy = value.reshape(6)[list(STRESS_ORDERS[order])]
-        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        return matrix_of_six(value, order)
     raise DataError(f"{where}: {what} has {value.size} numbers, 6 or 9 are needed")
 
 
 def _structure(atoms, keys, options: DataOptions, where) -> Structure:
     units = options.units
     to_ev, to_angstrom = ENERGY_UNITS[units.energy], LENGTH_UNITS[units.length]
-    _finite(atoms.positions, "a position", where)
+    finite(atoms.positions, "a position", where)
     labels = {name: None if key is None else _lookup(atoms, key) for name, key in keys.items()}
     clean = atoms.copy()
     clean.calc = None
@@ -188,21 +176,21 @@ def _structure(atoms, keys, options: DataOptions, where) -> Structure:
     clean.positions = atoms.positions * to_angstrom
     s = Structure(clean)
     if labels["energy"] is not None:
-        energy = _finite(labels["energy"], "the energy", where)
+        energy = finite(labels["energy"], "the energy", where)
         if energy.size != 1:
             raise DataError(f"{where}: the energy has {energy.size} numbers")
         s.energy = float(energy.reshape(())) * to_ev
     if labels["forces"] is not None:
-        forces = _finite(labels["forces"], "a force", where)
+        forces = finite(labels["forces"], "a force", where)
         if forces.shape != (len(atoms), 3):
             raise DataError(f"{where}: forces have shape {forces.shape}, expected ({len(atoms)}, 3)")
         s.forces = forces * (to_ev / to_angstrom)
     if labels["virial"] is not None:
-        s.virial = to_ev * _tensor(_finite(labels["virial"], "the virial", where), units.stress_order, "virial", where)
+        s.virial = to_ev * _tensor(finite(labels["virial"], "the virial", where), units.stress_order, "virial", where)
     if labels["stress"] is not None:
         if not clean.cell.rank == 3:
             raise DataError(f"{where}: a stress needs a three-dimensional cell")
-        stress = _tensor(_finite(labels["stress"], "the stress", where), units.stress_order, "stress", where)
+        stress = _tensor(finite(labels["stress"], "the stress", where), units.stress_order, "stress", where)
         to_stress = STRESS_UNITS[units.stress] if units.stress else to_ev / to_angstrom**3
         stress = stress * to_stress * (1 if units.stress_sign == "tensile" else -1)
         s.virial = -stress * clean.get_volume()
@@ -261,10 +249,9 @@ def load_dataset(options: DataOptions, frames=None, seed: int = 1, targets=()) -
             s = _structure(atoms, keys, options, f"{where}, structure {k}")
             s.source, s.index = where, k
             _annotate(s, atoms, file, options, where)
-            orders = STRESS_ORDERS[options.units.stress_order]
             for t in targets:
-                s.tensors[t.name] = read_label(t, s.atoms, lambda key, a=atoms: _lookup(a, key), orders,
-                                               f"{where}, structure {k}")  # fmt: skip
+                s.tensors[t.name] = read_label(t, s.atoms, lambda key, a=atoms: _lookup(a, key),
+                                               options.units.stress_order, f"{where}, structure {k}")  # fmt: skip
             structures.append(s)
         part = structures[-len(atoms_list) :]
         counts = [sum(getattr(s, name) is not None for s in part) for name in ("energy", "forces", "virial")]
@@ -301,7 +288,7 @@ def _annotate(s, atoms, file, options, where):
         if value is None:  # other structures have it, or the file would have been refused
             value = DEFAULT_TYPE if name == "config_type" else None
         elif name == "distance":
-            value = float(_finite(value, "the distance", f"{where}, structure {s.index}"))
+            value = float(finite(value, "the distance", f"{where}, structure {s.index}"))
         else:
             value = str(value)
         setattr(s, attribute, value)

@@ -36,6 +36,7 @@ from .row_tasks import PredictionTask, RowTask, factor_of, fold_of, kinds_of, pr
 from .select import make_plan
 from .solve import IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
 from .soundness import soundness
+from .splits import dealt
 from .team import ALONE, Team
 from .tensors import fit_tensors
 
@@ -105,7 +106,7 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
     settings = {"store": _row_store(job, case, checkpoint), "block_bytes": block_bytes(options, n)}
     designs = [
         Design(f"fold{k:03d}of{n_folds}", part, case.maker, **settings)
-        for k, part in enumerate(_folds(job, case, n_folds))
+        for k, part in enumerate(dealt(case.targets["train"], n_folds, options.seed))
     ]
     sample = Sample(options.seed)
     if job.team.size > 1:
@@ -207,13 +208,6 @@ def _n_folds(job: Job, case: Case) -> int:
         few = "committee.members" if members else "solver.folds"
         raise OptionError(f"{n} training structures are too few for {wanted} folds; use fewer {few}, or more data")
     return wanted
-
-
-def _folds(job: Job, case: Case, n_folds: int) -> list[list]:
-    """Training targets dealt at random to folds."""
-    train = case.targets["train"]
-    order = np.random.default_rng([job.options.seed, 104729]).permutation(len(train))
-    return [[train[i] for i in np.sort(order[k::n_folds])] for k in range(n_folds)]
 
 
 # the fourth step: from factors to weights

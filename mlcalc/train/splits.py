@@ -33,6 +33,12 @@ def assign_splits(structures, split: SplitOptions, seed: int):
         raise DataError("the split leaves no structure to train on")
 
 
+def dealt(items: list, n_folds: int, seed: int) -> list[list]:
+    """The items dealt at random to folds, in their order in each."""
+    order = np.random.default_rng([seed, 104729]).permutation(len(items))
+    return [[items[i] for i in np.sort(order[k::n_folds])] for k in range(n_folds)]
+
+
 def _random_parts(n, split, rng):
     n_validation, n_test = round(split.validation * n), round(split.test * n)
     if n_validation + n_test >= n:

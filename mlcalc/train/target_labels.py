@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.outputs import n_components
+from ..running.tensors import NEUTRAL
+from .label_values import finite, matrix_of_six
 from .option_checks import DataError
 from .target_options import TargetOptions
 
-NUMBERS = {"scalar": 1, "vector": 3, "symmetric": 9}
 #: a matrix is not symmetric if its halves differ by more than this share of the largest number
 ASYMMETRY = 0.02
 
@@ -24,18 +26,18 @@ class TensorLabel:
     derivative: np.ndarray | None = None
 
 
-def read_label(target: TargetOptions, atoms, lookup, orders, where: str) -> TensorLabel:
+def read_label(target: TargetOptions, atoms, lookup, order: str, where: str) -> TensorLabel:
     """The label of a structure; ``atoms`` are in Angstrom, ``lookup(key)`` finds what the data has under a name,
-    ``orders`` are the positions of xx yy zz yz xz xy in six numbers. Raises DataError."""
+    ``order`` is that of six numbers, of STRESS_ORDERS. Raises DataError."""
     label, n = TensorLabel(), len(atoms)
     value = lookup(target.key)
     if value is not None:
-        value = _numbers(value, target.key, where)
+        value = finite(value, f"'{target.key}'", where)
         per_atom = target.per == "atom"
         rows = value.reshape(n, -1) if per_atom and n and value.size % n == 0 else value.reshape(1, -1)
         if per_atom and len(rows) != n:
             raise DataError(f"{where}: '{target.key}' has {value.size} numbers for {n} atoms")
-        rows = np.array([_components(row, target, orders, where) for row in rows]) * target.factor
+        rows = np.array([_components(row, target, order, where) for row in rows]) * target.factor
         label.value = rows if per_atom else rows[0]
         if target.per == "volume":
             if atoms.cell.rank < 3:
@@ -46,7 +48,7 @@ def read_label(target: TargetOptions, atoms, lookup, orders, where: str) -> Tens
     if target.derivative is not None:
         value = lookup(target.derivative.key)
         if value is not None:
-            value = _numbers(value, target.derivative.key, where)
+            value = finite(value, f"'{target.derivative.key}'", where)
             if value.size != 9 * n:
                 raise DataError(f"{where}: '{target.derivative.key}' has {value.size} numbers, {9 * n} are needed")
             z = value.reshape(n, 3, 3) * target.sign
@@ -54,21 +56,10 @@ def read_label(target: TargetOptions, atoms, lookup, orders, where: str) -> Tens
     return label
 
 
-def _numbers(value, key, where):
-    try:
-        value = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: '{key}' is not a number: {value!r}") from None
-    if not np.isfinite(value).all():
-        raise DataError(f"{where}: '{key}' contains NaN or infinity; remove the structure or its label")
-    return value
-
-
-def _components(row, target, orders, where):
-    needed = NUMBERS[target.type]
+def _components(row, target, order, where):
+    needed = n_components(target.type)
     if target.type == "symmetric" and row.size == 6:
-        xx, yy, zz, yz, xz, xy = row[list(orders)]
-        return np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz])
+        return matrix_of_six(row, order).ravel()
     if row.size != needed:
         six = " or 6" if target.type == "symmetric" else ""
         raise DataError(f"{where}: '{target.key}' has {row.size} numbers, a {target.type} tensor has {needed}{six}")
@@ -89,7 +80,7 @@ def charge_in(target: TargetOptions, atoms, lookup) -> float:
 def _about_center(value, target, atoms, lookup, where):
     """Dipoles of charged structures about the center of mass."""
     charge = charge_in(target, atoms, lookup)
-    if abs(charge) < 1e-6:
+    if abs(charge) < NEUTRAL:
         return value
     if atoms.pbc.any():
         raise DataError(
@@ -114,7 +105,7 @@ def check_baseline(target: TargetOptions, structures) -> None:
         where = f"{s.source}, structure {s.index}"
         if s.atoms.pbc.any():
             raise DataError(f"{where}: charges times positions, the baseline of '{target.name}', need free boundaries")
-        if abs(total) > 1e-6:
+        if abs(total) > NEUTRAL:
             raise DataError(f"{where}: the charges of the baseline of '{target.name}' sum to {total:g}, not to 0")
 
 

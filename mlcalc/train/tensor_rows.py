@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..model import Equivariant, Invariant, Linear, Model, TensorKernel, TensorPart, Term
-from ..model.outputs import spherical
+from ..model.outputs import n_components, spherical
 from .data import located
 from .engine import Engine, ordered_map
 from .select import choose
@@ -34,30 +34,35 @@ class PartRows:
         invariants = [Invariant(len(n), n[0], n[1] if len(n) > 1 else None) for n in names]
         kernel = target.regressor.type == "kernel"
         bare = replace(model, terms=[Term("p", equivariants), *([Term("q", invariants)] if kernel else [])])
-        sample = self._sample(Engine(bare, engine_options), bare, structures, seed)
-        self.model = replace(bare, terms=[Term(t.name, self._scaled(t.invariants, sample, k, bare))
-                                          for k, t in enumerate(bare.terms)])  # fmt: skip
+        chosen = self._some(structures, seed)
+        sample = self._sample(Engine(bare, engine_options), bare, chosen)
+        self.model = replace(bare, terms=[Term(t.name, self._scaled(t.invariants, x, bare))
+                                          for t, x in zip(bare.terms, sample, strict=True)])  # fmt: skip
         self.engine = Engine(self.model, engine_options)
         self.equivariants = self.model.terms[0].invariants
         self.n_features = sum(map(self.model.n_selected, self.equivariants))
         self.points: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if kernel:
-            self._choose_points(structures, seed)
+            self._choose_points(sample[0], sample[1], np.concatenate([s.atoms.numbers for s in chosen]))
         width = {z: self.n_mu * len(self.points[z][0]) if kernel else self.n_features for z in self.species}
         ends = np.cumsum([width[z] for z in self.species])
         self.columns = {z: slice(end - width[z], end) for z, end in zip(self.species, ends, strict=True)}
         self.n_columns = int(ends[-1])
 
-    def _sample(self, engine, model, structures, seed):
-        """Features of some structures, per term."""
-        order = np.random.default_rng([seed, 15485863]).permutation(len(structures))
+    @staticmethod
+    def _some(structures, seed):
+        """Structures at random with as many atoms as decide."""
         wanted, n = [], 0
-        for k in order:
+        for k in np.random.default_rng([seed, 15485863]).permutation(len(structures)):
             if n < LARGEST_SAMPLE:
                 wanted.append(structures[k])
                 n += len(structures[k].atoms)
+        return wanted
+
+    def _sample(self, engine, model, structures):
+        """Features of the structures, (n_atoms, n_features) per term."""
         terms = range(len(model.terms))
-        parts = ordered_map(lambda s: [self._features(engine, s, t) for t in terms], wanted, self.threads)
+        parts = ordered_map(lambda s: [self._features(engine, s, t) for t in terms], structures, self.threads)
         return [np.concatenate(x) for x in zip(*parts, strict=True)]
 
     @staticmethod
@@ -66,32 +71,24 @@ class PartRows:
             return engine.features(s.atoms, term)
 
     @staticmethod
-    def _scaled(products, sample, term, model):
+    def _scaled(products, features, model):
+        """The products with their scales, which are put to their features, too."""
         out, start = [], 0
         for product in products:
-            size = getattr(product, "n_components", 1) * model.n_selected(product)
-            mean = float(np.mean(np.sum(sample[term][:, start : start + size] ** 2, axis=1)))
+            mine = features[:, start : start + getattr(product, "n_components", 1) * model.n_selected(product)]
+            mean = float(np.mean(np.sum(mine**2, axis=1)))
             out.append(replace(product, scale=1 / np.sqrt(mean) if mean > 0 else 1.0))
-            start += size
+            mine *= out[-1].scale
+            start += mine.shape[1]
         return out
 
-    def _choose_points(self, structures, seed):
+    def _choose_points(self, equivariants, invariants, numbers):
         """Sparse points, by farthest points of the invariants: (points, tensors) per species."""
-        chosen = self._sample_with_tensors(structures, seed)
+        tensors = self._by_component(equivariants)
         for z in self.species:
-            p, tensors = (x[chosen[2] == z] for x in chosen[:2])
-            n = self.target.regressor.points
+            p, n = invariants[numbers == z], self.target.regressor.points
             kept = choose(self._unit(p), n) if len(p) else np.zeros(0, dtype=int)
-            self.points[z] = p[kept], tensors[kept]
-
-    def _sample_with_tensors(self, structures, seed):
-        sample = self._sample(self.engine, self.model, structures, seed)
-        order, numbers, n = np.random.default_rng([seed, 15485863]).permutation(len(structures)), [], 0
-        for k in order:
-            if n < LARGEST_SAMPLE:
-                numbers.append(structures[k].atoms.numbers)
-                n += len(structures[k].atoms)
-        return sample[1], self._by_component(sample[0]), np.concatenate(numbers)
+            self.points[z] = p[kept], tensors[numbers == z][kept]
 
     def _unit(self, p):
         return p / self._norms(p)[:, None]
@@ -113,7 +110,7 @@ class PartRows:
             part, factor = self.columns[z], None
             if self.points and part.stop > part.start:
                 p, tensors = self.points[z]
-                k = self._kernel(p, tensors, z).transpose(0, 1, 2, 3).reshape(part.stop - part.start, -1)
+                k = self._kernel(p, tensors, z).reshape(part.stop - part.start, -1)
                 factor = kernel_cholesky(k)
             blocks.append(PriorBlock(part.start, part.stop, factor))
         return blocks
@@ -183,7 +180,7 @@ def _of_atoms(atoms, species, baseline):
 
 def baseline_of(target, atoms, species, baseline) -> np.ndarray:
     """What the baseline adds to a label, (n_components,) or (n_atoms, n_components)."""
-    n = {"scalar": 1, "vector": 3, "symmetric": 9}[target.type]
+    n = n_components(target.type)
     if baseline is None:
         return np.zeros(n)
     values = _of_atoms(atoms, species, baseline)

@@ -20,6 +20,7 @@ from .option_checks import OptionError
 from .plan import Plan, build_model
 from .regularize import Choice, Problem, choose_strength
 from .solve import Factor, Prior, augmented_solve
+from .splits import dealt
 from .target_options import TargetOptions
 from .tensor_errors import LabeledTensors, TensorPrediction, members_and_errors, predict_tensors, table_of
 from .tensor_rows import PartRows, fitted_baseline
@@ -155,8 +156,7 @@ class _PartFit:
 
     def _problem(self, labeled, n_folds) -> Problem:
         train, n = labeled["train"], self.rows.n_columns
-        order = np.random.default_rng([self.job.options.seed, 104729]).permutation(len(train))
-        folds = [[train[i] for i in np.sort(order[k::n_folds])] for k in range(n_folds)]
+        folds = dealt(train, n_folds, self.job.options.seed)
         factors = [self._factor(fold, f"fold{k}of{n_folds}") for k, fold in enumerate(folds)]
         problem = Problem([f["all"] for f in factors], {}, sum(int(f["n_rows"]) for f in factors), n)
         if labeled["validation"]:
