@@ -26,7 +26,9 @@ def columns_seen(x: np.ndarray, fewest: int, factors: np.ndarray | None = None) 
     if x.shape[1] <= most:
         return None
     candidates = np.arange(x.shape[1]) if factors is None else np.flatnonzero(factors <= min(2, factors.min() + 1))
-    order = linalg.qr(x[:, candidates], mode="r", pivoting=True, check_finite=False)[1]
+    # pivoting is slow: of the triangle of the environments, which has the same columns but for a rotation
+    (triangle,) = linalg.qr(x[:, candidates], mode="r", check_finite=False)
+    order = linalg.qr(triangle[: len(candidates)], mode="r", pivoting=True, check_finite=False)[1]
     return np.sort(candidates[order[:most]]).astype(np.int32)
 
 
