@@ -132,8 +132,7 @@ def main():
             results[f"{system}, {model}"] = found | used
             print(f"{model:30s} {found['energy']:7.2f} {found['force']:8.2f} {found['us/atom']:7.1f} us/atom, "
                   f"{used['cpu_s']:.0f} s CPU, {used['peak_gb']:.2f} GB", flush=True)  # fmt: skip
-    if not args.models and len(args.systems) == len(MODELS):
-        save(Path(__file__).stem, results)
+    save(Path(__file__).stem, results)
 
 
 if __name__ == "__main__":

@@ -134,3 +134,18 @@ def test_a_restart_keeps_the_limit(rattled_salt, tmp_path):
     assert len(re.findall(SAID, run(tmp_path, [job])[1])) == 2
     job = dataclasses.replace(job, options="extrapolation no")
     assert not re.search(LARGEST, run(tmp_path, [job])[1])
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_looks_as_a_part_of_a_hybrid_style(rattled_salt, tmp_path, ranks):
+    path = saved(salt_model(11.0, rattled_salt), tmp_path)
+    style = f"pair_style hybrid/overlay mlcalc zero 4.0\npair_coeff * * mlcalc {path} Na Cl\npair_coeff * * zero"
+    _, text = run(tmp_path, [Job(rattled_salt, path, style=style)], ranks=ranks)
+    assert len(re.findall(SAID, text)) == 1 and len(re.findall(LARGEST, text)) == 1
+
+
+def test_a_second_pair_style_has_its_own_limit(rattled_salt, tmp_path):
+    path = saved(salt_model(0.5, rattled_salt), tmp_path)
+    again = "run 0\npair_style mlcalc extrapolation no\nrun 0\npair_style mlcalc max_extrapolation 0.1 warn\nrun 0"
+    _, text = run(tmp_path, [Job(rattled_salt, path, run=again)])
+    assert len(re.findall(SAID, text)) == 1 and len(re.findall(LARGEST, text)) == 2
