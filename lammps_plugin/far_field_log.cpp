@@ -23,10 +23,10 @@ using mlcalc::operator-=;
 
 namespace mlcalc_lammps {
 
-void FarFieldLog::start_run(mlcalc::Potential& potential, const mlcalc::Mat3& cell) {
+void FarFieldLog::start_run(mlcalc::Potential& potential, const mlcalc::Atoms& atoms) {
     if (potential.model().has_far_field() && potential.reference_cell() != mlcalc::Mat3{}) {
         const bool fits =
-            lammps_->atom->natoms == natoms_chosen_for_ && mlcalc::spacing_fits(potential.reference_cell(), cell);
+            lammps_->atom->natoms == natoms_chosen_for_ && mlcalc::spacing_fits(potential.reference_cell(), atoms);
         double renew = fits ? 0.0 : 1.0;
         ranks_->broadcast(&renew, 1);
         if (renew != 0.0) potential.reset();
@@ -36,10 +36,10 @@ void FarFieldLog::start_run(mlcalc::Potential& potential, const mlcalc::Mat3& ce
 }
 
 /// The evaluator is chosen at the first compute, so it is told after it; again when it has changed.
-bool FarFieldLog::step(const mlcalc::Potential& potential, const StyleSettings& settings, const mlcalc::Mat3& cell) {
+bool FarFieldLog::step(const mlcalc::Potential& potential, const StyleSettings& settings, const mlcalc::Atoms& system) {
     const bool far = potential.model().has_far_field();
     if (far) {
-        warn_of_drift(potential.reference_cell(), cell);
+        warn_of_drift(potential.reference_cell(), system);
         warn_of_growth();
     }
     const std::string choice = far ? potential.far_field_choice() : "none";
@@ -59,10 +59,8 @@ bool FarFieldLog::step(const mlcalc::Potential& potential, const StyleSettings& 
 }
 
 /// The integers of mesh and k list hold for a whole run, so that the energy is a smooth function of the cell.
-void FarFieldLog::warn_of_drift(const mlcalc::Mat3& chosen_for, const mlcalc::Mat3& cell) {
-    if (warned_of_drift_ || lammps_->domain->xperiodic == 0 || chosen_for == mlcalc::Mat3{} ||
-        mlcalc::spacing_fits(chosen_for, cell))
-        return;
+void FarFieldLog::warn_of_drift(const mlcalc::Mat3& chosen_for, const mlcalc::Atoms& atoms) {
+    if (warned_of_drift_ || chosen_for == mlcalc::Mat3{} || mlcalc::spacing_fits(chosen_for, atoms)) return;
     warned_of_drift_ = true;
     if (lammps_->comm->me == 0)
         lammps_->error->warning(

@@ -19,9 +19,9 @@ public:
 
     FarFieldLog(LAMMPS_NS::LAMMPS* lammps, mlcalc::Communicator& ranks) : lammps_(lammps), ranks_(&ranks) {}
     /// A new run chooses mesh and k list anew where cell or number of atoms are no longer those they were chosen for.
-    void start_run(mlcalc::Potential&, const mlcalc::Mat3& cell);
+    void start_run(mlcalc::Potential&, const mlcalc::Atoms&);
     /// After a step. True, on every rank, if an evaluator was chosen and its error is to be measured. Collective.
-    bool step(const mlcalc::Potential&, const StyleSettings&, const mlcalc::Mat3& cell);
+    bool step(const mlcalc::Potential&, const StyleSettings&, const mlcalc::Atoms&);
     /// The energies (n_local) and forces (n_all) of this step once more by a k-sum of a hundred times the accuracy.
     /// Collective.
     void measure(const std::shared_ptr<const mlcalc::Model>&, const StyleSettings&, const AtomViews&,
@@ -30,7 +30,7 @@ public:
     void forget() { last_choice_.clear(); }
 
 private:
-    void warn_of_drift(const mlcalc::Mat3& chosen_for, const mlcalc::Mat3& cell);
+    void warn_of_drift(const mlcalc::Mat3& chosen_for, const mlcalc::Atoms&);
     void warn_of_growth();
     void warn_of_boundaries(const mlcalc::Model&) const;
 

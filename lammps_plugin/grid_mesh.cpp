@@ -23,8 +23,9 @@ void GridMesh::DestroyGrid::operator()(Grid3d* grid) const {
     ::operator delete(grid);
 }
 
-GridMesh::GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above)
-    : factory_(factory), lammps_(factory.lammps()), shape_(shape), below_(below), above_(above) {
+GridMesh::GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above,
+                   const mlcalc::SlabPadding& padding)
+    : factory_(factory), lammps_(factory.lammps()), shape_(shape), below_(below), above_(above), padding_(padding) {
     factory_.add(this);
 }
 
@@ -44,6 +45,7 @@ GridMesh::Domains GridMesh::present_domains() const {
         out.part[2 * axis] = tiled ? comm.mysplit[axis][0] : split[0];
         out.part[2 * axis + 1] = tiled ? comm.mysplit[axis][1] : split[1];
     }
+    if (padding_.there()) out.low = lammps_->domain->boxlo[2];
     const double* h = lammps_->domain->h;  // xx yy zz yz xz xy
     out.box = mlcalc::Lattice({{{h[0], 0.0, 0.0}, {h[5], h[1], 0.0}, {h[4], h[3], h[2]}}});
     return out;
@@ -52,6 +54,8 @@ GridMesh::Domains GridMesh::present_domains() const {
 bool GridMesh::domains_have_changed() const {
     const Domains now = present_domains();
     if (now.layout != built_for_.layout || now.part != built_for_.part || now.skin != built_for_.skin) return true;
+    // the mesh of a slab stays where it is while the box may follow the atoms
+    if (padding_.there() && (now.low != built_for_.low || now.box.cell[2] != built_for_.box.cell[2])) return true;
     constexpr double most = 0.05;
     for (int axis = 0; axis < 3; axis++)
         if (std::fabs(now.box.height(axis) / built_for_.box.height(axis) - 1.0) > most) return true;
@@ -73,6 +77,7 @@ void GridMesh::build_grid() {
     grid_.reset(new (storage) Grid3d(lammps_, lammps_->world, shape_[0], shape_[1], shape_[2]));
     grid_->set_distance(0.5 * 1.1 * lammps_->neighbor->skin);
     grid_->set_stencil_atom(below_, above_);
+    if (padding_.there()) extend_above_box();
     std::array<int, 3> own_lo, own_hi, lo, hi;
     grid_->setup_grid(own_lo[0], own_hi[0], own_lo[1], own_hi[1], own_lo[2], own_hi[2], lo[0], hi[0], lo[1], hi[1],
                       lo[2], hi[2]);
@@ -89,6 +94,16 @@ void GridMesh::build_grid() {
     grid_->setup_comm(n_buffer1, n_buffer2);
     n_buffer1_ = static_cast<std::size_t>(n_buffer1);
     n_buffer2_ = static_cast<std::size_t>(n_buffer2);
+}
+
+/// Of a slab, whose box is a part of the padded cell: Grid3d counts from the lower face of the box, which lies between
+/// two points of the mesh, so the stencils reach one point further up.
+void GridMesh::extend_above_box() {
+    const double low = built_for_.low, height = built_for_.box.cell[2][2];
+    const auto point = static_cast<int>(std::floor((low - padding_.start) * shape_[2] / padding_.length));
+    first_[2] = ((point % shape_[2]) + shape_[2]) % shape_[2];
+    grid_->set_stencil_atom(below_, above_ + 1);
+    grid_->set_zfactor(padding_.length / height);
 }
 
 /// LAMMPS counts points and the doubles of a brick with int.

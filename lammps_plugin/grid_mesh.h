@@ -19,11 +19,12 @@ class LammpsMeshFactory;
 /// transforms are those of Pencils.
 class GridMesh : public mlcalc::MeshBackend {
 public:
-    GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above);
+    GridMesh(LammpsMeshFactory& factory, std::array<int, 3> shape, int below, int above, const mlcalc::SlabPadding&);
     ~GridMesh() override;
     GridMesh(const GridMesh&) = delete;
     GridMesh& operator=(const GridMesh&) = delete;
 
+    std::array<int, 3> first() const override { return first_; }
     mlcalc::Brick owned() const override { return owned_; }
     mlcalc::Brick ghosted() const override { return ghosted_; }
     mlcalc::Brick spectral() const override { return pencils_->spectral(); }
@@ -56,10 +57,12 @@ private:
         int layout = -1;
         std::array<double, 6> part{};
         double skin = 0.0;
+        double low = 0.0;  ///< of a slab: the lower z face
         mlcalc::Lattice box;
     };
 
     Domains present_domains() const;
+    void extend_above_box();
     void number_points();
     void require_countable() const;
     void require_one_image() const;
@@ -74,6 +77,8 @@ private:
     LAMMPS_NS::LAMMPS* lammps_;
     std::array<int, 3> shape_;
     int below_, above_;
+    mlcalc::SlabPadding padding_;
+    std::array<int, 3> first_{};
     mlcalc::Brick owned_, ghosted_;
     std::unique_ptr<LAMMPS_NS::Grid3d, DestroyGrid> grid_;
     std::unique_ptr<Pencils> pencils_;

@@ -21,6 +21,8 @@ public:
     ~Grid3d() override MLCALC_WEAK;
     void set_distance(double) MLCALC_WEAK;
     void set_stencil_atom(int below, int above) MLCALC_WEAK;
+    /// The grid goes on beyond the upper z face of the box, to this multiple of its height.
+    void set_zfactor(double) MLCALC_WEAK;
     void setup_grid(int& own_xlo, int& own_xhi, int& own_ylo, int& own_yhi, int& own_zlo, int& own_zhi, int& ghost_xlo,
                     int& ghost_xhi, int& ghost_ylo, int& ghost_yhi, int& ghost_zlo, int& ghost_zhi) MLCALC_WEAK;
     void setup_comm(int& n_buffer1, int& n_buffer2) MLCALC_WEAK;

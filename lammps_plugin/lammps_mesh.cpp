@@ -23,10 +23,13 @@ void LammpsMeshFactory::remove(GridMesh* mesh) {
     meshes_.erase(std::remove(meshes_.begin(), meshes_.end(), mesh), meshes_.end());
 }
 
-std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> shape, int below, int above) {
+std::unique_ptr<mlcalc::MeshBackend> LammpsMeshFactory::make(std::array<int, 3> shape, int below, int above,
+                                                             const mlcalc::SlabPadding& padding) {
     if (lammps_->comm->nprocs == 1) return std::make_unique<mlcalc::SerialMesh>(shape, below, above, n_threads_);
     if (!why_not_.empty()) throw MeshUnavailable("the mesh cannot be divided over the ranks: " + why_not_);
-    auto mesh = std::make_unique<GridMesh>(*this, shape, below, above);
+    if (padding.there() && padding.axis != 2)
+        throw MeshUnavailable("the mesh of a slab can be divided over the ranks if the open direction is z");
+    auto mesh = std::make_unique<GridMesh>(*this, shape, below, above, padding);
     mesh->build_grid();
     mesh->build_pencils();
     if (!mesh->works())

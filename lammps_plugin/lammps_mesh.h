@@ -30,7 +30,8 @@ class LammpsMeshFactory : public mlcalc::MeshBackendFactory {
 public:
     LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps, LAMMPS_NS::Pair* pair);
     ~LammpsMeshFactory() override;
-    std::unique_ptr<mlcalc::MeshBackend> make(std::array<int, 3> shape, int below, int above) override;
+    std::unique_ptr<mlcalc::MeshBackend> make(std::array<int, 3> shape, int below, int above,
+                                              const mlcalc::SlabPadding&) override;
     bool divides_halo() const override { return true; }
     /// Two buffers of Pencils, and what is on its way in exchanges.
     double bytes_per_point() const override { return 96.0; }

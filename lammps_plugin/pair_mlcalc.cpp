@@ -97,7 +97,7 @@ void PairMLCalc::work(int, int) {
     add_results(results);
     take_uncertainty();
     const auto send_home = [this](Vec3* forces) { send_ghosts_home(forces); };
-    if (far_field_log_.step(*potential_, settings_, views_.atoms().cell))
+    if (far_field_log_.step(*potential_, settings_, views_.atoms()))
         far_field_log_.measure(file_.model, settings_, views_, *mesh_factory_, energies_, forces_, send_home);
 }
 

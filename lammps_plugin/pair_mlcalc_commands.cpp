@@ -161,7 +161,7 @@ void PairMLCalc::init_style() {
         energy_unit_ = 23.060548;  // kcal/mol per eV, the value that LAMMPS itself uses
     else
         error->all(FLERR, "pair_style mlcalc works with units metal or real, not {}", units);
-    far_field_log_.start_run(*potential_, views_.atoms().cell);
+    far_field_log_.start_run(*potential_, views_.atoms());
     committee_.start_run();
     extrapolation_.start_run();
     tensors_.start(file_.model->outputs.size());

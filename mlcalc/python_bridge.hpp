@@ -122,7 +122,7 @@ private:
 class PythonMeshBackendFactory : public MeshBackendFactory {
 public:
     PythonMeshBackendFactory(void* python, PythonMeshCalls calls) : python_(python), calls_(calls) {}
-    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
+    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above, const SlabPadding&) override {
         return std::make_unique<PythonMeshBackend>(python_, calls_, shape, below, above);
     }
 

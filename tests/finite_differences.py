@@ -35,7 +35,7 @@ def strained(atoms, strain):
     return moved
 
 
-def check_virials_of_atoms(potential, atoms):
+def check_virials_of_atoms(potential, atoms, tolerance=1e-9):
     """They sum to the virial, and each is the strain derivative of the energy of its atom."""
     results = evaluate(potential, atoms, atom_virials=True)
     scale = np.abs(results["atom_virials"]).max()
@@ -43,7 +43,7 @@ def check_virials_of_atoms(potential, atoms):
     strain = directions((3, 3), n=1, seed=5)[0]
     slopes = derivative(lambda x: evaluate(potential, strained(atoms, x * strain), forces=False)["energies"])
     expected = -np.einsum("iab,ab->i", results["atom_virials"], strain)
-    np.testing.assert_allclose(slopes, expected, rtol=0, atol=1e-9 * scale)
+    np.testing.assert_allclose(slopes, expected, rtol=0, atol=tolerance * scale)
 
 
 def check_forces(atoms, tolerance):

@@ -25,10 +25,14 @@ needs_lammps = pytest.mark.skipif(not _available(), reason="LAMMPS or the plugin
 
 
 def write_data(path, atoms, elements, style="atomic"):
-    """A LAMMPS data file of atoms whose cell is lower triangular; charges, if any, are 0. Types follow ``elements``."""
-    cell = atoms.cell.array if atoms.pbc.all() else np.diag(np.ptp(atoms.positions, axis=0) + 30.0)
+    """A LAMMPS data file of atoms whose cell is lower triangular; charges, if any, are 0. Types follow ``elements``.
+    Where a cluster is open there are 15 Angstrom between atoms and box, and 1 Angstrom where a slab is."""
+    gap = 15.0 if not atoms.pbc.any() else 1.0
+    cell, low = atoms.cell.array.copy(), np.zeros(3)
+    for axis in np.flatnonzero(~atoms.pbc):
+        cell[axis] = (np.ptp(atoms.positions[:, axis]) + 2 * gap) * np.eye(3)[axis]
+        low[axis] = atoms.positions[:, axis].min() - gap
     assert abs(np.triu(cell, 1)).max() < 1e-12, "LAMMPS wants a lower triangular cell"
-    low = np.zeros(3) if atoms.pbc.all() else atoms.positions.min(axis=0) - 15.0
     with open(path, "w") as out:
         out.write(f"# test\n\n{len(atoms)} atoms\n{len(elements)} atom types\n\n")
         for axis, name in enumerate("xyz"):
@@ -57,6 +61,7 @@ class Job:
     style: str | None = None  # instead of "pair_style mlcalc options"
     after: str = ""  # commands after pair_coeff
     run: str = "run 0"
+    open: str = "f"  # the boundary of directions that are not periodic
     elements: list = field(default_factory=list)
 
     def script(self, directory, number):
@@ -64,7 +69,7 @@ class Job:
         write_data(
             directory / f"{number}.data", self.atoms, elements, "charge" if "charge" in self.before else "atomic"
         )
-        boundary = "p p p" if self.atoms.pbc.all() else "f f f"
+        boundary = " ".join("p" if periodic else self.open for periodic in self.atoms.pbc)
         style = self.style or f"pair_style mlcalc {self.options}"
         coefficients = "" if self.style else f"pair_coeff * * {self.model} {' '.join(elements)}"
         columns = "c_e c_w[1] c_w[2] c_w[3] c_w[4] c_w[5] c_w[6]"
@@ -127,7 +132,7 @@ def engine(atoms, model, **options):
         "forces": atoms.get_forces(),
         "energies": atoms.get_potential_energies(),
     }
-    if atoms.pbc.all():
+    if atoms.pbc.sum() > 1 and atoms.cell.rank == 3:
         order = [0, 1, 2, 5, 4, 3]  # ASE: xx yy zz yz xz xy
         out["virial"] = -atoms.get_stress()[order] * atoms.get_volume()
         out["atom_virials"] = -atoms.get_stresses()[:, order] * atoms.get_volume()

@@ -78,6 +78,10 @@ def slab(k, atoms):
     atoms.pbc = (True, True, False)
 
 
+def wire(k, atoms):
+    atoms.pbc = (False, True, False)
+
+
 MISTAKES = {
     "a wrong key": (changed("data/force", "forces"), "data: unknown option 'force', did you mean 'forces'?"),
     "a wrong group": (changed("modle", "m"), "options: unknown option 'modle', did you mean 'model'?"),
@@ -159,14 +163,24 @@ MISTAKES = {
         "data.reference_energies: 'Nq' is not a chemical symbol",
     ),
     "too few references": (changed("data/reference_energies", {"Na": 1.0}), "data.reference_energies lacks Cl"),
-    "a far field of slabs": (
+    "a far field of wires": (
         both(
-            frames(slab),
+            frames(wire),
             changed("expansions", [RHO, V]),
             changed("terms", [SOAP, V_TERM]),
             changed("data/stress", None),
         ),
-        "the far field is defined for fully periodic or free structures",
+        "is a wire, periodic in one direction, for which no far field is defined; give it vacuum",
+    ),
+    "an exponent that slabs do not have": (
+        both(
+            frames(slab),
+            changed("expansions", [RHO, {**V, "exponent": 6}]),
+            changed("terms", [SOAP, V_TERM]),
+            changed("data/stress", None),
+        ),
+        "expansions[1].exponent: salt.xyz, structure 0 is a slab, and the far field of slabs is defined for exponent 1 "
+        "(and 0), got 6",
     ),
     "a committee of two": (changed("committee/members", 2), "committee.members must be 0 or at least 4"),
     "more members than structures": (

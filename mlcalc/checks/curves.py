@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 
+from ..running.boundaries import pbc_of
 from ..running.calculator import MLCalculator
 from .verdict import Check, Curve, worst
 
@@ -27,9 +28,9 @@ def energy(calculator: MLCalculator, atoms: Atoms) -> float:
 
 
 def a_few_atoms(boundaries, numbers, positions) -> Atoms:
-    """Atoms in vacuum: in a large periodic cell where a model knows no other boundaries."""
-    periodic = "free" not in boundaries
-    return Atoms(numbers, positions, cell=[BOX] * 3 if periodic else None, pbc=periodic)
+    """Atoms in vacuum: in a large cell with the boundaries of the model where it does not know free ones."""
+    kind = next(kind for kind in ("free", "slab", "periodic") if kind in (*boundaries, "periodic"))
+    return Atoms(numbers, positions, cell=None if kind == "free" else [BOX] * 3, pbc=pbc_of(kind))
 
 
 def isolated_energies(model, calculator) -> dict[int, float]:

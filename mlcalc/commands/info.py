@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from ..model import Kernel, Linear, Model
+from ..running.boundaries import KINDS, pbc_of
 from ..running.calculator import LIMIT_OF_LARGEST
 from ..running.views import views
 from ..train.errors import format_table
@@ -88,8 +89,8 @@ def cost_per_atom(model: Model, n_atoms: int = 512, density: float = 0.05) -> fl
     rng = np.random.default_rng(0)
     positions = spacing * (np.indices((n, n, n)).reshape(3, -1).T + rng.uniform(-0.1, 0.1, (n**3, 3)))
     numbers = rng.choice(model.species, n**3)
-    periodic = "periodic" in model.boundaries
-    atoms = Atoms(numbers, positions, cell=[n * spacing] * 3, pbc=periodic)
+    kind = next((kind for kind in KINDS if kind in model.boundaries), "free")
+    atoms = Atoms(numbers, positions, cell=[n * spacing] * 3, pbc=pbc_of(kind))
     potential = model.potential()
     arguments = views(potential, atoms)
     potential.compute(*arguments)  # the first call chooses the mesh and fills the caches

@@ -18,9 +18,12 @@ cdef class Views:
         if not 0 <= n_local <= n_all:
             raise ValueError(f"n_local must be 0 to {n_all}, the number of atoms, got {n_local}")
         cdef cnp.ndarray first_ = array(first, np.int32, "first", (n_local + 1,))
-        cdef double[:, ::1] cell_ = array(cell, np.float64, "cell", (3, 3))
-        cdef double[::1] origin_ = array(origin, np.float64, "origin", (3,))
         pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+        cell, origin = array(cell, np.float64, "cell", (3, 3)), array(origin, np.float64, "origin", (3,))
+        if np.sum(pbc) == 2 and n_all > 0:
+            cell, origin = box_of_slab(cell, pbc, positions_)
+        cdef double[:, ::1] cell_ = cell
+        cdef double[::1] origin_ = origin
         self.arrays = (species_, positions_, first_, j_, r_ij_)
         self.n_pairs = j_.shape[0]
         self.atoms.n_local = n_local
@@ -36,6 +39,20 @@ cdef class Views:
             self.atoms.origin[a] = origin_[a]
             for b in range(3):
                 self.atoms.cell[a][b] = cell_[a, b]
+
+
+def box_of_slab(cell, pbc, positions):
+    """The cell and its origin with a vector along the open direction that spans the atoms, as the core wants it."""
+    axis = int(np.argmin(pbc))
+    normal = np.cross(cell[(axis + 1) % 3], cell[(axis + 2) % 3])
+    area = np.linalg.norm(normal)
+    if not area > 0:
+        return cell, np.zeros(3)  # which the core refuses
+    normal /= area
+    heights = positions @ normal
+    box = cell.copy()
+    box[axis] = (heights.max() - heights.min()) * normal
+    return box, heights.min() * normal
 
 
 def array(values, dtype, name, shape):

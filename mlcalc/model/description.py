@@ -109,7 +109,7 @@ class Model:
     """Reference energies (eV, per species) + optional ZBL repulsion + tables of pairs + kernels of triples + terms.
 
     ``layers`` mix the channels of expansions; products within their channels have any number of factors. ``species``
-    are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "free"),
+    are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "slab", "free"),
     ``provenance`` any JSON object: data, split, versions, errors. ``outputs`` are tensors besides the energy; with
     ``has_energy`` False a model has these alone. ``information`` is what the fit knew of the
     weights.

@@ -14,6 +14,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .._engine import Potential
+from .boundaries import kind_of
 from .extrapolation_watch import ExtrapolationWatch
 from .neighbors import SkinNeighborList
 from .parallel import Ranks, digest_of
@@ -374,8 +375,8 @@ class MLCalculator(Calculator):
 
     def _warn_of_boundaries(self, atoms):
         trained = self._boundaries
-        kind = "periodic" if atoms.pbc.all() else "free" if not atoms.pbc.any() else None
-        if kind is not None and trained and kind not in trained:
+        kind = kind_of(atoms.pbc)
+        if trained and kind not in trained:
             self._warn_once(
                 "boundaries",
                 f"this system has {kind} boundaries, but the model was trained with {' and '.join(trained)} ones; its "

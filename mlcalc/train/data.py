@@ -12,6 +12,7 @@ import ase
 import numpy as np
 from ase.units import GPa, Hartree, Rydberg, kcal, kJ, mol
 
+from ..running.boundaries import kind_of
 from .data_checks import suspicious
 from .data_options import DataOptions
 from .frames import read_frames
@@ -80,9 +81,8 @@ class Dataset:
 
     @property
     def boundaries(self) -> list[str]:
-        kinds = {"periodic" if all(s.atoms.pbc) else "free" if not any(s.atoms.pbc) else "mixed"
-                 for s in self.structures}  # fmt: skip
-        return sorted(kinds)
+        """Kinds of all structures: periodic, slab, wire, free."""
+        return sorted({kind_of(s.atoms.pbc) for s in self.structures})
 
     @property
     def geometry_digest(self) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.units import GPa
 
+from ..running.boundaries import KINDS, kind_of
+
 
 def suspicious(data) -> list[str]:
     """Notes about the labels of a data set, from the labels alone."""
@@ -44,15 +46,19 @@ def _without_energies(data) -> list[str]:
 
 
 def mixed_boundaries(data) -> str | None:
-    """A note if a far field is trained on free and periodic structures together."""
-    free = [s for s in data.structures if not any(s.atoms.pbc)]
-    if not free or len(free) == len(data.structures):
+    """A note if a far field is trained on structures of several kinds of boundaries together."""
+    kinds = {kind: [s for s in data.structures if kind_of(s.atoms.pbc) == kind] for kind in KINDS}
+    kinds = {kind: members for kind, members in kinds.items() if members}
+    if len(kinds) < 2:
         return None
-    s = free[0]
+    counts = ", ".join(f"{len(members)} {kind}" for kind, members in kinds.items())
+    few = min(kinds.values(), key=len)
+    s = few[0]
     return (
-        f"WARNING: {len(free)} of {len(data.structures)} structures are free (the first: {s.source}, structure "
-        f"{s.index}), the others periodic: the far field of a periodic system has no net charge and another zero, so "
-        "that one model need not fit both; train on one kind, or check the errors of each"
+        f"WARNING: structures of several kinds of boundaries: {counts} (the first {kind_of(s.atoms.pbc)} one: "
+        f"{s.source}, structure {s.index}): the far field of a periodic system has no net charge and another zero than "
+        "that of a slab or a free one, so that one model need not fit all; train on one kind, or check the errors of "
+        "each"
     )
 
 

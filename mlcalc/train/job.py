@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import ChannelProduct, Model, Zbl
+from ..running.boundaries import kind_of
 from .base_models import compute_baseline, load_models
 from .baseline import AtomEnergies, make_targets, reference_energies, remarks_on_atoms
 from .checkpoint import Checkpoint
@@ -55,7 +56,7 @@ class Job:
 
     @property
     def boundaries(self) -> list[str]:
-        return [b for b in self.data.boundaries if b != "mixed"] or ["periodic"]
+        return [b for b in self.data.boundaries if b != "wire"] or ["periodic"]
 
     @cached_property
     def zbl(self) -> Zbl | None:
@@ -111,9 +112,9 @@ def data_of(options: TrainOptions, frames, progress: Progress, team: Team = ALON
         remarks.append(too_far(options.data.zbl, job.species, job.shortest))
     for text in filter(None, remarks):
         job.note(text)
-    if any(isinstance(e, FieldOptions) for e in options.expansions):
-        if "mixed" in data.boundaries:
-            raise OptionError("the far field is defined for fully periodic or free structures, not for slabs or wires")
+    fields = {f"expansions[{k}]": e for k, e in enumerate(options.expansions) if isinstance(e, FieldOptions)}
+    if fields:
+        _check_boundaries(fields, data)
         mixed = mixed_boundaries(data)
         if mixed:
             job.note(mixed)
@@ -135,6 +136,21 @@ def data_of(options: TrainOptions, frames, progress: Progress, team: Team = ALON
     types = sorted({s.config_type for s in data.structures})
     check_keys(options.weights.config_types, types, "weights.config_types")
     return job
+
+
+def _check_boundaries(fields, data: Dataset):
+    """Raises OptionError where a far field of these options is not defined for a structure."""
+    for s in data.structures:
+        kind = kind_of(s.atoms.pbc)
+        where = f"{s.source}, structure {s.index}"
+        if kind == "wire":
+            raise OptionError(f"{where} is a wire, periodic in one direction, for which no far field is defined; give "
+                              "it vacuum and make every direction periodic, or none")  # fmt: skip
+        for name, options in fields.items():
+            if kind == "slab" and options.exponent > 1:
+                raise OptionError(f"{name}.exponent: {where} is a slab, and the far field of slabs is defined for "
+                                  f"exponent 1 (and 0), got {options.exponent}; give it vacuum and make every "
+                                  "direction periodic")  # fmt: skip
 
 
 def plan_of(job: Job, checkpoint: Checkpoint) -> Case:

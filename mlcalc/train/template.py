@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
+from ..running.boundaries import kind_of
 from .data import DataError, found_keys, read_frames
 from .options import KINDS, WeightOptions
 
@@ -91,7 +92,7 @@ def template(paths, index=":") -> str:
     n_atoms = sum(len(a) for a in frames)
     # far more than one species makes n_max and l_max expensive: features grow with their square
     n_max, l_max = {1: (8, 8), 2: (8, 6), 3: (6, 6)}.get(len(species), (6, 4))
-    charged = len(species) > 1 and all(a.pbc.all() or not a.pbc.any() for a in frames)
+    charged = len(species) > 1 and all(kind_of(a.pbc) != "wire" for a in frames)
     far = (
         "  # The far field of everything else (LODE), for ions and polar molecules: remove the leading '# '.\n"
         f"  # - {{name: V, type: potential, exponent: 1, smearing: {max(1.0, 0.5 * nearest):.1f}, "

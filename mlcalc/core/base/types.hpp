@@ -27,8 +27,10 @@ struct Atoms {
     int n_all = 0;                    ///< local + ghosts
     const int* species = nullptr;     ///< (n_all) index into the model's species; -1: neither center nor source
     const Vec3* positions = nullptr;  ///< (n_all) Angstrom; only the far field reads them (pairs carry r_ij)
-    Mat3 cell{};                      ///< rows are lattice vectors
-    Vec3 origin{};                    ///< lower corner of the cell (LAMMPS's boxlo)
+    /// Rows are lattice vectors. Of a slab the row of the open direction spans the atoms of all ranks, from the plane
+    /// of the other two at `origin` to that at its end.
+    Mat3 cell{};
+    Vec3 origin{};  ///< lower corner of the cell (LAMMPS's boxlo)
     std::array<bool, 3> pbc{};
 };
 

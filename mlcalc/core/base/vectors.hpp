@@ -22,6 +22,9 @@ inline Vec3& operator-=(Vec3& a, const Vec3& b) {
 inline Vec3 operator*(double s, const Vec3& a) {
     return {s * a[0], s * a[1], s * a[2]};
 }
+inline Vec3 operator+(const Vec3& a, const Vec3& b) {
+    return {a[0] + b[0], a[1] + b[1], a[2] + b[2]};
+}
 inline double dot(const Vec3& a, const Vec3& b) {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }

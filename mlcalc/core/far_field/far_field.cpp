@@ -13,6 +13,8 @@
 #include "far_field/ksum/ksum.hpp"
 #include "far_field/mesh/window.hpp"
 #include "far_field/periodic_plan.hpp"
+#include "far_field/slab_evaluator.hpp"
+#include "far_field/slab_kernel.hpp"
 #include "simd/mesh_kernels.hpp"
 
 namespace mlcalc {
@@ -52,11 +54,12 @@ public:
     }
 
     void fit(const Atoms& atoms) {
-        if (chosen_ && options_.keep_integers && atoms.pbc == pbc_) return;
+        const bool fits = chosen_ && atoms.pbc == pbc_ && has_room(atoms);
+        if (fits && options_.keep_integers) return;
         // the last number is the verdict of rank 0 on what only nearly agrees between ranks
         std::vector<double> counts = species_counts(atoms);
-        const bool fits = chosen_ && atoms.pbc == pbc_ && (!pbc_[0] || spacing_fits(plan_.reference_cell, atoms.cell));
-        counts.push_back(communicator_->rank() == 0 && !fits ? 1.0 : 0.0);
+        const bool near_enough = fits && (is_free() || spacing_fits(plan_.reference_cell, atoms));
+        counts.push_back(communicator_->rank() == 0 && !near_enough ? 1.0 : 0.0);
         communicator_->sum(counts.data(), counts.size());
         const bool renew = counts.back() != 0.0;
         counts.pop_back();
@@ -79,10 +82,24 @@ private:
         return counts;
     }
 
+    bool is_free() const { return plan_.evaluator == FarFieldPlan::Evaluator::free; }
+    bool has_room(const Atoms& atoms) const {
+        return !plan_.padding.there() || open_direction(atoms).height() <= plan_.room;
+    }
+    Mat3 cell_of(const Atoms& atoms) const {
+        if (!plan_.padding.there()) return atoms.cell;
+        return padded(atoms.cell, open_direction(atoms), plan_.padding.length);
+    }
+
     /// The atoms in the cell that the evaluator works with. The basis is kept like the integers.
     Atoms in_basis(const Atoms& atoms) const {
         Atoms out = atoms;
-        if (pbc_[0] && plan_.reduced) out.cell = changed(atoms.cell, plan_.basis);
+        if (is_free()) return out;
+        out.cell = cell_of(atoms);
+        if (plan_.reduced) out.cell = changed(out.cell, plan_.basis);
+        if (!plan_.padding.there()) return out;
+        const Vec3 normal = open_direction(atoms).normal;
+        out.origin += (plan_.padding.start - dot(atoms.origin, normal)) * normal;
         return out;
     }
 
@@ -90,19 +107,22 @@ private:
         plan_ = plan_together(*communicator_, [&] { return make_plan(atoms, counts); });
         const int n_threads = options_.n_threads;
         if (plan_.radius > 0.0) near_ = std::make_shared<NearPart>(description_, plan_.radius, std::move(plan_.near));
-        if (plan_.evaluator == FarFieldPlan::Evaluator::free) {
+        if (is_free()) {
             chosen_ = std::make_unique<FreeSum>(description_, n_threads, *communicator_);
         } else if (plan_.evaluator == FarFieldPlan::Evaluator::mesh) {
             chosen_ = std::make_unique<MeshSet>(description_, near_, plan_.meshes, *communicator_, *factory_);
         } else {
-            chosen_ = std::make_unique<KSum>(description_, near_, plan_.k_cutoff, std::move(plan_.wave_vectors),
-                                             n_threads, *communicator_);
+            chosen_ = std::make_unique<KSum>(description_, near_, plan_.padding, plan_.k_cutoff,
+                                             std::move(plan_.wave_vectors), n_threads, *communicator_);
+        }
+        if (plan_.padding.there()) {
+            chosen_ = std::make_unique<SlabEvaluator>(std::move(chosen_), plan_.padding, *communicator_);
         }
     }
 
     /// By the k-sum that would be taken without meshes and near part: V is the same to the accuracy.
     std::unique_ptr<FieldJacobian> make_rows() const {
-        if (plan_.evaluator == FarFieldPlan::Evaluator::free) {
+        if (is_free()) {
             return std::make_unique<FreeSum>(description_, options_.n_threads, *communicator_);
         }
         double cutoff = plan_.k_cutoff;
@@ -110,18 +130,27 @@ private:
             cutoff = std::min(converged_cutoff(description_, options_.accuracy), 0.9 * description_.reciprocal.x_max());
         }
         const Mat3 cell = plan_.reduced ? changed(plan_.reference_cell, plan_.basis) : plan_.reference_cell;
-        return std::make_unique<KSum>(description_, nullptr, cutoff, KSum::wave_vectors(cutoff, cell),
-                                      options_.n_threads, *communicator_);
+        auto rows = std::make_unique<KSum>(description_, nullptr, plan_.padding, cutoff,
+                                           KSum::wave_vectors(cutoff, cell), options_.n_threads, *communicator_);
+        if (!plan_.padding.there()) return rows;
+        return std::make_unique<SlabJacobian>(std::move(rows), plan_.padding, description_.shape().size());
     }
 
     /// On rank 0 only.
     FarFieldPlan make_plan(const Atoms& atoms, const std::vector<double>& counts) {
         FarFieldPlan plan;
-        check_boundaries(atoms.pbc);
-        if (!atoms.pbc[0]) return plan;
-        const bool known = spacing_fits(options_.reference_cell, atoms.cell);
-        const Mat3 cell = plan.reference_cell = known ? options_.reference_cell : atoms.cell;
-        if (!Lattice(cell).valid()) throw std::invalid_argument("the cell of a periodic system has no volume");
+        const Boundaries boundaries = boundaries_of(atoms.pbc);
+        check_boundaries(boundaries);
+        if (boundaries == Boundaries::free) return plan;
+        if (boundaries == Boundaries::slab) pad(atoms, plan);
+        const Mat3 now =
+            plan.padding.there() ? padded(atoms.cell, open_direction(atoms), plan.padding.length) : atoms.cell;
+        const bool known = spacing_fits(options_.reference_cell, now);
+        const Mat3 cell = plan.reference_cell = known ? options_.reference_cell : now;
+        if (!Lattice(cell).valid()) {
+            throw std::invalid_argument(plan.padding.there() ? "the two lattice vectors of a slab span no area"
+                                                             : "the cell of a periodic system has no volume");
+        }
         double n_atoms = 0.0;
         for (double count : counts) n_atoms += count;
         // a mesh over several ranks is divided as the host divides its box
@@ -132,7 +161,10 @@ private:
         if (!planner_) {
             planner_ = std::make_unique<PeriodicPlanner>(description_, options_, communicator_->size(), *factory_);
         }
-        PeriodicPlan periodic = planner_->plan(Lattice(plan.reduced ? reduced : cell), Lattice(reduced), n_atoms);
+        const double filled = plan.padding.there() ? plan.room / plan.padding.length : 1.0;
+        PeriodicPlan periodic =
+            planner_->plan(Lattice(plan.reduced ? reduced : cell), Lattice(reduced), n_atoms, filled);
+        periodic.meshes.padding = plan.padding;
         plan.radius = periodic.radius;
         plan.near = std::move(periodic.near);
         if (!periodic.meshes.meshes.empty()) {
@@ -147,18 +179,31 @@ private:
         return plan;
     }
 
-    void check_boundaries(const std::array<bool, 3>& pbc) const {
-        const Boundaries boundaries = boundaries_of(pbc);
-        if (boundaries == Boundaries::slab || boundaries == Boundaries::wire) {
-            throw std::invalid_argument(std::string("the far field needs three periodic directions or none, got a ") +
-                                        name_of(boundaries) +
-                                        "; give it vacuum and make every direction periodic, or make none periodic");
+    /// The padding of a slab, with room for its atoms to move: that of the run that is continued, if it serves.
+    void pad(const Atoms& atoms, FarFieldPlan& plan) {
+        require_slab_kernel(description_);
+        const OpenDirection open = open_direction(atoms);
+        if (slab_reach_ < 0.0) slab_reach_ = slab_reach(description_, options_.accuracy);
+        const double reach = std::max(slab_reach_, split_radius(options_));
+        const double before = Lattice(options_.reference_cell).length(open.axis);
+        const double room = 1.02 * open.height() + 1.0, least = 2.0 * (room + reach);
+        const bool serves = 0.5 * before - reach >= open.height() && before < 1.1 * least;
+        plan.padding = {open.axis, serves ? before : least, open.low};
+        plan.room = serves ? 0.5 * before - reach : room;
+    }
+
+    void check_boundaries(Boundaries boundaries) const {
+        if (boundaries == Boundaries::wire) {
+            throw std::invalid_argument(
+                "the far field needs three periodic directions, two or none, got one, a wire; give it vacuum and make "
+                "every direction periodic, or make none periodic");
         }
         const bool periodic = options_.method == FarFieldMethod::ksum || options_.method == FarFieldMethod::mesh;
         if (boundaries == Boundaries::free && periodic) {
-            throw std::invalid_argument("k-sum and mesh need three periodic directions, got none; use auto or free");
+            throw std::invalid_argument(
+                "k-sum and mesh need two or three periodic directions, got none; use auto or free");
         }
-        if (boundaries == Boundaries::periodic && options_.method == FarFieldMethod::free) {
+        if (boundaries != Boundaries::free && options_.method == FarFieldMethod::free) {
             throw std::invalid_argument("free boundaries were asked for, but the cell is periodic");
         }
     }
@@ -174,6 +219,7 @@ private:
     std::vector<double> counts_;
     std::array<bool, 3> pbc_{};
     FarFieldPlan plan_;
+    double slab_reach_ = -1.0;  ///< < 0: not known yet
 };
 
 }  // namespace
@@ -231,6 +277,13 @@ bool spacing_fits(const Mat3& chosen_for, const Mat3& cell) {
         if (std::abs(now.height(a) / before.height(a) - 1.0) > 0.1) return false;
     }
     return true;
+}
+
+bool spacing_fits(const Mat3& chosen_for, const Atoms& atoms) {
+    if (boundaries_of(atoms.pbc) != Boundaries::slab) return spacing_fits(chosen_for, atoms.cell);
+    const OpenDirection open = open_direction(atoms);
+    const Vec3& vector = chosen_for[static_cast<std::size_t>(open.axis)];
+    return spacing_fits(chosen_for, padded(atoms.cell, open, std::sqrt(dot(vector, vector))));
 }
 
 std::unique_ptr<FarField> make_far_field(const FieldDescription& description, const FarFieldOptions& options,

@@ -44,6 +44,8 @@ void check_options(const FarFieldOptions&, const FieldDescription&);
 
 /// Has no edge and no height of the cell become longer or shorter by more than 10 %?
 bool spacing_fits(const Mat3& chosen_for, const Mat3& cell);
+/// The same of a periodic system or, in its padded cell, a slab.
+bool spacing_fits(const Mat3& chosen_for, const Atoms&);
 
 /// One way to evaluate V, or its far share, of one expansion for one configuration after the other.
 class FieldEvaluator {
@@ -86,7 +88,7 @@ public:
 
 /// Chooses the evaluator for the boundary conditions, atom count and options, and again when they change. Communicator
 /// and factory must outlive the evaluator. The choice is made on rank 0 and followed by all; if it cannot be made,
-/// every rank throws a Shared<...> with its sentence: std::invalid_argument for slabs and wires, for example.
+/// every rank throws a Shared<...> with its sentence: std::invalid_argument for wires, for example.
 std::unique_ptr<FarField> make_far_field(const FieldDescription&, const FarFieldOptions&, const Atoms&, Communicator&,
                                          MeshBackendFactory&);
 

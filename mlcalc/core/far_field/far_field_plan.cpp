@@ -42,14 +42,22 @@ public:
         (*this)(mesh.grid.beta);
         (*this)(mesh.filters);
     }
+    void operator()(SlabPadding& padding) {
+        (*this)(padding.axis);
+        (*this)(padding.length);
+        (*this)(padding.start);
+    }
     void operator()(FarFieldPlan& plan) {
         (*this)(plan.evaluator);
         (*this)(plan.reference_cell);
         (*this)(plan.reduced);
         (*this)(plan.basis);
+        (*this)(plan.padding);
+        (*this)(plan.room);
         (*this)(plan.k_cutoff);
         (*this)(plan.wave_vectors);
         (*this)(plan.meshes.meshes);
+        (*this)(plan.meshes.padding);
         (*this)(plan.meshes.estimate);
         (*this)(plan.meshes.n_threads);
         (*this)(plan.radius);

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/lattice_reduction.hpp"
+#include "base/slab.hpp"
 #include "far_field/ksum/ksum.hpp"
 #include "far_field/mesh/mesh_set.hpp"
 
@@ -17,6 +18,8 @@ struct FarFieldPlan {
     Mat3 reference_cell{};  ///< for which it was made
     bool reduced = false;   ///< the evaluator works in another basis of the lattice
     BasisChange basis{};
+    SlabPadding padding;  ///< of a slab
+    double room = 0.0;    ///< the atoms of a slab may span this height in it
     double k_cutoff = 0.0;
     KSum::WaveVectors wave_vectors;
     MeshSet::Settings meshes;

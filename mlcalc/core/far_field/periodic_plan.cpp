@@ -159,7 +159,8 @@ std::vector<Mesh::Settings> PeriodicPlanner::meshes(Candidate& candidate, const 
     return out;
 }
 
-PeriodicPlan PeriodicPlanner::plan(const Lattice& mesh_lattice, const Lattice& ksum_lattice, double n_atoms) {
+PeriodicPlan PeriodicPlanner::plan(const Lattice& mesh_lattice, const Lattice& ksum_lattice, double n_atoms,
+                                   double filled) {
     const FarFieldCost cost{description_, n_atoms};
     Candidate* best = nullptr;
     PeriodicPlan out;
@@ -170,7 +171,7 @@ PeriodicPlan PeriodicPlanner::plan(const Lattice& mesh_lattice, const Lattice& k
         if (found.empty() && candidate.meshes.radius() > 0.0 && options_.split < 0.0) continue;
         double total = found.empty() ? cost.ksum(wave_vectors(candidate.k_cutoff, ksum_lattice.volume))
                                      : cost.mesh(spectrum_.bank(), found);
-        total += cost.near(candidate.meshes.radius(), n_atoms / ksum_lattice.volume);
+        total += cost.near(candidate.meshes.radius(), n_atoms / (filled * ksum_lattice.volume));
         if (best != nullptr && total > split_margin * least) continue;
         least = total;
         best = &candidate;

@@ -25,9 +25,9 @@ public:
     PeriodicPlanner(const FieldDescription&, const FarFieldOptions&, int n_ranks, const MeshBackendFactory&);
     PeriodicPlanner(const PeriodicPlanner&) = delete;
     PeriodicPlanner& operator=(const PeriodicPlanner&) = delete;
-    /// For these cells of meshes and k-sums, two bases of one lattice. Throws std::invalid_argument if what is asked
-    /// for cannot be or would exceed the memory limit.
-    PeriodicPlan plan(const Lattice& mesh_lattice, const Lattice& ksum_lattice, double n_atoms);
+    /// For these cells of meshes and k-sums, two bases of one lattice; the atoms are in `filled` of their volume.
+    /// Throws std::invalid_argument if what is asked for cannot be or would exceed the memory limit.
+    PeriodicPlan plan(const Lattice& mesh_lattice, const Lattice& ksum_lattice, double n_atoms, double filled);
 
 private:
     /// One radius of a near part.

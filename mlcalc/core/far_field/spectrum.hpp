@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
+#include "base/slab.hpp"
 #include "far_field/field_kernel.hpp"
 #include "model/description.hpp"
 
@@ -26,22 +28,36 @@ struct FilterBank {
 
 class NearPart;
 
-/// f_q(k) = g(k) B_q(k) of all filters of a bank, what a near part sums taken out: what k-sum and meshes sum. The
-/// description must outlive it.
+/// f_q(k) = g(k) B_q(k) of all filters of a bank, what a near part sums taken out: what k-sum and meshes sum. In the
+/// padded cell of a slab the field of all that ends at half of its length. The description must outlive it.
 class FieldSpectrum {
 public:
-    explicit FieldSpectrum(const FieldDescription&, std::shared_ptr<const NearPart> near = nullptr);
+    explicit FieldSpectrum(const FieldDescription&, std::shared_ptr<const NearPart> near = nullptr,
+                           SlabPadding padding = {});
     const FilterBank& bank() const { return bank_; }
     double k_max() const { return bank_.table.x_max(); }
-    /// f_q and (df_q/dk) / k at 0 < k <= k_max.
+    const SlabPadding& padding() const { return padding_; }
+    /// f_q and (df_q/dk) / k at 0 < k <= k_max, of whatever is periodic in three directions.
     void evaluate(double k, double* value, double* slope) const;
-    /// The term of k = 0.
-    void at_zero(double* value) const;
+    /// Numbers of one wave vector, (filters): f_q; its strain derivative is
+    ///   -slope k (x) k - turn (p (x) p - n (x) n),
+    /// the second only in the padded cell of a slab, p the direction of k in its plane and n its normal.
+    struct Values {
+        std::vector<double> value, slope, turn;
+        explicit Values(std::size_t n) : value(n), slope(n), turn(n) {}
+    };
+    /// At the wave vector k of these integers, k = 0 and those beyond the tables (zeros) included.
+    void evaluate(const Vec3& k, const std::array<int, 3>& integers, Values&) const;
 
 private:
+    void evaluate_zero(Values&) const;
+    void truncate(const Vec3& k, const std::array<int, 3>& integers, Values&) const;
+
+    const FieldDescription& description_;
     FilterBank bank_;
     std::shared_ptr<const FieldKernel> kernel_;
     std::shared_ptr<const NearPart> near_;
+    SlabPadding padding_;
 };
 
 }  // namespace mlcalc

@@ -260,7 +260,7 @@ struct Model {
     int n_members = 1;
     bool has_committee = false;
     double committee_scale = 1.0;
-    std::vector<Boundaries> boundaries;  ///< periodic, free: what the model was trained on
+    std::vector<Boundaries> boundaries;  ///< periodic, slab, free: what the model was trained on
 
     bool has_far_field() const;
     /// The largest of all expansions and pair potentials, Angstrom; 0 if there is none.

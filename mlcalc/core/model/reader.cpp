@@ -120,10 +120,12 @@ void ModelReader::read_committee(Model& model) const {
 }
 
 void ModelReader::read_boundaries(Model& model) const {
-    for (const Field& field : document_["boundaries"].array(1, 2)) {
-        const Boundaries boundary =
-            field.one_of({"periodic", "free"}) == "free" ? Boundaries::free : Boundaries::periodic;
-        if (!model.boundaries.empty() && model.boundaries[0] == boundary) field.refuse("is there twice");
+    for (const Field& field : document_["boundaries"].array(1, 3)) {
+        const std::string name = field.one_of({"periodic", "slab", "free"});
+        const Boundaries boundary = name == "free"   ? Boundaries::free
+                                    : name == "slab" ? Boundaries::slab
+                                                     : Boundaries::periodic;
+        if (std::count(model.boundaries.begin(), model.boundaries.end(), boundary) > 0) field.refuse("is there twice");
         model.boundaries.push_back(boundary);
     }
 }

@@ -31,10 +31,10 @@ KSum::WaveVectors KSum::wave_vectors(double k_cutoff, const Mat3& cell) {
     return out;
 }
 
-KSum::KSum(const FieldDescription& description, std::shared_ptr<const NearPart> near, double k_cutoff,
-           WaveVectors wave_vectors, int n_threads, Communicator& communicator)
+KSum::KSum(const FieldDescription& description, std::shared_ptr<const NearPart> near, SlabPadding padding,
+           double k_cutoff, WaveVectors wave_vectors, int n_threads, Communicator& communicator)
     : description_(description),
-      spectrum_(description_, std::move(near)),
+      spectrum_(description_, std::move(near), padding),
       channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       solid_(description.l_max),
@@ -46,14 +46,6 @@ KSum::KSum(const FieldDescription& description, std::shared_ptr<const NearPart> 
       n_q_(static_cast<std::size_t>(shape_.n_q())),
       n_columns_(n_lm_ * n_q_),
       work_(static_cast<std::size_t>(n_threads)) {
-    std::vector<double> zero(spectrum_.bank().size());
-    spectrum_.at_zero(zero.data());
-    zero_.assign(static_cast<std::size_t>(shape_.n_max), 0.0);
-    for (std::size_t q = 0; q < zero.size(); ++q) {
-        for (const FilterBank::Use& use : spectrum_.bank().uses[q]) {
-            if (use.l == 0) zero_[static_cast<std::size_t>(use.n)] += use.weight * zero[q];
-        }
-    }
     for (const auto& n : integers_) {
         for (std::size_t a = 0; a < 3; ++a) largest_[a] = std::max(largest_[a], std::abs(n[a]));
     }
@@ -68,32 +60,50 @@ void KSum::set_cell(const Mat3& cell) {
     lattice_ = Lattice(cell);
     const std::size_t n_k = integers_.size(), n_radial = description_.reciprocal.n_functions;
     k_.resize(n_k);
-    radial_.assign(n_k * 2 * n_radial, 0.0);
+    radial_.assign(n_k * 3 * n_radial, 0.0);
     harmonics_.resize(n_k * n_lm_);
     harmonics_gradient_.resize(n_k * 3 * n_lm_);
+    if (spectrum_.padding().there()) turned_.resize(n_k);
     for_shares(n_threads_, n_k, [&](std::size_t begin, std::size_t end, std::size_t) { set_wave_vectors(begin, end); });
+    set_zero_wave_vector();
 }
 
 void KSum::set_wave_vectors(std::size_t begin, std::size_t end) {
     const std::size_t n_radial = description_.reciprocal.n_functions;
     const FilterBank& bank = spectrum_.bank();
-    std::vector<double> f(bank.size()), df(bank.size());
+    FieldSpectrum::Values f(bank.size());
     for (std::size_t k = begin; k < end; ++k) {
         k_[k] = lattice_.wave_vector(integers_[k][0], integers_[k][1], integers_[k][2]);
-        const double norm = std::hypot(k_[k][0], k_[k][1], k_[k][2]);
         solid_.evaluate(k_[k], &harmonics_[k * n_lm_], &harmonics_gradient_[k * 3 * n_lm_]);
-        if (norm > spectrum_.k_max()) continue;  // a much compressed cell; the term has decayed
-        spectrum_.evaluate(norm, f.data(), df.data());
+        spectrum_.evaluate(k_[k], integers_[k], f);
         const double prefactor = 8.0 * pi / lattice_.volume;  // k and -k
-        double* radial = &radial_[k * 2 * n_radial];
+        double* radial = &radial_[k * 3 * n_radial];
         for (std::size_t q = 0; q < bank.size(); ++q) {
             for (const FilterBank::Use& use : bank.uses[q]) {
                 const auto at = static_cast<std::size_t>(use.l * shape_.n_max + use.n);
-                radial[at] += prefactor * use.weight * f[q];
-                radial[n_radial + at] += prefactor * use.weight * df[q];
+                radial[at] += prefactor * use.weight * f.value[q];
+                radial[n_radial + at] += prefactor * use.weight * f.slope[q];
+                radial[2 * n_radial + at] += prefactor * use.weight * f.turn[q];
             }
         }
+        if (!turned_.empty()) turned_[k] = spectrum_.padding().turned(lattice_, k_[k]);
     }
+}
+
+void KSum::set_zero_wave_vector() {
+    const FilterBank& bank = spectrum_.bank();
+    const auto n_max = static_cast<std::size_t>(shape_.n_max);
+    FieldSpectrum::Values f(bank.size());
+    spectrum_.evaluate({}, {}, f);
+    zero_.assign(2 * n_max, 0.0);
+    for (std::size_t q = 0; q < bank.size(); ++q) {
+        for (const FilterBank::Use& use : bank.uses[q]) {
+            if (use.l != 0) continue;
+            zero_[static_cast<std::size_t>(use.n)] += use.weight * f.value[q];
+            zero_[n_max + static_cast<std::size_t>(use.n)] += use.weight * f.turn[q];
+        }
+    }
+    if (spectrum_.padding().there()) turned_zero_ = spectrum_.padding().turned(lattice_, {});
 }
 
 /// cos(k.r_i), then sin(k.r_i), of the wave vectors of a block: rows of 2 * k.size.
@@ -197,7 +207,7 @@ void KSum::field_rows(Range range, std::size_t begin, std::size_t end, double* m
     const std::size_t n_k = integers_.size(), n_max = static_cast<std::size_t>(shape_.n_max);
     const std::size_t n_radial = description_.reciprocal.n_functions;
     for (std::size_t k = begin; k < end; ++k) {
-        const double* radial = &radial_[(range.begin + k) * 2 * n_radial];
+        const double* radial = &radial_[(range.begin + k) * 3 * n_radial];
         const double* harmonics = &harmonics_[(range.begin + k) * n_lm_];
         double* cos_row = matrix + k * n_columns_;
         double* sin_row = matrix + (range.size + k) * n_columns_;
@@ -256,7 +266,7 @@ void KSum::add_zero_wave_vector(const Atoms& atoms, double* v) const {
 FieldEvaluator::Memory KSum::memory() const {
     Memory out;
     out.mesh = 8 * (3 * k_.capacity() + radial_.capacity() + harmonics_.capacity() + harmonics_gradient_.capacity() +
-                    structure_.capacity() + structure_adjoint_.capacity());
+                    9 * turned_.capacity() + structure_.capacity() + structure_adjoint_.capacity());
     return out;
 }
 

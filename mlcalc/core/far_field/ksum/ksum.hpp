@@ -24,9 +24,9 @@ public:
     using WaveVectors = std::vector<std::array<int, 3>>;
     /// Integers of all |k| < k_cutoff in `cell`, one of each pair k, -k, ordered so that runs share (n1, n2).
     static WaveVectors wave_vectors(double k_cutoff, const Mat3& cell);
-    /// Behind a near part, if not null.
-    KSum(const FieldDescription&, std::shared_ptr<const NearPart>, double k_cutoff, WaveVectors, int n_threads,
-         Communicator&);
+    /// Behind a near part, if not null; in the padded cell of a slab, if there is one.
+    KSum(const FieldDescription&, std::shared_ptr<const NearPart>, SlabPadding, double k_cutoff, WaveVectors,
+         int n_threads, Communicator&);
     void compute(const Atoms&, double* v) override;
     void backward(const Atoms&, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) override;
     void jacobian(const Atoms&, double* jacobian, double* strain) override;
@@ -47,6 +47,7 @@ private:
     // ksum.cpp
     void set_cell(const Mat3& cell);
     void set_wave_vectors(std::size_t begin, std::size_t end);
+    void set_zero_wave_vector();
     void phases(const Atoms&, int begin, int end, Range k, double* out) const;
     void structure_factors(const Atoms&);
     void field_matrix(Range k, double* matrix) const;
@@ -99,13 +100,15 @@ private:
     WaveVectors integers_;
     std::array<int, 3> largest_{};
     std::size_t n_lm_, n_q_, n_columns_;
-    std::vector<double> zero_;  ///< [n] of the term of k = 0
 
     // of the present cell
     Lattice lattice_;
+    std::vector<double> zero_;  ///< [n] of the term of k = 0, then its turn (FieldSpectrum)
+    std::vector<Mat3> turned_;  ///< [k] p (x) p - n (x) n in the padded cell of a slab
+    Mat3 turned_zero_{};        ///< the same at k = 0
     std::vector<Vec3> k_;
     std::vector<double>
-        radial_;  ///< [k][2][l][n]: 8 pi / Vol of the sum of its filters f_q(k), and its k derivative over k
+        radial_;  ///< [k][3][l][n]: 8 pi / Vol of the sum of its filters: value, slope and turn of FieldSpectrum
     std::vector<double> harmonics_, harmonics_gradient_;  ///< S_lm(k) [k][lm], gradient [k][axis][lm]
 
     // of the present configuration

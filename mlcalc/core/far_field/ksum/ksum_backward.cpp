@@ -35,8 +35,10 @@ void KSum::strain_matrix(Range range, int a, int b, double* matrix) const {
     const std::size_t n_radial = description_.reciprocal.n_functions;
     for (std::size_t k = 0; k < range.size; ++k) {
         const std::size_t at_k = range.begin + k;
-        const double* radial = &radial_[at_k * 2 * n_radial];
+        const double* radial = &radial_[at_k * 3 * n_radial];
         const Vec3& wave = k_[at_k];
+        const double turn =
+            turned_.empty() ? 0.0 : turned_[at_k][static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
         for (int l = 0, lm = 0; l <= shape_.l_max; ++l) {
             for (int m = -l; m <= l; ++m, ++lm) {
                 const double y = harmonics_[at_k * n_lm_ + static_cast<std::size_t>(lm)];
@@ -46,7 +48,7 @@ void KSum::strain_matrix(Range range, int a, int b, double* matrix) const {
                     const double db =
                         -wave[static_cast<std::size_t>(b)] *
                             (radial[n_radial + f] * wave[static_cast<std::size_t>(a)] * y + radial[f] * dy) -
-                        (a == b ? radial[f] * y : 0.0);
+                        radial[2 * n_radial + f] * turn * y - (a == b ? radial[f] * y : 0.0);
                     const double c = structure_[channel * 2 * n_k + at_k],
                                  s = structure_[(channel * 2 + 1) * n_k + at_k];
                     const std::size_t column = static_cast<std::size_t>(lm) * n_q_ + q;
@@ -64,15 +66,16 @@ void KSum::zero_wave_vector_strain(const Atoms& atoms, const double* v_adj, Mat3
     const std::size_t n_max = static_cast<std::size_t>(shape_.n_max);
     for (int i = 0; i < atoms.n_local; ++i) {
         if (atoms.species[i] < 0) continue;
-        double energy = 0.0;
+        double energy = 0.0, turn = 0.0;
         for (std::size_t q = 0; q < n_q_; ++q) {
-            energy +=
-                v_adj[static_cast<std::size_t>(i) * shape_.size() + q] * factor * counts[q / n_max] * zero_[q % n_max];
+            const double weight = v_adj[static_cast<std::size_t>(i) * shape_.size() + q] * factor * counts[q / n_max];
+            energy += weight * zero_[q % n_max];
+            turn += weight * zero_[n_max + q % n_max];
         }
-        for (std::size_t a = 0; a < 3; ++a) {
-            strain[a][a] -= energy;
-            if (atom_strain != nullptr) atom_strain[i][a][a] -= energy;
-        }
+        Mat3 change = turn * turned_zero_;
+        for (std::size_t a = 0; a < 3; ++a) change[a][a] += energy;
+        strain -= change;
+        if (atom_strain != nullptr) atom_strain[i] -= change;
     }
 }
 
@@ -119,7 +122,7 @@ void KSum::adjoint_of_block(const Atoms& atoms, const double* v_adj, Range range
         double* s_adj = c_adj + n_k;
         for (std::size_t k = 0; k < range.size; ++k) {
             const double value =
-                sign_of(l) * radial_[(range.begin + k) * 2 * n_radial + f] * harmonics_[(range.begin + k) * n_lm_ + lm];
+                sign_of(l) * radial_[(range.begin + k) * 3 * n_radial + f] * harmonics_[(range.begin + k) * n_lm_ + lm];
             c_adj[k] += value * (l % 2 == 0 ? w_cos[k] : -w_sin[k]);
             s_adj[k] += value * (l % 2 == 0 ? w_sin[k] : w_cos[k]);
         }
@@ -133,12 +136,12 @@ void KSum::structure_strain(Range range, const double* sums, Mat3& strain) const
     const std::size_t n_radial = description_.reciprocal.n_functions;
     for (std::size_t k = 0; k < range.size; ++k) {
         const std::size_t at_k = range.begin + k;
-        const double* radial = &radial_[at_k * 2 * n_radial];
-        double isotropic = 0.0;
+        const double* radial = &radial_[at_k * 3 * n_radial];
+        double isotropic = 0.0, turned = 0.0;
         Vec3 along{};
         for (int l = 0, lm = 0; l <= shape_.l_max; ++l) {
             for (int m = -l; m <= l; ++m, ++lm) {
-                double value = 0.0, slope = 0.0;
+                double value = 0.0, slope = 0.0, turn = 0.0;
                 for (std::size_t q = 0; q < n_q_; ++q) {
                     const std::size_t column = static_cast<std::size_t>(lm) * n_q_ + q, channel = q / n_max;
                     const double c = structure_[channel * 2 * n_k + at_k],
@@ -149,9 +152,11 @@ void KSum::structure_strain(Range range, const double* sums, Mat3& strain) const
                     const std::size_t f = static_cast<std::size_t>(l) * n_max + q % n_max;
                     value += energy * radial[f];
                     slope += energy * radial[n_radial + f];
+                    turn += energy * radial[2 * n_radial + f];
                 }
                 const double y = sign_of(l) * harmonics_[at_k * n_lm_ + static_cast<std::size_t>(lm)];
                 isotropic += value * y;
+                turned += turn * y;
                 for (std::size_t a = 0; a < 3; ++a) {
                     along[a] += slope * y * k_[at_k][a] +
                                 value * sign_of(l) * harmonic_derivative(at_k, static_cast<int>(a), lm);
@@ -162,6 +167,7 @@ void KSum::structure_strain(Range range, const double* sums, Mat3& strain) const
             strain[a][a] -= isotropic;
             for (std::size_t b = 0; b < 3; ++b) strain[a][b] -= along[a] * k_[at_k][b];
         }
+        if (!turned_.empty()) strain -= turned * turned_[at_k];
     }
 }
 

@@ -85,7 +85,7 @@ void KSum::slope_matrix(Range range, const double* phases_of_block, std::size_t 
                     // -sin of k.(r_i - r_j) for even l, -cos for odd l
                     const double of_cos = -sign_of(l) * (l % 2 == 0 ? s : c) * k_[at_k][x];
                     const double of_sin = -sign_of(l) * (l % 2 == 0 ? -c : s) * k_[at_k][x];
-                    const double* radial = &radial_[at_k * 2 * n_radial + static_cast<std::size_t>(l) * n_max];
+                    const double* radial = &radial_[at_k * 3 * n_radial + static_cast<std::size_t>(l) * n_max];
                     for (int m = -l; m <= l; ++m, ++lm) {
                         const double y = harmonics_[at_k * n_lm_ + static_cast<std::size_t>(lm)];
                         for (std::size_t n = 0; n < n_max; ++n) {
@@ -138,8 +138,10 @@ void KSum::strain_jacobian(const Atoms& atoms, double* strain) {
             if (atoms.species[i] < 0) continue;
             double* row = strain + (i * 9 + ab) * size;
             std::copy_n(&slope[i * n_columns_], n_columns_, row);
-            for (std::size_t q = 0; q < n_q_ && ab % 4 == 0; ++q) {
-                row[q] -= zero * counts[q / n_max] * zero_[q % n_max];
+            for (std::size_t q = 0; q < n_q_; ++q) {
+                row[q] -=
+                    zero * counts[q / n_max] *
+                    ((ab % 4 == 0 ? zero_[q % n_max] : 0.0) + turned_zero_[ab / 3][ab % 3] * zero_[n_max + q % n_max]);
             }
         }
     }

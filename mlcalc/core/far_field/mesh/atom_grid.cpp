@@ -16,17 +16,19 @@ constexpr std::size_t cube = 4, slab_cubes = 8;  // edge of a cube in mesh point
 
 }  // namespace
 
-AtomGrid::AtomGrid(const Settings& settings, int l_max, int n_threads, Communicator& communicator,
-                   MeshBackendFactory& factory)
+AtomGrid::AtomGrid(const Settings& settings, int l_max, int n_threads, const SlabPadding& padding,
+                   Communicator& communicator, MeshBackendFactory& factory)
     : settings_(settings),
       n_threads_(n_threads),
       communicator_(&communicator),
-      backend_(factory.make(settings.shape, Window::reach_below(settings.order), Window::reach_above(settings.order))),
+      backend_(factory.make(settings.shape, Window::reach_below(settings.order), Window::reach_above(settings.order),
+                            padding)),
       window_(settings.order, settings.beta, l_max),
       stencil_{settings.order, Window::padded(settings.order), window_.coefficients()},
       kernels_(&mesh_kernels()) {}
 
 void AtomGrid::start(const Atoms& atoms, const Lattice& lattice) {
+    first_ = backend_->first();
     owned_ = backend_->owned();
     ghosted_ = backend_->ghosted();
     spectral_ = backend_->spectral();
@@ -48,7 +50,7 @@ bool AtomGrid::place_atom(const Vec3& fractional, double* u) const {
             const double point = std::floor(value);
             return point - below >= ghosted_.lo[a] && point + above < ghosted_.hi[a];
         };
-        u[a] = m * (fractional[a] - std::floor(fractional[a]));
+        u[a] = m * (fractional[a] - std::floor(fractional[a])) - first_[a];
         for (const double image : {0.0, -m, m}) {
             if (!fits(u[a] + image)) continue;
             u[a] += image;

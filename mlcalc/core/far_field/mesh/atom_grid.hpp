@@ -24,7 +24,7 @@ public:
         double beta = 0.0;  ///< of the window
     };
     /// Communicator and factory must outlive the grid.
-    AtomGrid(const Settings&, int l_max, int n_threads, Communicator&, MeshBackendFactory&);
+    AtomGrid(const Settings&, int l_max, int n_threads, const SlabPadding&, Communicator&, MeshBackendFactory&);
     /// The atoms of this configuration. Collective; throws on every rank if one is out of its rank's reach.
     void start(const Atoms&, const Lattice&);
 
@@ -71,6 +71,7 @@ private:
     const MeshKernels* kernels_;
 
     // of the present configuration
+    std::array<int, 3> first_{};
     Brick owned_, ghosted_, spectral_;
     MeshGrid grid_{};
     Lattice lattice_;

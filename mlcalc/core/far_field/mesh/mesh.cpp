@@ -11,7 +11,7 @@ Mesh::Mesh(const FieldDescription& description, const FieldSpectrum& spectrum, c
       channels_(description.n_species, description.mixing),
       shape_(description.shape()),
       n_threads_(n_threads),
-      grid_(settings.grid, description.l_max, n_threads, communicator, factory),
+      grid_(settings.grid, description.l_max, n_threads, spectrum.padding(), communicator, factory),
       filters_(spectrum, settings.filters, settings.grid.shape, grid_.window(), n_threads),
       tensors_(description.l_max, settings.grid.shape) {
     int channel = 0;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "base/slab.hpp"
+
 namespace mlcalc {
 
 /// A brick of mesh points lo <= index < hi per axis; ghost bricks may reach below 0 and beyond the mesh (periodic
@@ -21,6 +23,9 @@ struct Brick {
 class MeshBackend {
 public:
     virtual ~MeshBackend() = default;
+    /// The point of the cell, counted from its corner, that has index 0 in the bricks. Any other point would do: it
+    /// only has to lie where the host begins to count.
+    virtual std::array<int, 3> first() const { return {0, 0, 0}; }
     virtual Brick owned() const = 0;    ///< real-space points that this rank owns
     virtual Brick ghosted() const = 0;  ///< owned plus the halo that the stencils of local atoms reach
     virtual Brick spectral()
@@ -53,11 +58,11 @@ void for_owned_rows(const Brick& owned, const Brick& ghosted, double* grid, Row 
 }
 
 /// Makes the backend for mesh integers `shape` and a stencil that reaches `below` and `above` points from the point at
-/// the atom.
+/// the atom; for the cell of the host, or its padded cell if it is a slab.
 class MeshBackendFactory {
 public:
     virtual ~MeshBackendFactory() = default;
-    virtual std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) = 0;
+    virtual std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above, const SlabPadding&) = 0;
     /// Does the halo of a rank shrink as the ranks become more, or is it the whole mesh?
     virtual bool divides_halo() const { return false; }
     /// Bytes that the backends themselves take for each owned point.

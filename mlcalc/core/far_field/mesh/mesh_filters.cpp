@@ -59,6 +59,18 @@ void MeshFilters::for_rows(std::size_t begin, std::size_t end, Function function
     }
 }
 
+/// function(point, its indices, integers, wave vector)
+template <class Function>
+void MeshFilters::for_points(std::size_t begin_row, std::size_t end_row, Function function) const {
+    const auto fast = static_cast<std::size_t>(axes_[2]);
+    for_rows(begin_row, end_row, [&](std::size_t first, std::array<int, 3> index) {
+        for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
+            const std::array<int, 3> n{integer(0, index[0]), integer(1, index[1]), integer(2, index[2])};
+            function(point, index, n, lattice_.wave_vector(n[0], n[1], n[2]));
+        }
+    });
+}
+
 void MeshFilters::set(const Lattice& lattice, const Brick& brick, std::array<int, 3> axes) {
     if (lattice.cell == lattice_.cell && same(brick, brick_) && axes == axes_ && n_points_ == brick.size()) return;
     lattice_ = lattice;
@@ -67,38 +79,23 @@ void MeshFilters::set(const Lattice& lattice, const Brick& brick, std::array<int
     n_points_ = brick.size();
     values_.resize(size() * n_points_);
     slopes_.resize(size() * n_points_);
+    if (spectrum_->padding().there()) turns_.resize(size() * n_points_);
     for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t) { fill(begin, end); });
 }
 
 void MeshFilters::fill(std::size_t begin_row, std::size_t end_row) {
-    std::vector<double> value(spectrum_->bank().size()), slope(value.size());
-    const std::size_t fast = static_cast<std::size_t>(axes_[2]);
-    for_rows(begin_row, end_row, [&](std::size_t first, std::array<int, 3> index) {
-        for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
-            double factor = four_pi / lattice_.volume;
-            std::array<int, 3> n{};
-            for (std::size_t a = 0; a < 3; ++a) {
-                n[a] = integer(static_cast<int>(a), index[a]);
-                factor *= window_[a][static_cast<std::size_t>(index[a])];
-            }
-            const Vec3 wave = lattice_.wave_vector(n[0], n[1], n[2]);
-            const double k = std::sqrt(wave[0] * wave[0] + wave[1] * wave[1] + wave[2] * wave[2]);
-            const bool zero = n[0] == 0 && n[1] == 0 && n[2] == 0;
-            if (factor == 0.0 || k > spectrum_->k_max()) {
-                std::fill(value.begin(), value.end(), 0.0);
-                std::fill(slope.begin(), slope.end(), 0.0);
-            } else if (zero) {
-                spectrum_->at_zero(value.data());
-                std::fill(slope.begin(), slope.end(), 0.0);
-            } else {
-                spectrum_->evaluate(k, value.data(), slope.data());
-            }
-            for (std::size_t q = 0; q < size(); ++q) {
-                values_[q * n_points_ + point] = factor * value[chosen_[q]];
-                slopes_[q * n_points_ + point] = factor * slope[chosen_[q]];
-            }
-        }
-    });
+    FieldSpectrum::Values f(spectrum_->bank().size());
+    for_points(begin_row, end_row,
+               [&](std::size_t point, const std::array<int, 3>& index, const std::array<int, 3>& n, const Vec3& wave) {
+                   double factor = four_pi / lattice_.volume;
+                   for (std::size_t a = 0; a < 3; ++a) factor *= window_[a][static_cast<std::size_t>(index[a])];
+                   spectrum_->evaluate(wave, n, f);
+                   for (std::size_t q = 0; q < size(); ++q) {
+                       values_[q * n_points_ + point] = factor * f.value[chosen_[q]];
+                       slopes_[q * n_points_ + point] = factor * f.slope[chosen_[q]];
+                       if (!turns_.empty()) turns_[q * n_points_ + point] = factor * f.turn[chosen_[q]];
+                   }
+               });
 }
 
 void MeshFilters::apply(std::size_t q, const double* in, double* out) const {
@@ -113,19 +110,31 @@ void MeshFilters::apply(std::size_t q, const double* in, double* out) const {
 
 void MeshFilters::apply_strain(std::size_t q, int a, int b, const double* in, double* out) const {
     const double *d = &values_[q * n_points_], *slope = &slopes_[q * n_points_];
-    const std::size_t fast = static_cast<std::size_t>(axes_[2]);
-    const auto row = [&](std::size_t first, std::array<int, 3> index) {
-        for (std::size_t point = first; index[fast] < brick_.hi[fast]; ++point, ++index[fast]) {
-            const Vec3 wave = lattice_.wave_vector(integer(0, index[0]), integer(1, index[1]), integer(2, index[2]));
-            const double factor =
-                -wave[static_cast<std::size_t>(a)] * wave[static_cast<std::size_t>(b)] * slope[point] -
-                (a == b ? d[point] : 0.0);
-            out[2 * point] = factor * in[2 * point];
-            out[2 * point + 1] = factor * in[2 * point + 1];
-        }
+    const double* turn = turns_.empty() ? nullptr : &turns_[q * n_points_];
+    const auto x = static_cast<std::size_t>(a), y = static_cast<std::size_t>(b);
+    const auto one = [&](std::size_t point, const std::array<int, 3>&, const std::array<int, 3>&, const Vec3& wave) {
+        double factor = -wave[x] * wave[y] * slope[point] - (a == b ? d[point] : 0.0);
+        if (turn != nullptr) factor -= turn[point] * spectrum_->padding().turned(lattice_, wave)[x][y];
+        out[2 * point] = factor * in[2 * point];
+        out[2 * point + 1] = factor * in[2 * point + 1];
     };
     for_shares(n_threads_, n_rows(),
-               [&](std::size_t begin, std::size_t end, std::size_t) { for_rows(begin, end, row); });
+               [&](std::size_t begin, std::size_t end, std::size_t) { for_points(begin, end, one); });
+}
+
+/// strain -= sum_n Re[conj(adjoint) source] turn (p (x) p - n (x) n)
+void MeshFilters::add_turns(std::size_t q, const double* adjoint, const double* source, Mat3& strain) const {
+    const double* turn = &turns_[q * n_points_];
+    std::vector<Mat3> parts(static_cast<std::size_t>(n_threads_), Mat3{});
+    for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t share) {
+        for_points(begin, end,
+                   [&](std::size_t k, const std::array<int, 3>&, const std::array<int, 3>&, const Vec3& wave) {
+                       const double product = adjoint[2 * k] * source[2 * k] + adjoint[2 * k + 1] * source[2 * k + 1];
+                       if (turn[k] != 0.0)
+                           parts[share] += (product * turn[k]) * spectrum_->padding().turned(lattice_, wave);
+                   });
+    });
+    for (const Mat3& part : parts) strain -= part;
 }
 
 void MeshFilters::backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint,
@@ -169,6 +178,7 @@ void MeshFilters::backward_rows(std::size_t begin, std::size_t end, std::size_t 
 
 void MeshFilters::backward(std::size_t q, const double* adjoint, const double* source, bool add, double* out,
                            Mat3& strain) const {
+    if (!turns_.empty()) add_turns(q, adjoint, source, strain);
     std::vector<Moments> moments(static_cast<std::size_t>(n_threads_));
     for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t share) {
         backward_rows(begin, end, q, adjoint, source, add, out, moments[share]);

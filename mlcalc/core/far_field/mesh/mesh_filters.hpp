@@ -23,7 +23,7 @@ public:
     std::size_t size() const { return chosen_.size(); }
     const std::vector<FilterBank::Use>& uses(std::size_t q) const { return spectrum_->bank().uses[chosen_[q]]; }
     int l_max(std::size_t q) const { return l_max_[q]; }
-    std::size_t bytes() const { return 8 * (values_.capacity() + slopes_.capacity()); }
+    std::size_t bytes() const { return 8 * (values_.capacity() + slopes_.capacity() + turns_.capacity()); }
 
     /// Filters for this cell and brick of reciprocal points, stored in the order of `axes`, slowest first. Kept while
     /// nothing changes.
@@ -47,6 +47,9 @@ private:
     std::size_t n_rows() const;
     template <class Function>
     void for_rows(std::size_t begin, std::size_t end, Function) const;
+    template <class Function>
+    void for_points(std::size_t begin_row, std::size_t end_row, Function) const;
+    void add_turns(std::size_t q, const double* adjoint, const double* source, Mat3& strain) const;
     int integer(int axis, int index) const;
     void fill(std::size_t begin_row, std::size_t end_row);
     void backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint, const double* source,
@@ -63,7 +66,8 @@ private:
     Brick brick_;
     std::array<int, 3> axes_{};
     std::size_t n_points_ = 0;
-    AlignedVector<double> values_, slopes_;  ///< [q][point] D and (dD/dk of f) / k
+    /// [q][point] D, its slope and, in the padded cell of a slab, its turn, with the factors of D; see FieldSpectrum
+    AlignedVector<double> values_, slopes_, turns_;
 };
 
 }  // namespace mlcalc

@@ -34,7 +34,7 @@ private:
 class SerialMeshFactory : public MeshBackendFactory {
 public:
     explicit SerialMeshFactory(int n_threads) : n_threads_(n_threads) {}
-    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above) override {
+    std::unique_ptr<MeshBackend> make(std::array<int, 3> shape, int below, int above, const SlabPadding&) override {
         return std::make_unique<SerialMesh>(shape, below, above, n_threads_);
     }
 

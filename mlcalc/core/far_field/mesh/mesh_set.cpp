@@ -8,7 +8,7 @@ namespace mlcalc {
 
 MeshSet::MeshSet(const FieldDescription& description, std::shared_ptr<const NearPart> near, const Settings& settings,
                  Communicator& communicator, MeshBackendFactory& factory)
-    : description_(description), spectrum_(description_, std::move(near)), settings_(settings) {
+    : description_(description), spectrum_(description_, std::move(near), settings.padding), settings_(settings) {
     for (const Mesh::Settings& mesh : settings.meshes) {
         meshes_.push_back(
             std::make_unique<Mesh>(description_, spectrum_, mesh, settings.n_threads, communicator, factory));

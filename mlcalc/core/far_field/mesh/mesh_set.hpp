@@ -16,6 +16,7 @@ class MeshSet : public FieldEvaluator {
 public:
     struct Settings {
         std::vector<Mesh::Settings> meshes;
+        SlabPadding padding;     ///< of the cell of a slab
         double estimate = -1.0;  ///< relative force error expected; < 0: not estimated
         int n_threads = 1;
     };
