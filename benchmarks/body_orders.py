@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 from ase.io import read
-from timing import best
 from training import data_folder, machine, measured, save
 
 #: meV (ethanol: of the molecule, elements: per atom) and meV/A, mean absolute errors
@@ -88,19 +87,9 @@ def options(system: str, model: str, folder: str, threads: int) -> dict:
     }  # fmt: skip
 
 
-def cost(model, atoms) -> float:
-    """us per atom"""
-    from mlcalc.running.views import views
-
-    if len(atoms) > 20 or atoms.pbc.all():
-        atoms = atoms.repeat(max(1, round((400 / len(atoms)) ** (1 / 3))))
-    potential = model.potential()
-    arguments = views(potential, atoms)
-    return 1e6 * best(lambda: potential.compute(*arguments), seconds=1.0).seconds / len(atoms)
-
-
 def train(system, model, folder, threads):
     from mlcalc.train import fit
+    from mlcalc.train.cost import microseconds_per_atom
 
     data = frames(system)
     result = fit(options(system, model, folder, threads), data, progress=False, figures=False)
@@ -108,7 +97,8 @@ def train(system, model, folder, threads):
     n_atoms = 9 if system == "ethanol" else 1
     found = {"energy": 1e3 * n_atoms * errors["energy"]["mae"], "force": 1e3 * errors["forces"]["mae"]}
     chosen = result.report["regularization"]["lam"]
-    return found | {"us/atom": cost(result.model, data[0]), "regularization": chosen, "notes": result.report["notes"]}
+    found["us/atom"] = microseconds_per_atom(result.model, data[0])
+    return found | {"regularization": chosen, "notes": result.report["notes"]}
 
 
 def main():

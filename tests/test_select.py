@@ -296,7 +296,7 @@ def test_the_command_writes_what_it_chose_and_why(tmp_path, monkeypatch, capsys,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from Linux")
 def test_memory_does_not_grow_with_the_number_of_candidates(model):
-    """The short form of benchmarks/validation/select_memory.py."""
+    """The short form of benchmarks/validation/selection.py."""
     import resource
 
     def many(n):

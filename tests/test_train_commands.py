@@ -3,25 +3,30 @@
 
 import io
 import json
+import re
 import time
+from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from training_cases import argon, known_data, known_model, options
 
 from mlcalc.cli import main
+from mlcalc.demo.salt import FumiTosi
 from mlcalc.train import OptionError, evaluate
 from mlcalc.train.estimate import dry_run
 from mlcalc.train.options import parse_options
 from mlcalc.train.progress import Progress
 from mlcalc.train.template import template
+from mlcalc.train.trial import template_by_trial
 
 
 def test_from_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ase.io.write("argon.xyz", argon())
-    assert main(["train", "--template", "argon.xyz", "-o", "options.yaml"]) == 0
+    assert main(["train", "--template", "argon.xyz", "-o", "options.yaml", "--no-trial"]) == 0
     text = (tmp_path / "options.yaml").read_text()
     parsed = parse_options("options.yaml")
     assert parsed.data.stress == "stress" and parsed.data.config_type == "config_type"
@@ -62,11 +67,51 @@ def test_a_template_for_data_with_unusual_names(tmp_path):
     (tmp_path / "o.yaml").write_text(text)
     parsed = parse_options(tmp_path / "o.yaml")
     assert (parsed.data.energy, parsed.data.forces, parsed.data.stress) == ("dft_energy", "dft_forces", None)
-    # the far field that the template suggests for ions is one that trains
-    lines = [line.replace("  # ", "  ", 1) if line.startswith("  # ") and line[4] in "-  " else line
-             for line in text.splitlines()]  # fmt: skip
-    (tmp_path / "far.yaml").write_text("\n".join(lines))
-    assert [e["type"] for e in parse_options(tmp_path / "far.yaml").expansions] == ["density", "potential"]
+    # what the template leaves out are lines that train without their "# "
+    assert parsed.terms[0].name == "soap" and not parsed.layers
+    for form, far in (("bodies", True), ("kernel", True), ("bodies", False)):
+        (tmp_path / "far.yaml").write_text(template(str(tmp_path / "a.xyz"), form=form, far=far))
+        chosen = parse_options(tmp_path / "far.yaml")
+        assert [e["type"] for e in chosen.expansions] == ["density", "potential"][: 1 + far]
+        assert [t.name for t in chosen.terms] == ["soap" if form == "kernel" else "bodies", "lode"][: 1 + far]
+        assert len(chosen.layers) == (form == "bodies")
+
+
+def salt_gas(n, rng):
+    """Ions far from each other, whose energies only the far field knows."""
+    frames = []
+    while len(frames) < n:
+        atoms = Atoms("Na2Cl2", rng.uniform(0, 11, (4, 3)), cell=[11] * 3, pbc=True)
+        distances = atoms.get_all_distances(mic=True)[np.triu_indices(4, 1)]
+        if distances.min() > 3.5:
+            atoms.calc = FumiTosi()
+            atoms.get_forces()
+            frames.append(atoms)
+    return frames
+
+
+def test_a_template_by_trial(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ase.io.write("ions.xyz", salt_gas(40, np.random.default_rng(3)))
+    ase.io.write("argon.xyz", argon())
+    for name, far in (("ions", True), ("argon", False)):
+        assert main(["train", "--template", f"{name}.xyz", "-o", f"{name}.yaml", "--quiet"]) == 0
+        told = capsys.readouterr().out
+        text = Path(f"{name}.yaml").read_text()
+        assert all(f"# {line}".rstrip() in text for line in told.splitlines()[:-1])
+        parsed = parse_options(f"{name}.yaml")
+        assert [e["type"] for e in parsed.expansions] == ["density", "potential"][: 1 + far]
+        assert ("so it is in" in text) == far
+        rows = [line.split()[-3:] for line in text.splitlines() if re.search(r"(\d+\.\d+ +){2}\d+\.\d$", line)]
+        assert len(rows) == (3 if name == "ions" else 2) and all(float(x) > 0 for row in rows for x in row)
+    assert main(["train", "--template", "ions.xyz", "-o", "ions.yaml"]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_too_few_structures_for_a_trial(tmp_path):
+    ase.io.write(tmp_path / "argon.xyz", argon()[:10])
+    text, trial = template_by_trial(tmp_path / "argon.xyz", progress=False)
+    assert not trial.tried and "# 10 structures are too few" in text
 
 
 def test_evaluating_a_model_on_unknown_species(tmp_path):

@@ -173,6 +173,7 @@ def test_both_paths_have_the_same_solutions(n_free):
         ({"layers": [layer(), layer()]}, "the name 'A' is used twice"),
         ({"layers": [layer(mixing="optimise")]}, "did you mean 'optimize'"),
         ({"layers": [layer(mixing={"method": "random", "iterations": 3})]}, "belongs to optimize"),
+        ({"layers": [layer(mixing={"method": "optimize", "structures": 1})]}, "structures cannot determine the"),
         ({"layers": [layer(mixing="pca", channels=7)]}, "at most 6 channels"),
         ({"layers": []}, "uses expansion 'A'"),
         ({"terms": [{**TERM, "invariants": [{"a": "A", "l_max": [3, 3]}]}]}, "l_max must be at most 2"),

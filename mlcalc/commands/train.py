@@ -10,6 +10,8 @@ def add_train_arguments(parser):
     parser.add_argument("options", nargs="?", help="options file (YAML)")
     parser.add_argument("--template", nargs="+", metavar="DATA", help="print a commented options file for these data")
     parser.add_argument("-o", "--output", help="with --template: write to this file instead")
+    parser.add_argument("--no-trial", action="store_true",
+                        help="with --template: do not try which kind of model is best for the data")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print rows, features, memory and time, and stop")
     parser.add_argument("--options", dest="show", action="store_true", help="print a page about all options, and stop")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of options files, for editors")
@@ -24,17 +26,7 @@ def run_train(args) -> int:
         print(schema() if args.schema else page(), end="")
         return 0
     if args.template:
-        from ..train.template import template
-
-        text = template(args.template)
-        if args.output:
-            if Path(args.output).exists():
-                raise ValueError(f"{args.output} exists already; name another file")
-            Path(args.output).write_text(text)
-            print(f"wrote {args.output}; look through it, then: mlcalc train {args.output}")
-        else:
-            print(text, end="")
-        return 0
+        return _print_template(args)
     if not args.options:
         raise ValueError("name an options file, or make one with --template DATA")
     if args.dry_run:
@@ -50,6 +42,26 @@ def run_train(args) -> int:
         return 0
     print(result.report["text"])
     print(f"\nmodel {result.model_path}   report {result.report_path}/")
+    return 0
+
+
+def _print_template(args) -> int:
+    from ..train.template import template
+    from ..train.trial import template_by_trial
+
+    if args.output and Path(args.output).exists():
+        raise ValueError(f"{args.output} exists already; name another file")
+    if args.no_trial:
+        text = template(args.template)
+    else:
+        text, trial = template_by_trial(args.template, progress=not args.quiet)
+        if args.output:
+            print(trial.text)
+    if args.output:
+        Path(args.output).write_text(text)
+        print(f"wrote {args.output}; look through it, then: mlcalc train {args.output}")
+    else:
+        print(text, end="")
     return 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: structures whose labels are compared with each other
 SAMPLE = 24
 #: force rows of one structure that the comparison is fitted to
-ROWS_OF_ONE = 100
+ROWS_OF_ONE = 50
 #: a factor between labels that is not of the same unit
 SLOPE = 3.0
 
@@ -113,29 +113,46 @@ def _verdict(factor: float, error: float, fixed: str, scaled: str) -> str:
 
 def _factor(fixed: list[dict], scaled: list[dict], whiten) -> tuple[float, float]:
     """s of min |A_1 v - y_1|^2 + |A_2 v - s y_2|^2 + strength |v|^2, and its standard error."""
-    full = _joint(fixed, scaled, whiten, None)
+    rows = _rotated([{k: _whitened(pair, _size(part), whiten) for k, pair in part.items()} for part in fixed + scaled])
+    fixed, scaled = rows[: len(fixed)], rows[len(fixed) :]
+    full = _joint(fixed, scaled, None)
     path = RidgePath(full, 1)
     lams = path.grid(31)
     strength = float(lams[int(np.argmin([path.gcv(lam, len(full)) for lam in lams]))])
     factor = float(path.solutions([strength])[-1, 0])
     structures = sorted({k for part in scaled for k in part})
     groups = [structures[k :: min(8, len(structures))] for k in range(min(8, len(structures)))]
-    others = np.array([augmented_solve(_joint(fixed, scaled, whiten, g), strength, 1)[-1] for g in groups])
+    others = np.array([augmented_solve(_joint(fixed, scaled, g), strength, 1)[-1] for g in groups])
     n = len(groups)
     return factor, float(np.sqrt((n - 1) / n * np.sum((others - others.mean()) ** 2)))
 
 
-def _joint(fixed, scaled, whiten, without) -> np.ndarray:
-    """Whitened rows [A 0 y] and [A -y 0], each kind of the same weight, without those of some structures."""
+def _whitened(pair, size: float, whiten) -> np.ndarray:
+    """Rows [A y] of one structure in variables with a prior of unit width."""
+    return whiten(np.column_stack(pair) / size)
+
+
+def _rotated(parts: list[dict]) -> list[dict]:
+    """The same rows [A y] in as many columns as there are rows, if that is fewer: a rotation of v changes no solution
+    that has |v| as its penalty."""
+    rows = np.concatenate([b[:, :-1] for part in parts for b in part.values()])
+    if rows.shape[0] >= rows.shape[1]:
+        return parts
+    q, _ = linalg.qr(rows.T, mode="economic")
+    return [{k: np.column_stack([b[:, :-1] @ q, b[:, -1]]) for k, b in part.items()} for part in parts]
+
+
+def _joint(fixed, scaled, without) -> np.ndarray:
+    """Rows [A 0 y] and [A -y 0], each kind of the same weight, without those of some structures."""
     blocks = []
     for parts, free in [(p, False) for p in fixed] + [(p, True) for p in scaled]:
-        kept = [pair for k, pair in parts.items() if without is None or k not in without]
-        a, y = np.concatenate([a for a, _ in kept]), np.concatenate([y for _, y in kept])
-        b = whiten(np.column_stack([a, y]) / _size(y))
+        b = np.concatenate([rows for k, rows in parts.items() if without is None or k not in without])
         zero = np.zeros(len(b))
         blocks.append(np.column_stack([b[:, :-1], *((-b[:, -1], zero) if free else (zero, b[:, -1]))]))
     return np.concatenate(blocks)
 
 
-def _size(y: np.ndarray) -> float:
-    return max(float(np.sqrt(np.mean(y**2))), 1e-12) * float(np.sqrt(len(y)))
+def _size(part: dict) -> float:
+    """The norm of all labels of one kind."""
+    y = np.concatenate([y for _, y in part.values()])
+    return max(float(np.linalg.norm(y)), 1e-12 * float(np.sqrt(len(y))))

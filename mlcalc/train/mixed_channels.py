@@ -84,10 +84,12 @@ def _optimized(job, references, layer, start, moments, n_of, rng):
     held_out = _rows(job, references, _some(job.data.of("validation"), max(20, chosen.structures // 4), rng))
     if not held_out and len(train) >= 20:
         held_out, train = train[::5], [r for k, r in enumerate(train) if k % 5]
+    n_weights = n_features[term.name] * len(job.species)
+    _enough_labels(layer, train, n_weights)
     fit = MixingFit(engine, train, moments, n_of, l_max, threads=job.threads)
     job.progress.say(
         f"layer {layer.name}: optimizing {start.size} mixing coefficients on {len(train)} structures, "
-        f"{n_features[term.name] * len(job.species)} weights eliminated"
+        f"{n_weights} weights eliminated"
     )
     bar = job.progress(total=chosen.iterations, desc=f"mixing {layer.name}")
 
@@ -108,6 +110,18 @@ def _optimized(job, references, layer, start, moments, n_of, rng):
         f"({history.stopped})"
     )
     return mixing
+
+
+def _enough_labels(layer, rows, n_weights):
+    labels = 0
+    for r in rows:
+        labels += (r.energy is not None) + 3 * len(r.structure) * (r.forces is not None) + 6 * (r.virial is not None)
+    if labels <= n_weights:
+        raise OptionError(
+            f"layer '{layer.name}': {labels} labels of {len(rows)} structures cannot determine the {n_weights} weights "
+            "that are eliminated while the mixing is optimized; use more structures (mixing.structures), fewer "
+            "channels, or method random"
+        )
 
 
 def _rows(job, references, structures):

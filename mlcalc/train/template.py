@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
+from ..model import ChannelProduct
 from ..running.boundaries import kind_of
 from .data import DataError, found_keys, read_frames
 from .options import KINDS, WeightOptions
@@ -22,11 +23,16 @@ USUAL = {
     "distance": ("distance",),
 }
 
+#: largest angular momenta of one, two, three and four factors
+BODIES = (3, 3, 3, 3)
+#: structures that channels are optimized on
+OPTIMIZED = 200
+
 #: of a committee, where there are structures enough
 MEMBERS = 8
 
 TEMPLATE = """# Options of `mlcalc train`. Energies in eV, lengths in Angstrom. Try `mlcalc train --dry-run` first.
-model: {stem}.mlcalc          # the report goes to {stem}-report/
+{tried}model: {stem}.mlcalc          # the report goes to {stem}-report/
 seed: 1
 
 data:
@@ -51,13 +57,7 @@ data:
 expansions:
   - {{name: rho, type: density, n_max: {n_max}, l_max: {l_max}, cutoff: {cutoff:.1f},
      density: {{type: gaussian, width: {width:.2f}}}, smoothing: {{type: shifted_cosine, width: {smoothing:.1f}}}}}
-{far}
-terms:
-  - name: soap
-    invariants: [{{nu: 2, a: rho, b: rho}}]
-    # kernel: accurate with little data; linear: fastest
-    regressor: {{type: kernel, zeta: 4, points: {points}, method: fps}}
-{lode}
+{forms}
 weights:                       # expected errors (sigma); smaller counts more
   energy: {energy_sigma}                # eV per atom
   forces: {forces_sigma}                  # eV/Angstrom
@@ -70,12 +70,19 @@ budget: {{memory: 2 GB, threads: 0}}     # 0: all cores
 """
 
 
-def template(paths, index=":") -> str:
+def template(paths, index=":", form: str = "kernel", far: bool = False, tried: str = "") -> str:
     """The text of an options file for these data files, with hyperparameters that suit their species and distances.
+
+    ``form`` is ``kernel`` (on products of two densities) or ``bodies`` (linear on products of up to four); ``far`` adds
+    the far field; the other choices stand beside as comments. ``tried`` are lines of comment for the head.
 
     Raises DataError if a file cannot be read."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    frames = [a for p in paths for a in read_frames(p, index)]
+    return template_of([a for p in paths for a in read_frames(p, index)], paths, form, far, tried)
+
+
+def template_of(frames, paths, form: str = "kernel", far: bool = False, tried: str = "") -> str:
+    """The same for frames (list of ase.Atoms) that were read from the files ``paths``."""
     keys = sorted({k.split(" (")[0] for a in frames for k in found_keys(a)})
     names = {what: next((n for n in usual if n in keys), "null") for what, usual in USUAL.items()}
     if names["energy"] == "null" and names["forces"] == "null":
@@ -89,19 +96,10 @@ def template(paths, index=":") -> str:
     nearest = _nearest_distance(frames)
     # two to three coordination shells; the smearing must be narrower than a bond
     cutoff = float(np.clip(2.2 * nearest, 4.0, 6.0))
-    n_atoms = sum(len(a) for a in frames)
     # far more than one species makes n_max and l_max expensive: features grow with their square
     n_max, l_max = {1: (8, 8), 2: (8, 6), 3: (6, 6)}.get(len(species), (6, 4))
-    charged = len(species) > 1 and all(kind_of(a.pbc) != "wire" for a in frames)
-    far = (
-        "  # The far field of everything else (LODE), for ions and polar molecules: remove the leading '# '.\n"
-        f"  # - {{name: V, type: potential, exponent: 1, smearing: {max(1.0, 0.5 * nearest):.1f}, "
-        "n_max: 2, l_max: 2}\n"
-        if charged
-        else ""
-    )
-    lode = "  # - {name: lode, invariants: [{nu: 2, a: rho, b: V}], regressor: {type: linear}}\n" if charged else ""
     return TEMPLATE.format(
+        tried="".join(f"# {line}".rstrip() + "\n" for line in tried.splitlines()),
         stem=Path(paths[0]).stem,
         files="\n".join(f"    - {p}" for p in paths),
         found=", ".join(keys) or "nothing",
@@ -110,17 +108,63 @@ def template(paths, index=":") -> str:
         species=" ".join(chemical_symbols[z] for z in species),
         nearest=nearest,
         n_max=n_max,
-        l_max=l_max,
+        l_max=l_max if form == "kernel" else BODIES[0],
         cutoff=cutoff,
         width=float(np.clip(0.2 * nearest, 0.3, 0.5)),
         smoothing=min(1.0, 0.2 * cutoff),
-        points=int(np.clip(50 * round(n_atoms / 10 / 50), 100, 1000)),
+        forms=_forms(form, far, frames, l_max, nearest),
         members=MEMBERS if 0.8 * len(frames) >= 2 * MEMBERS else 0,
-        far=far,
-        lode=lode,
         **{f"{k}_sigma": v for k, v in WeightOptions().model_dump(include={*KINDS}).items()},
         **names,
     )
+
+
+def may_have_far_field(frames) -> bool:
+    """Whether the frames (list of ase.Atoms) have several species, and boundaries that the far field is defined for."""
+    return len({z for a in frames for z in a.numbers}) > 1 and all(kind_of(a.pbc) != "wire" for a in frames)
+
+
+def _points(frames) -> int:
+    """Sparse points of a kernel: a tenth of the atoms."""
+    return int(np.clip(50 * round(sum(len(a) for a in frames) / 10 / 50), 100, 1000))
+
+
+def _layer(frames, inputs: str) -> str:
+    """Channels and their mixing: optimized for several species where enough labels determine all weights."""
+    n_species = len({z for a in frames for z in a.numbers})
+    n_paths = len(ChannelProduct.up_to("A", BODIES).paths)
+    labels = min(1, OPTIMIZED / len(frames)) * sum(1 + 3 * len(a) for a in frames)
+    enough = [k for k in (32, 16, 8) if 1.5 * k * n_paths * n_species < labels]
+    channels, mixing = 32, "random"
+    if n_species > 1 and enough:
+        channels, mixing = enough[0], f"{{method: optimize, structures: {OPTIMIZED}}}"
+    return f"  - {{name: A, inputs: [{inputs}], channels: {channels}, l_max: {BODIES[0]}, mixing: {mixing}}}"
+
+
+def _forms(form, far, frames, l_max, nearest) -> str:
+    """The lines of the field, the layers and the terms; what was not chosen is a comment."""
+    smearing = max(1.0, 0.5 * nearest)
+    field = f"  - {{name: V, type: potential, exponent: 1, smearing: {smearing:.1f}, n_max: 2, l_max: 2}}"
+    kernel = ["  - name: soap", "    invariants: [{nu: 2, a: rho, b: rho}]",
+              f"    regressor: {{type: kernel, zeta: 4, points: {_points(frames)}, method: fps}}"]  # fmt: skip
+    bodies = ["  - name: bodies", f"    invariants: [{{a: A, l_max: {list(BODIES)}}}]", "    regressor: {type: linear}"]
+    lode = "  - {name: lode, invariants: [{nu: 2, a: rho, b: V}], regressor: {type: linear}}"
+    taken, other = (kernel, bodies) if form == "kernel" else (bodies, kernel)
+    may_have_far, is_bodies = may_have_far_field(frames), form == "bodies"
+    lines = []
+    if may_have_far:
+        lines += ["  # the far field of everything else (LODE), for ions and polar molecules", _shown(field, far)]
+    lines += ["# channels whose products of up to four factors the term `bodies` takes", _shown("layers:", is_bodies),
+              _shown(_layer(frames, "rho"), is_bodies), "", "terms:", *taken]  # fmt: skip
+    lines.append("  # or" if form == "kernel" else f"  # or, with l_max: {l_max} of rho")
+    lines += [_shown(line, False) for line in other]
+    if may_have_far:
+        lines += ["  # with the far field", _shown(lode, far)]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(line: str, active: bool) -> str:
+    return line if active else f"# {line}"
 
 
 def _nearest_distance(frames) -> float:
