@@ -61,6 +61,8 @@ INLINE = {
 # what the runner of a block without a script of its own must mention
 WORDS_OF_RUNNERS = {
     "install.md": ["install"],
+    "first-hour.md": ["readme-command demo"],
+    "choosing.md": ["mlcalc", '"--template"'],
     "training.md": ["mpirun_command(n_ranks)", '"mlcalc.cli", "train"'],
     "developer.md": ["pip install -q -e", "ruff format --check .", "sphinx-build -W"],
 }
@@ -93,9 +95,10 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("docs")
     rng = np.random.default_rng(0)
     frames = []
-    for _ in range(24):
-        atoms = rock_salt(1, rng.uniform(5.4, 5.9))
-        atoms.rattle(0.2, rng=rng)
+    for _ in range(15):  # too few for a trial of several models, which has a test of its own
+        size = 2 if len(frames) % 3 == 0 else 1
+        atoms = rock_salt(size, rng.uniform(5.4, 5.9))
+        atoms.rattle(0.2 / size, rng=rng)
         reference = atoms.copy()
         reference.calc = FumiTosi()
         atoms.calc = reference.calc
@@ -111,6 +114,7 @@ def folder(tmp_path_factory):
         shape = (4, 2, model.n_features(term))
         term.regressor = Linear(rng.normal(scale=0.01, size=shape))
     model.save(path / "model.mlcalc")
+    model.save(path / "salt.mlcalc")  # what a page trains before it shows it in LAMMPS
     return path
 
 
@@ -196,6 +200,19 @@ def test_the_options_shown_are_options(page):
             seen += [names] if names not in seen else []
     expected = {"training.md": [["soap", "lode"], ["bodies"]], "tensors.md": [["dipole", "polarizability"]]}
     assert seen == expected[page.name]
+
+
+def test_options_that_pages_name_exist():
+    """`group.option` in a sentence, of the groups at the top of the options file."""
+    from mlcalc.train.option_page import all_options
+
+    known = {option.path for option in all_options()}
+    known |= {path[:k] for path in known for k in range(len(path)) if path[k] == "."}
+    top = ("budget", "committee", "data", "engine", "outside", "solver", "weights")
+    named = re.compile(f"`((?:{'|'.join(top)})" + r"(?:\.[a-z_]+)+)")
+    for page in (p for p in PAGES if p.name != "file-format.md"):  # that names fields of model files
+        for option in named.findall(BLOCK.sub("", page.read_text())):
+            assert option in known, f"{page.name}: there is no option {option}"
 
 
 def layers_as_written():

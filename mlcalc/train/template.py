@@ -133,11 +133,13 @@ def _layer(frames, inputs: str) -> str:
     """Channels and their mixing: optimized for several species where enough labels determine all weights."""
     n_species = len({z for a in frames for z in a.numbers})
     n_paths = len(ChannelProduct.up_to("A", BODIES).paths)
-    labels = min(1, OPTIMIZED / len(frames)) * sum(1 + 3 * len(a) for a in frames)
-    enough = [k for k in (32, 16, 8) if 1.5 * k * n_paths * n_species < labels]
-    channels, mixing = 32, "random"
-    if n_species > 1 and enough:
-        channels, mixing = enough[0], f"{{method: optimize, structures: {OPTIMIZED}}}"
+    labels = sum(1 + 3 * len(a) for a in frames)
+    few = min(1, OPTIMIZED / len(frames)) * labels
+    channels = next((k for k in (32, 16) if k * n_paths * n_species < labels), 8)
+    mixing = "random"
+    if n_species > 1 and 1.5 * 8 * n_paths * n_species < few:
+        channels = next(k for k in (32, 16, 8) if 1.5 * k * n_paths * n_species < few)
+        mixing = f"{{method: optimize, structures: {OPTIMIZED}}}"
     return f"  - {{name: A, inputs: [{inputs}], channels: {channels}, l_max: {BODIES[0]}, mixing: {mixing}}}"
 
 
