@@ -10,9 +10,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nlohmann_json
 import numpy
-import scipy_openblas32
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -28,16 +26,32 @@ if os.environ.get("MLCALC_WERROR"):
 if os.environ.get("MLCALC_SANITIZE"):
     FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-O1", "-g"]
 
-BLAS_INCLUDE = scipy_openblas32.get_include_dir()
-BLAS_LIBRARY = scipy_openblas32.get_library()
+# for packagers: how to link an OpenBLAS of the system, whose names have no prefix, in place of scipy-openblas32
+SYSTEM_BLAS = shlex.split(os.environ.get("MLCALC_BLAS", ""))
+ROUTINES = ("cblas_dgemm", "cblas_sgemm", "cblas_dtrsm", "dpotrf_", "dsyevd_", "openblas_set_num_threads")
+if SYSTEM_BLAS:
+    FLAGS += [f"-Dscipy_{name}={name}" for name in ROUTINES]
+else:
+    import scipy_openblas32
+
 INCLUDE = [str(HERE / "mlcalc/core"), str(HERE / "mlcalc")]
-SYSTEM_INCLUDE = [str(Path(next(iter(nlohmann_json.__path__))) / "include"), BLAS_INCLUDE, numpy.get_include()]
+# where the header of nlohmann/json has no Python package, the compiler finds it
+JSON = importlib.util.find_spec("nlohmann_json")
+SYSTEM_INCLUDE = [str(Path(next(iter(JSON.submodule_search_locations))) / "include")] if JSON else []
+SYSTEM_INCLUDE.append(numpy.get_include())
 
 
 def blas_link_flags(levels_below_site_packages):
     """Finds the BLAS of the scipy-openblas32 package relative to the file that needs it."""
+    if SYSTEM_BLAS:
+        return [*SYSTEM_BLAS, "-fopenmp"]
     up = "/".join([".."] * levels_below_site_packages)
-    return [f"-L{scipy_openblas32.get_lib_dir()}", f"-l{BLAS_LIBRARY}", blas_at(f"$ORIGIN/{up}"), "-fopenmp"]
+    return [
+        f"-L{scipy_openblas32.get_lib_dir()}",
+        f"-l{scipy_openblas32.get_library()}",
+        blas_at(f"$ORIGIN/{up}"),
+        "-fopenmp",
+    ]
 
 
 def blas_at(site_packages):
@@ -92,7 +106,7 @@ class BuildEngineAndPlugin(build_ext):
 
     def outside_site_packages(self):
         """An editable installation leaves the files in the checkout, away from the packages they need."""
-        return [blas_at(sysconfig.get_path("platlib"))] if self.stays_in_checkout else []
+        return [blas_at(sysconfig.get_path("platlib"))] if self.stays_in_checkout and not SYSTEM_BLAS else []
 
     def compile(self, sources, flags, include, system_include):
         """One compiler call per source."""

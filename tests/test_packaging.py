@@ -3,13 +3,16 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,3 +86,21 @@ def test_an_installation_has_what_runs_and_no_sources():
         pytest.skip("an editable installation")
     assert "mlcalc/py.typed" in files
     assert not [f for f in files if f.endswith((".cpp", ".hpp", ".pyx", ".pxd"))]
+
+
+def test_recipes_are_of_this_version_and_need_what_the_package_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    recipe = yaml.safe_load((ROOT / "tools/conda/recipe.yaml").read_text())
+    assert recipe["context"]["version"] == project["version"]
+    on_conda = {"matplotlib": "matplotlib-base", "scipy-openblas32": "libopenblas"}
+    needed = [re.match(r"([\w-]+)(.*)", line).groups() for line in project["dependencies"]]
+    lines = {f"{on_conda.get(name, name)} {bound}".strip() for name, bound in needed if name not in on_conda}
+    lines |= {"matplotlib-base >=3.7", "libopenblas", f"python {project['requires-python']}"}
+    assert lines == set(recipe["requirements"]["run"])
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text()
+    first = subprocess.run([ROOT / ".ci/readme-command", "demo"], capture_output=True, text=True).stdout
+    install, run = first.strip().split(" && ")
+    container = (ROOT / "Dockerfile").read_text()
+    assert install.replace("install", "install --no-cache-dir") in container and json.dumps(run.split()) in container
