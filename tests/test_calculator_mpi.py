@@ -25,9 +25,12 @@ cases = [(linear_model(3, 1.3), "auto", atoms) for atoms in systems]
 cases += [(models.build("kernel far committee"), "ksum", atoms) for atoms in (systems[0], systems[2], dimer.repeat(1))]
 cases += [(models.build("linear soap + lode"), lode, systems[2]) for lode in ("ksum", "mesh")]
 cases[6][2].pbc = True
+slab = systems[2].copy()
+slab.pbc = [True, False, True]
+cases += [(models.build("linear soap + lode"), lode, slab) for lode in ("ksum", "mesh")]
 cases += [(models.build("linear soap + lode"), "free", dimer), (models.build("kernel V"), "free", dimer)]
 cases += [(models.build(kind), lode, atoms) for kind, lode, atoms in (
-    ("tensors far", "ksum", systems[2]), ("tensors far", "mesh", systems[2]),
+    ("tensors far", "ksum", systems[2]), ("tensors far", "mesh", systems[2]), ("tensors far", "mesh", slab),
     ("tensors kernel far", "ksum", systems[0]), ("tensors kernel committee", "auto", systems[2]))]  # fmt: skip
 calcs = {}
 said = []
@@ -36,7 +39,8 @@ for model, lode, atoms in cases:
         calcs[id(model), lode] = MLCalculator(model, comm=comm, skin=0.5, lode=lode)
     calc = calcs[id(model), lode]
     asked = names + spread if model.committee else names
-    undefined = ["polarization"] if not atoms.pbc.any() else ["dipole", "committee_dipole", "dipole_uncertainty"]
+    undefined = ["polarization"] if not atoms.pbc.all() else []
+    undefined += ["dipole", "committee_dipole", "dipole_uncertainty"] if atoms.pbc.any() else []
     asked = asked + [name for name in calc.tensors.needs if name not in undefined]
     results = {name: np.array(calc.get_property(name, atoms)) for name in asked}
     digest = hashlib.sha256(b"".join(value.tobytes() for value in results.values())).hexdigest()

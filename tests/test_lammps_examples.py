@@ -21,6 +21,7 @@ sys.path.insert(0, str(EXAMPLES))
 CASES = {
     "in.salt": (("-var", "steps", "10", "-var", "cells", "2"), "particle mesh|k-sum"),
     "in.cluster": (("-var", "steps", "10"), "free boundaries"),
+    "in.slab": (("-var", "steps", "10", "-var", "cells", "2"), "slab padded to"),
     "in.committee": (("-var", "steps", "500", "-var", "limit", "0.03"), "the run stops here"),
 }
 

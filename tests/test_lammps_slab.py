@@ -6,16 +6,17 @@ import re
 import models
 import numpy as np
 import pytest
+from far_fields import relative
 from finite_differences import displaced
 from lammps_runs import Job, assert_same, engine, needs_lammps, run, write_data
 from models import evaluate
-from slabs import COULOMB, ewald_of_slab, small_slab, with_axis
+from slabs import COULOMB, cut, ewald_of_slab, small_slab, with_axis
 from test_far_field import charges_of
 from test_lammps_agreement import salt
 from test_lammps_manners import numbers, script_run, start
+from test_lammps_mesh import TILED, field_model
 
 pytestmark = [needs_lammps, pytest.mark.filterwarnings("ignore:this system has slab boundaries")]
-MESH = "lode mesh mesh 20 18 60 order 8"
 PE = 'print "PE $(pe:%.17g) $(pxx:%.17g) $(pxy:%.17g)"\n'
 
 
@@ -58,6 +59,8 @@ def jobs_of(paths):
         Job(atoms, field, "lode mesh accuracy 1e-6", before="processors * * 1"),
         Job(atoms, field, "lode mesh accuracy 1e-6", open="m"),
         Job(few, field, "lode mesh accuracy 1e-6"),
+        Job(atoms, field, "lode mesh mesh 30 30 90 order 9", before=TILED, after="balance 1.0 rcb"),
+        Job(atoms, field, "lode mesh accuracy 1e-6", after="balance 1.0 shift xyz 5 1.0"),
     ]
 
 
@@ -70,9 +73,9 @@ def test_slabs_in_lammps_are_those_of_the_engine(paths, on_one_rank):
     """To the accuracy: the padding follows the box, which is higher than the atoms."""
     for job, got in zip(jobs_of(paths), on_one_rank, strict=True):
         words = job.options.split()
+        accuracy = float(words[3]) if words[2] == "accuracy" else 1e-6
         split = 5.0 if "split" in words else 0
-        expected = engine(job.atoms, job.model, lode=words[1], accuracy=float(words[3]), split=split)
-        assert_same(got, expected, tolerance=30 * float(words[3]))
+        assert_same(got, engine(job.atoms, job.model, lode=words[1], accuracy=accuracy, split=split), 30 * accuracy)
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
@@ -193,3 +196,38 @@ def test_what_no_far_field_is_defined_for_is_refused_by_name(boundary, model, se
     script = start(paths[model]).replace("boundary p p p", f"boundary {boundary}") + "run 0\n"
     text = script_run(tmp_path, script, ranks, check=False)
     assert text.count("ERROR") == 1 and sentence in text.split("ERROR")[1]
+
+
+def test_a_barostat_in_the_plane(paths, tmp_path):
+    """Its conserved quantity, while the area changes by much."""
+    write_data(tmp_path / "salt.data", salt_slab(), ["Na", "Cl"])
+    head = start(paths["linear soap + lode"], "lode mesh accuracy 1e-5").replace("boundary p p p", "boundary p p f")
+    dynamics = """velocity all create 300 1
+fix 1 all npt temp 300 300 0.1 x 0 0 0.02 y 0 0 0.02 xy 0 0 0.02
+timestep 0.00005
+neigh_modify every 5 delay 0 check no
+thermo_style custom step etotal pe lx ly xy
+run 0
+print "E $(econserve:%.17g) $(pe:%.17g) $(lx*ly:%.17g)"
+run 200
+print "E $(econserve:%.17g) $(pe:%.17g) $(lx*ly:%.17g)"
+"""
+    before, after = numbers(script_run(tmp_path, head + dynamics, 2), "E ")
+    assert abs(after[2] / before[2] - 1) > 1e-3
+    assert abs(after[1] - before[1]) > 1e-2
+    assert abs(after[0] - before[0]) < 1e-3 * abs(after[1] - before[1])
+
+
+def test_error_through_lammps_is_below_the_request(tmp_path):
+    """Forces of a film of molten salt on two ranks, against a k-sum of much higher accuracy."""
+    atoms = cut("molten_salt")
+    field_model([11, 17]).save(tmp_path / "field.mlcalc")
+    requests = (1e-3, 1e-4, 1e-5)
+    jobs = [Job(atoms, tmp_path / "field.mlcalc", "lode ksum accuracy 1e-8")]
+    jobs += [Job(atoms, tmp_path / "field.mlcalc", f"lode mesh accuracy {accuracy}") for accuracy in requests]
+    (exact, *meshes), _ = run(tmp_path, jobs, 2)
+    errors = [relative(got["forces"], exact["forces"]) for got in meshes]
+    for accuracy, error, got in zip(requests, errors, meshes, strict=True):
+        assert error < accuracy
+        assert relative(got["virial"], exact["virial"]) < 10 * accuracy
+    assert errors[0] > errors[1] > errors[2] > 1e-13  # so that this test can fail

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from far_fields import QuadraticForm, arguments, choice, descriptor, fields, liquid, relative
-from finite_differences import check_virials_of_atoms, displaced, strained
-from models import evaluate, linear_model
+from finite_differences import check_virials_of_atoms, derivative, directions, displaced, strained
+from models import build, evaluate, linear_model
 from slabs import COULOMB, cut, ewald_of_slab, small_slab, smeared_potential, with_axis
 from test_far_field import point_charges
 from test_mesh import EXPANSIONS
@@ -193,6 +193,18 @@ def test_vacuum_and_padding_change_nothing(lode):
 
 
 @BOTH
+def test_a_field_of_short_range_is_that_of_a_periodic_cell_with_vacuum(lode):
+    expansion = PotentialExpansion(n_max=2, l_max=2, exponent=0, basis=MultiWidth((1.0, 1.8)))
+    atoms = small_slab()
+    boxed = atoms.copy()
+    boxed.cell[2] = [0, 0, 45.0]
+    boxed.pbc = True
+    expected = fields(expansion, boxed, lode="ksum", accuracy=1e-9)
+    v = fields(expansion, atoms, lode=lode, accuracy=1e-6)
+    np.testing.assert_allclose(v, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+
+
+@BOTH
 def test_atoms_that_outgrow_the_padding_get_another(lode):
     atoms = small_slab()
     accuracy = 1e-5
@@ -228,6 +240,26 @@ def test_a_slab_with_a_large_gap_is_periodic_up_to_its_dipole():
         errors.append(np.abs(forces - slab).max() / np.abs(slab).max())
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 1e-7
+
+
+@BOTH
+def test_an_electric_field_along_the_normal(lode):
+    """Of a model with a dipole, -mu E with its forces and virial; mu is that of the whole slab."""
+    atoms = small_slab()
+    field = np.array([0.0, 0.0, 0.3])
+    model = build("tensors far")
+    plain = model.potential(lode=lode, accuracy=1e-8)
+    pulled = model.potential(lode=lode, accuracy=1e-8, electric_field=tuple(field))
+    before, after = evaluate(plain, atoms, tensors=["dipole"]), evaluate(pulled, atoms)
+    dipole = before["dipole"].sum(axis=0)
+    assert abs(dipole[2]) > 1e-3
+    assert after["energies"].sum() == pytest.approx(before["energies"].sum() - dipole @ field, abs=1e-10)
+    direction = directions(atoms.positions.shape, n=1)[0]
+    slope = derivative(lambda x: evaluate(pulled, displaced(atoms, x * direction), forces=False)["energies"].sum())
+    assert slope == pytest.approx(-np.vdot(after["forces"], direction), abs=1e-8 * np.linalg.norm(after["forces"]))
+    strain = directions((3, 3), n=1, seed=1)[0]
+    slope = derivative(lambda x: evaluate(pulled, strained(atoms, x * strain), forces=False)["energies"].sum())
+    assert slope == pytest.approx(-np.vdot(after["virial"], strain), abs=1e-8 * np.abs(after["virial"]).max())
 
 
 @pytest.mark.parametrize("pbc", [(True, False, False), (False, False, True)])
@@ -278,3 +310,12 @@ def test_the_choice_depends_on_size():
         said = choice(EXPANSIONS["p=1"], atoms)
         assert method in said and "slab padded to" in said
     assert "slab" not in choice(EXPANSIONS["p=1"], liquid("molten_salt"))
+
+
+def test_a_slab_too_high_is_refused_with_its_height():
+    atoms = small_slab()
+    atoms.positions[0, 2] += 3e4
+    sentence = r"memory limit.*; the box of the slab is 3\d+(\.\d+)? Angstrom high, and with its padding 6\d+"
+    for lode in ("ksum", "mesh"):
+        with pytest.raises(ValueError, match=sentence):
+            fields(PotentialExpansion(n_max=1, l_max=0, basis=Gto(2.0)), atoms, lode=lode, memory_limit=1 << 20)

@@ -189,17 +189,18 @@ def test_stresses_of_what_is_not_periodic_are_said(cu):
     assert any("4 structures with a stress or virial are not periodic" in note for note in notes)
 
 
-def test_free_and_periodic_structures_under_a_far_field_are_said(tmp_path):
+@pytest.mark.parametrize("pbc, kind", [(False, "free"), ([True, False, True], "slabs")])
+def test_other_boundaries_under_a_far_field_are_said(pbc, kind, tmp_path):
     frames = [a.copy() for a in known_data()]
     for k, (atoms, full) in enumerate(zip(frames, known_data(), strict=True)):
         atoms.calc = SinglePointCalculator(atoms, energy=full.get_potential_energy(), forces=full.get_forces())
         if k % 3 == 1:
-            atoms.pbc = False
+            atoms.pbc = pbc
     v = {"name": "V", "type": "potential", "n_max": 1, "l_max": 1}
     terms = [{"name": "lode", "invariants": [{"nu": 1, "a": "V"}], "regressor": {"type": "linear"}}]
     wanted = options(tmp_path, expansions=[v], terms=terms, data={"stress": None})
     notes = fit(wanted, frames, progress=False, figures=False).report["notes"]
-    assert any("10 of 30 structures are free" in note and "structure 1" in note for note in notes)
+    assert any(f"of 30 structures 10 are {kind} (the first: frames, structure 1), the others" in n for n in notes)
 
 
 def test_a_label_called_none_is_missing(cu):

@@ -34,7 +34,7 @@ def salt_model(smearing=1.0, width=0.8, zbl=(2.0, 4.0), members=(0.97, 0.99, 1.0
         terms=[Term("charges", [Invariant(1, "V")], Linear(weights))],
         zbl=Zbl(*zbl) if zbl else None,
         committee=Committee(len(members)) if members else None,
-        boundaries=("periodic", "free"),
+        boundaries=("periodic", "slab", "free"),
     )
 
 

@@ -9,6 +9,8 @@ from ase.units import GPa
 
 from ..running.boundaries import KINDS, kind_of
 
+NAMES = {"periodic": "are periodic", "slab": "are slabs", "free": "are free"}
+
 
 def suspicious(data) -> list[str]:
     """Notes about the labels of a data set, from the labels alone."""
@@ -51,14 +53,16 @@ def mixed_boundaries(data) -> str | None:
     kinds = {kind: members for kind, members in kinds.items() if members}
     if len(kinds) < 2:
         return None
-    counts = ", ".join(f"{len(members)} {kind}" for kind, members in kinds.items())
-    few = min(kinds.values(), key=len)
-    s = few[0]
+    most = max(kinds, key=lambda kind: len(kinds[kind]))
+    others = [
+        f"{len(members)} {NAMES[kind]} (the first: {members[0].source}, structure {members[0].index})"
+        for kind, members in kinds.items()
+        if kind != most
+    ]
     return (
-        f"WARNING: structures of several kinds of boundaries: {counts} (the first {kind_of(s.atoms.pbc)} one: "
-        f"{s.source}, structure {s.index}): the far field of a periodic system has no net charge and another zero than "
-        "that of a slab or a free one, so that one model need not fit all; train on one kind, or check the errors of "
-        "each"
+        f"WARNING: of {len(data.structures)} structures {' and '.join(others)}, the others {NAMES[most]}: the far "
+        "field of a periodic system has no net charge and another zero than that of a slab or of a free one, so that "
+        "one model need not fit all; train on one kind, or check the errors of each"
     )
 
 

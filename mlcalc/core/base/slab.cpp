@@ -28,6 +28,13 @@ Mat3 padded(const Mat3& cell, const OpenDirection& open, double length) {
     return out;
 }
 
+SlabPadding SlabPadding::around(const OpenDirection& open, double reach, double before) {
+    const double room = 1.02 * open.height() + 1.0, least = 2.0 * (room + reach);
+    const bool serves = 0.5 * before - reach >= open.height() && before < 1.1 * least;
+    if (serves) return {open.axis, before, open.low, 0.5 * before - reach};
+    return {open.axis, least, open.low, room};
+}
+
 Mat3 SlabPadding::turned(const Lattice& padded_cell, const Vec3& k) const {
     const Vec3& vector = padded_cell.cell[static_cast<std::size_t>(axis)];
     const Vec3 n = (1.0 / std::sqrt(dot(vector, vector))) * vector;

@@ -28,7 +28,10 @@ struct SlabPadding {
     int axis = -1;        ///< of the lattice vector along the open direction; -1: no slab
     double length = 0.0;  ///< of that vector, which is perpendicular to the two others
     double start = 0.0;   ///< where it begins, r . normal
+    double room = 0.0;    ///< the atoms may span this height
     bool there() const { return axis >= 0; }
+    /// For fields that reach this far, with room for the atoms to move; of the length `before`, if that serves.
+    static SlabPadding around(const OpenDirection&, double reach, double before);
     /// p (x) p - n (x) n, p the direction of k in the plane of the slab, zero if it has none there, n its normal.
     Mat3 turned(const Lattice& padded_cell, const Vec3& k) const;
 };

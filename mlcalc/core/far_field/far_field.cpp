@@ -11,11 +11,9 @@
 #include "far_field/far_field_plan.hpp"
 #include "far_field/free/free.hpp"
 #include "far_field/ksum/ksum.hpp"
-#include "far_field/mesh/window.hpp"
 #include "far_field/periodic_plan.hpp"
 #include "far_field/slab_evaluator.hpp"
 #include "far_field/slab_kernel.hpp"
-#include "simd/mesh_kernels.hpp"
 
 namespace mlcalc {
 namespace {
@@ -84,7 +82,7 @@ private:
 
     bool is_free() const { return plan_.evaluator == FarFieldPlan::Evaluator::free; }
     bool has_room(const Atoms& atoms) const {
-        return !plan_.padding.there() || open_direction(atoms).height() <= plan_.room;
+        return !plan_.padding.there() || open_direction(atoms).height() <= plan_.padding.room;
     }
     Mat3 cell_of(const Atoms& atoms) const {
         if (!plan_.padding.there()) return atoms.cell;
@@ -161,9 +159,10 @@ private:
         if (!planner_) {
             planner_ = std::make_unique<PeriodicPlanner>(description_, options_, communicator_->size(), *factory_);
         }
-        const double filled = plan.padding.there() ? plan.room / plan.padding.length : 1.0;
-        PeriodicPlan periodic =
-            planner_->plan(Lattice(plan.reduced ? reduced : cell), Lattice(reduced), n_atoms, filled);
+        PeriodicPlan periodic = in_words(atoms, plan.padding, [&] {
+            const double filled = plan.padding.there() ? plan.padding.room / plan.padding.length : 1.0;
+            return planner_->plan(Lattice(plan.reduced ? reduced : cell), Lattice(reduced), n_atoms, filled);
+        });
         periodic.meshes.padding = plan.padding;
         plan.radius = periodic.radius;
         plan.near = std::move(periodic.near);
@@ -184,12 +183,21 @@ private:
         require_slab_kernel(description_);
         const OpenDirection open = open_direction(atoms);
         if (slab_reach_ < 0.0) slab_reach_ = slab_reach(description_, options_.accuracy);
-        const double reach = std::max(slab_reach_, split_radius(options_));
         const double before = Lattice(options_.reference_cell).length(open.axis);
-        const double room = 1.02 * open.height() + 1.0, least = 2.0 * (room + reach);
-        const bool serves = 0.5 * before - reach >= open.height() && before < 1.1 * least;
-        plan.padding = {open.axis, serves ? before : least, open.low};
-        plan.room = serves ? 0.5 * before - reach : room;
+        plan.padding = SlabPadding::around(open, std::max(slab_reach_, split_radius(options_)), before);
+    }
+
+    /// What cannot be may be so because a slab is high.
+    template <class Make>
+    static PeriodicPlan in_words(const Atoms& atoms, const SlabPadding& padding, Make make) {
+        if (!padding.there()) return make();
+        try {
+            return make();
+        } catch (const std::invalid_argument& e) {
+            throw std::invalid_argument(std::string(e.what()) + "; the box of the slab is " +
+                                        number(open_direction(atoms).height()) +
+                                        " Angstrom high, and with its padding " + number(padding.length));
+        }
     }
 
     void check_boundaries(Boundaries boundaries) const {
@@ -223,68 +231,6 @@ private:
 };
 
 }  // namespace
-
-double split_radius(const FarFieldOptions& options) {
-    return options.split < 0.0 ? options.densities_cutoff : options.split;
-}
-
-void check_options(const FarFieldOptions& options) {
-    if (!(options.accuracy >= 1e-12 && options.accuracy <= 0.1)) {
-        throw std::invalid_argument("the accuracy of the far field must be from 1e-12 to 0.1, got " +
-                                    number(options.accuracy));
-    }
-    const auto& m = options.mesh;
-    const bool given = std::any_of(m.begin(), m.end(), [](int points) { return points != 0; });
-    if (given && (*std::min_element(m.begin(), m.end()) < 1 || *std::max_element(m.begin(), m.end()) > 1000000)) {
-        throw std::invalid_argument(
-            "mesh needs three positive integers, at most 10^6, or three zeros to have them chosen, got " +
-            std::to_string(m[0]) + " " + std::to_string(m[1]) + " " + std::to_string(m[2]));
-    }
-    if (options.order != 0 && (options.order < 4 || options.order > Window::largest_order)) {
-        throw std::invalid_argument("the order of the mesh windows must be from 4 to 12, or 0 to have it chosen, got " +
-                                    std::to_string(options.order));
-    }
-    if (!std::isfinite(options.split) || options.split > 1000.0 || (options.split > 0.0 && options.split < 1.0)) {
-        throw std::invalid_argument("split must be from 1 to 1000 Angstrom, got " + number(options.split));
-    }
-    if (!(options.k_cutoff >= 0.0 && std::isfinite(options.k_cutoff))) {
-        throw std::invalid_argument("k_cutoff must be a number of at least 0, got " + number(options.k_cutoff));
-    }
-    if (options.memory_limit < 1) throw std::invalid_argument("memory_limit must be a positive number of bytes, got 0");
-}
-
-void check_options(const FarFieldOptions& options, const FieldDescription& d) {
-    check_options(options);
-    const bool meshes = options.method == FarFieldMethod::automatic || options.method == FarFieldMethod::mesh;
-    const int least = Window::least_order(d.l_max);
-    if (meshes && options.order != 0 && options.order < least && d.l_max < max_mesh_degree) {
-        throw std::invalid_argument("the order of the mesh windows must be at least " + std::to_string(least) +
-                                    " for l_max " + std::to_string(d.l_max) + " of expansion '" + d.name + "', got " +
-                                    std::to_string(options.order) + "; forces need " + std::to_string(d.l_max + 1) +
-                                    " continuous derivatives");
-    }
-    if (options.method == FarFieldMethod::mesh && d.l_max >= max_mesh_degree) {
-        throw std::invalid_argument("the mesh serves l_max up to " + std::to_string(max_mesh_degree - 1) + ", got " +
-                                    std::to_string(d.l_max) + "; use the k-sum");
-    }
-}
-
-bool spacing_fits(const Mat3& chosen_for, const Mat3& cell) {
-    const Lattice before(chosen_for), now(cell);
-    if (!before.valid() || !now.valid()) return false;
-    for (int a = 0; a < 3; ++a) {
-        if (std::abs(now.length(a) / before.length(a) - 1.0) > 0.1) return false;
-        if (std::abs(now.height(a) / before.height(a) - 1.0) > 0.1) return false;
-    }
-    return true;
-}
-
-bool spacing_fits(const Mat3& chosen_for, const Atoms& atoms) {
-    if (boundaries_of(atoms.pbc) != Boundaries::slab) return spacing_fits(chosen_for, atoms.cell);
-    const OpenDirection open = open_direction(atoms);
-    const Vec3& vector = chosen_for[static_cast<std::size_t>(open.axis)];
-    return spacing_fits(chosen_for, padded(atoms.cell, open, std::sqrt(dot(vector, vector))));
-}
 
 std::unique_ptr<FarField> make_far_field(const FieldDescription& description, const FarFieldOptions& options,
                                          const Atoms& atoms, Communicator& communicator, MeshBackendFactory& factory) {

@@ -46,6 +46,7 @@ public:
         (*this)(padding.axis);
         (*this)(padding.length);
         (*this)(padding.start);
+        (*this)(padding.room);
     }
     void operator()(FarFieldPlan& plan) {
         (*this)(plan.evaluator);
@@ -53,7 +54,6 @@ public:
         (*this)(plan.reduced);
         (*this)(plan.basis);
         (*this)(plan.padding);
-        (*this)(plan.room);
         (*this)(plan.k_cutoff);
         (*this)(plan.wave_vectors);
         (*this)(plan.meshes.meshes);

@@ -19,7 +19,6 @@ struct FarFieldPlan {
     bool reduced = false;   ///< the evaluator works in another basis of the lattice
     BasisChange basis{};
     SlabPadding padding;  ///< of a slab
-    double room = 0.0;    ///< the atoms of a slab may span this height in it
     double k_cutoff = 0.0;
     KSum::WaveVectors wave_vectors;
     MeshSet::Settings meshes;

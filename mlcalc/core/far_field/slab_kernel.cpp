@@ -48,8 +48,10 @@ std::vector<Forces> forces_of(const FieldDescription& d, std::size_t n, double d
 
 /// Of the force of a layer on an atom at each distance, what a cutoff there changes in units of the rms force.
 std::vector<double> errors_of_cutoff(const FieldDescription& d, std::size_t n_distances, double dz) {
-    constexpr std::size_t n = 1200;
-    const double dk = d.reciprocal.x_max() / n;
+    // images of this sum over k are at 2 pi n / k_max, far beyond all distances
+    const double k_max = d.reciprocal.x_max(), longest = static_cast<double>(n_distances) * dz;
+    const auto n = static_cast<std::size_t>(std::max(400.0, k_max * longest));
+    const double dk = k_max / static_cast<double>(n);
     const std::vector<Forces> forces = forces_of(d, n, dk);
     const double largest = std::max_element(forces.begin(), forces.end(), [](const Forces& a, const Forces& b) {
                                return a.scale < b.scale;
@@ -84,7 +86,7 @@ void require_slab_kernel(const FieldDescription& d) {
 }
 
 double slab_reach(const FieldDescription& d, double accuracy) {
-    constexpr std::size_t n = 400;
+    constexpr std::size_t n = 100;
     const double longest = d.real.x_max(), dz = longest / n;  // the field of an atom is that of its multipole there
     const std::vector<double> errors = errors_of_cutoff(d, n + 1, dz);
     std::size_t i = n;
@@ -94,7 +96,9 @@ double slab_reach(const FieldDescription& d, double accuracy) {
 
 SlabFactor::SlabFactor(int exponent, double k_in_plane, int m, double length) : value(1.0), turn(0.0) {
     if (exponent == 0) return;
-    const double phase = 0.5 * k_in_plane * length, end = (m % 2 == 0 ? 1.0 : -1.0) * std::exp(-phase);
+    const double phase = 0.5 * k_in_plane * length;
+    if (phase > 45.0) return;  // below rounding, and few wave vectors are left that turn
+    const double end = (m % 2 == 0 ? 1.0 : -1.0) * std::exp(-phase);
     value = 1.0 - end;
     turn = end * phase;
 }

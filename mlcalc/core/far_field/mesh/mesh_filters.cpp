@@ -122,19 +122,19 @@ void MeshFilters::apply_strain(std::size_t q, int a, int b, const double* in, do
                [&](std::size_t begin, std::size_t end, std::size_t) { for_points(begin, end, one); });
 }
 
-/// strain -= sum_n Re[conj(adjoint) source] turn (p (x) p - n (x) n)
+/// strain -= sum_n Re[conj(adjoint) source] turn (p (x) p - n (x) n), for the few points that turn.
 void MeshFilters::add_turns(std::size_t q, const double* adjoint, const double* source, Mat3& strain) const {
     const double* turn = &turns_[q * n_points_];
-    std::vector<Mat3> parts(static_cast<std::size_t>(n_threads_), Mat3{});
-    for_shares(n_threads_, n_rows(), [&](std::size_t begin, std::size_t end, std::size_t share) {
-        for_points(begin, end,
-                   [&](std::size_t k, const std::array<int, 3>&, const std::array<int, 3>&, const Vec3& wave) {
-                       const double product = adjoint[2 * k] * source[2 * k] + adjoint[2 * k + 1] * source[2 * k + 1];
-                       if (turn[k] != 0.0)
-                           parts[share] += (product * turn[k]) * spectrum_->padding().turned(lattice_, wave);
-                   });
-    });
-    for (const Mat3& part : parts) strain -= part;
+    const std::size_t length = extent(brick_, axes_[2]);
+    for (std::size_t row = 0; row < n_rows(); ++row) {
+        const double* first = turn + row * length;
+        if (std::all_of(first, first + length, [](double t) { return t == 0.0; })) continue;
+        for_points(row, row + 1, [&](std::size_t k, const auto&, const auto&, const Vec3& wave) {
+            if (turn[k] == 0.0) return;
+            const double product = adjoint[2 * k] * source[2 * k] + adjoint[2 * k + 1] * source[2 * k + 1];
+            strain -= (product * turn[k]) * spectrum_->padding().turned(lattice_, wave);
+        });
+    }
 }
 
 void MeshFilters::backward_rows(std::size_t begin, std::size_t end, std::size_t q, const double* adjoint,
