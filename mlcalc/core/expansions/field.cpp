@@ -24,7 +24,10 @@ FieldExpansion::FieldExpansion(const FieldDescription& description, const FarFie
 }
 
 FarField& FieldExpansion::evaluator(const System& system) {
-    if (&system.ranks != ranks_ || &system.meshes != meshes_) reset();
+    if (&system.ranks != ranks_ || &system.meshes != meshes_) {
+        reset();
+        evaluator_.reset();
+    }
     ranks_ = &system.ranks;
     meshes_ = &system.meshes;
     if (evaluator_ == nullptr) {
@@ -61,7 +64,7 @@ void FieldExpansion::renew_near() {
 }
 
 void FieldExpansion::reset() {
-    evaluator_.reset();
+    if (evaluator_ != nullptr) evaluator_->forget();
     neighbors_.reset();
     near_.reset();
 }

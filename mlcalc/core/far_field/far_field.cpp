@@ -29,7 +29,11 @@ class AdaptiveFarField : public FarField {
 public:
     AdaptiveFarField(const FieldDescription& description, const FarFieldOptions& options, Communicator& communicator,
                      MeshBackendFactory& factory)
-        : description_(description), options_(options), communicator_(&communicator), factory_(&factory) {}
+        : description_(description),
+          options_(options),
+          first_cell_(options.reference_cell),
+          communicator_(&communicator),
+          factory_(&factory) {}
     void compute(const Atoms& atoms, double* v) override {
         fit(atoms);
         chosen_->compute(in_basis(atoms), v);
@@ -41,6 +45,10 @@ public:
         fit(atoms);
         if (rows_ == nullptr) rows_ = make_rows();
         rows_->jacobian(in_basis(atoms), jacobian, strain);
+    }
+    void forget() override {
+        drop();
+        options_.reference_cell = first_cell_;
     }
     std::shared_ptr<const NearPart> near() const override { return near_; }
     Mat3 reference_cell() const override { return chosen_ ? plan_.reference_cell : Mat3{}; }
@@ -62,9 +70,7 @@ public:
         const bool renew = counts.back() != 0.0;
         counts.pop_back();
         if (!renew && counts == counts_) return;
-        chosen_.reset();
-        rows_.reset();
-        near_.reset();
+        drop();
         choose(atoms, counts);
         counts_ = std::move(counts);
         pbc_ = atoms.pbc;
@@ -72,6 +78,12 @@ public:
     }
 
 private:
+    void drop() {
+        chosen_.reset();
+        rows_.reset();
+        near_.reset();
+    }
+
     std::vector<double> species_counts(const Atoms& atoms) const {
         std::vector<double> counts(static_cast<std::size_t>(description_.n_species), 0.0);
         for (int i = 0; i < atoms.n_local; ++i) {
@@ -218,6 +230,7 @@ private:
 
     FieldDescription description_;
     FarFieldOptions options_;
+    Mat3 first_cell_;  ///< the reference cell of a run that is continued
     Communicator* communicator_;
     MeshBackendFactory* factory_;
     std::unique_ptr<PeriodicPlanner> planner_;

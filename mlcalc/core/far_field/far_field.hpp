@@ -82,6 +82,8 @@ class FarField : public FieldEvaluator, public FieldJacobian {
 public:
     /// The cell for which the integers were chosen; zeros before that.
     virtual Mat3 reference_cell() const = 0;
+    /// The next system gets a choice of its own, as of a new evaluator; what belongs to no system is kept.
+    virtual void forget() = 0;
     /// What neighbors add to V, which `compute` leaves out; null: nothing. Chosen anew with the integers.
     virtual std::shared_ptr<const NearPart> near() const = 0;
 };
