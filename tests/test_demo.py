@@ -28,7 +28,10 @@ def test_demo_from_nothing(tmp_path, monkeypatch, capsys, with_lammps):
     errors = {name: results["errors"][name]["test"]["all"]["forces"]["rmse"] for name in ("soap", "soap-lode")}
     assert errors["soap-lode"] < 0.1 * errors["soap"]  # the reference has charges, which SOAP alone cannot see
     assert Model.load(tmp_path / "demo" / "soap-lode.mlcalc").committee.n_members == 4
-    for name in ("rdf.png", "forces.png", "salt.xyz", "soap-lode.yaml", "soap-lode-report/report.json"):
+    spreads = [json.loads((tmp_path / f"demo/{name}-report/report.json").read_text()) for name in ("soap", "soap-lode")]
+    near, far = (r["tensors"]["induced"]["errors"]["test"]["value"]["relative"] for r in spreads)
+    assert far < 0.3 and far < 0.7 * near  # induced by fields of all ions
+    for name in ("rdf.png", "forces.png", "induced.png", "salt.xyz", "soap-lode.yaml", "soap-lode-report/report.json"):
         assert (tmp_path / "demo" / name).stat().st_size > 0
     curves = np.load(tmp_path / "demo" / "rdf.npz")
     assert 2.0 < curves["reference r"][np.argmax(curves["reference Na-Cl"])] < 3.2
@@ -37,6 +40,7 @@ def test_demo_from_nothing(tmp_path, monkeypatch, capsys, with_lammps):
         same = results["lammps_minus_ase"]
         assert max(same["energy"], same["forces"], same["virial"]) < 1e-10
         assert same["positions"] < 1e-10
+        assert results["induced_dipole_error"] < 0.3
     assert main(["demo", "--quick", "-o", "demo"]) == 1
     assert "is not empty" in capsys.readouterr().err
 

@@ -6,7 +6,7 @@ import pytest
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from scipy.optimize import minimize_scalar
 
-from mlcalc.demo.salt import COULOMB, FumiTosi, rock_salt
+from mlcalc.demo.salt import COULOMB, FumiTosi, induced_dipole, rock_salt
 
 
 @pytest.fixture
@@ -31,6 +31,13 @@ def test_the_coulomb_part_is_the_madelung_energy(monkeypatch):
     )
     salt = rock_salt(2)
     salt.calc = FumiTosi()
+    moved = salt.copy()
+    moved.rattle(0.3, seed=2)
+    assert np.abs(FumiTosi().coulomb_forces(moved) - FumiTosi().get_forces(moved)).max() < 1e-12
+    expected = sum(
+        f * {"Na": 0.18, "Cl": -3.66}[s] for s, f in zip(moved.symbols, FumiTosi().get_forces(moved), strict=True)
+    )
+    assert np.allclose(induced_dipole(moved), expected / COULOMB)
     assert salt.get_potential_energy() / 32 == pytest.approx(-1.7475645946 * COULOMB / 2.82, rel=1e-7)
 
 

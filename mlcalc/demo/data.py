@@ -14,7 +14,7 @@ from ase.md.langevin import Langevin
 
 from ..running.md import BAR, thermal_momenta
 from .lammps_runs import ELEMENTS, read_dump, read_thermo, run_lammps
-from .salt import FumiTosi, lammps_commands, rock_salt
+from .salt import FumiTosi, induced_dipole, lammps_commands, rock_salt
 
 HOT = 3000.0  # K, where rock salt melts within a picosecond
 SEED = 4928459
@@ -128,6 +128,7 @@ def _labeled(atoms: Atoms, energy: float, forces: np.ndarray, stress: np.ndarray
     atoms = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
     atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, stress=stress)
     atoms.info["config_type"] = melt.name
+    atoms.info["induced"] = induced_dipole(atoms)
     return atoms
 
 

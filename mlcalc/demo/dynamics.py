@@ -55,7 +55,7 @@ thermo_modify flush yes
 run {equilibration}
 dump frames all custom {every} {name}.dump id type x y z
 dump_modify frames sort id
-run {steps}
+{more}run {steps}
 write_data {name}-end.data nocoeff
 """
 
@@ -106,8 +106,11 @@ def reference_with_lammps(folder: Path, lengths: Lengths, ranks: int, progress=N
     return read_dump(folder / "reference.dump")
 
 
-def model_with_lammps(folder: Path, name: str, title: str, lengths: Lengths, ranks: int, progress=None) -> list[Atoms]:
-    """Frames of the melt as the model ``<name>.mlcalc`` in ``folder`` sees it."""
+def model_with_lammps(
+    folder: Path, name: str, title: str, lengths: Lengths, ranks: int, progress=None, more: str = ""
+) -> list[Atoms]:
+    """Frames of the melt as the model ``<name>.mlcalc`` in ``folder`` sees it; ``more`` are lines of the LAMMPS input
+    before the run that is sampled."""
     script = SAMPLE.format(
         title=title,
         header=HEADER.format(start="melted.data", potential=potential_of(f"{name}.mlcalc")),
@@ -116,6 +119,7 @@ def model_with_lammps(folder: Path, name: str, title: str, lengths: Lengths, ran
         every=lengths.every,
         steps=lengths.steps,
         name=name,
+        more=more,
     )
     (folder / f"{name}.in").write_text(script)
     run_lammps(folder, f"{name}.in", ranks, progress)

@@ -35,6 +35,25 @@ def parity(path: Path, predictions: dict[str, Path]) -> None:
     figure.savefig(path, dpi=150)
 
 
+def induced(path: Path, predictions: dict[str, Path], spectrum=None) -> None:
+    """Predicted against reference induced dipoles of the held-out configurations and, if there is one, the spectrum
+    (wavenumbers, power) of a run of LAMMPS."""
+    figure, axes = _axes(1 + (spectrum is not None))
+    for name, file in predictions.items():
+        frames = read(file, ":")
+        labels, found = (np.array([a.info[f"{kind}_induced"] for a in frames]) for kind in ("reference", "predicted"))
+        axes[0].plot(labels.ravel(), found.ravel(), ".", ms=4, color=COLORS[name], label=TITLES[name])
+    span = np.abs(labels).max()
+    axes[0].plot([-span, span], [-span, span], color="0.7", lw=1)
+    axes[0].set(title="induced dipole", xlabel="reference (e Å)", ylabel="model (e Å)")
+    axes[0].legend(frameon=False)
+    if spectrum is not None:
+        axes[1].plot(*spectrum, color=COLORS["soap-lode"])
+        axes[1].set(title="its spectrum in LAMMPS", xlabel="wavenumber (1/cm)", ylabel="power", xlim=(0, 500))
+        axes[1].set_yticks([])
+    figure.savefig(path, dpi=150)
+
+
 def distributions(path: Path, curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Radial distribution functions of the reference and the models, one panel per pair of elements."""
     pairs = [key for key in next(iter(curves.values())) if key != "r"]

@@ -12,7 +12,7 @@ from ase.io import write
 from tqdm import tqdm
 
 from .. import lammps
-from . import dynamics, figures, models
+from . import dynamics, figures, models, polarization
 from .data import MELTS, Sampling, make_data
 from .salt import FumiTosi
 
@@ -56,6 +56,7 @@ class Demo:
         folder.mkdir(parents=True, exist_ok=True)
         self.started = time.monotonic()
         self.results: dict = {"lammps": self.with_lammps}
+        self.spectrum = None
 
     def run(self) -> dict:
         """All steps in order; returns what is written to ``results.json``."""
@@ -106,14 +107,23 @@ class Demo:
         speed = {}
         for name in NAMES:
             with self.bar(lengths.equilibration + lengths.steps, f"pair_style mlcalc, {models.TITLES[name]}") as bar:
+                more = polarization.COMMANDS if name == "soap-lode" else ""
                 frames[name] = dynamics.model_with_lammps(
-                    folder, name, models.TITLES[name], lengths, self.ranks, bar.to
+                    folder, name, models.TITLES[name], lengths, self.ranks, bar.to, more
                 )
             speed[name] = dynamics.microseconds_per_atom(folder / f"{name}.log")
             self.say(f"      {models.TITLES[name]}: {speed[name]:.1f} us per atom and step on {self.ranks} ranks")
         self.results["microseconds_per_atom_step"] = speed
         self.agreement()
+        self.polarization(frames["soap-lode"])
         return frames
+
+    def polarization(self, frames: list) -> None:
+        steps, values = polarization.read_values(self.folder / "induced.txt")
+        error = polarization.relative_error(steps, values, frames)
+        self.results["induced_dipole_error"] = error
+        self.spectrum = polarization.spectrum(values)
+        self.say(f"Induced dipole along the run (compute mlcalc/tensor): {100 * error:.1f} % from the Ewald sum\n")
 
     def agreement(self) -> None:
         from ..running.calculator import MLCalculator
@@ -154,9 +164,11 @@ class Demo:
         text = ", ".join(f"{models.TITLES[name]} {value:.3f}" for name, value in away.items())
         self.say(f"Radial distribution functions, mean deviation from the reference: {text}")
         figures.distributions(self.folder / "rdf.png", curves)
-        figures.parity(self.folder / "forces.png", {n: self.predictions(n) for n in NAMES})
+        predictions = {n: self.predictions(n) for n in NAMES}
+        figures.parity(self.folder / "forces.png", predictions)
+        figures.induced(self.folder / "induced.png", predictions, self.spectrum)
         self.say(
-            "Figures: rdf.png, forces.png; the reports of the training are in soap-report/ and soap-lode-report/\n"
+            "Figures: rdf.png, forces.png, induced.png; of the training soap-report/ and soap-lode-report/report.html\n"
         )
 
     def predictions(self, name: str) -> Path:
@@ -172,9 +184,11 @@ class Demo:
 
     def next_steps(self) -> str:
         lines = [
-            f"Done in {self.results['seconds']:.0f} s. What to try next:",
+            f"Done in {self.results['seconds']:.0f} s. Everything is in {self.folder}/: data in salt.xyz, options in",
+            "*.yaml, models in *.mlcalc, LAMMPS inputs in *.in, numbers in results.json. What to try next:",
             f"  cd {self.folder}",
             "  mlcalc info soap-lode.mlcalc",
+            "  mlcalc check soap-lode.mlcalc salt.xyz",
             "  mlcalc md salt.xyz -m soap-lode.mlcalc --ensemble npt -T 1300 -n 2000",
         ]
         if self.with_lammps:

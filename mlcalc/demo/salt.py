@@ -11,6 +11,8 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from scipy.special import erfc
 
+#: Angstrom^3, of free ions [Pauling, Proc. R. Soc. A 114, 181 (1927)]
+POLARIZABILITIES = {"Na": 0.18, "Cl": 3.66}
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV Angstrom, the value of LAMMPS's metal units
 RHO = 0.317
 CUTOFF = 8.0
@@ -33,6 +35,15 @@ def lammps_commands(cutoff: float = CUTOFF, accuracy: float = 1e-6, elements: tu
     lines += [f"set type {i + 1} charge {CHARGES[a]}" for i, a in enumerate(elements)]
     lines.append(f"kspace_style pppm {accuracy}")
     return "\n".join(lines) + "\n"
+
+
+def induced_dipole(atoms: Atoms) -> np.ndarray:
+    """What the charges of all other ions induce in the ions of a periodic cell, e Angstrom (3,), to first order.
+
+    It is the sum of alpha_i E_i, where E_i is the field of the fixed charges at ion i."""
+    charges = np.array([CHARGES[s] for s in atoms.symbols])
+    alpha = np.array([POLARIZABILITIES[s] for s in atoms.symbols]) / COULOMB
+    return (alpha / charges) @ FumiTosi().coulomb_forces(atoms)
 
 
 def rock_salt(repeat: int | tuple[int, int, int] = 2, a: float = 5.64) -> Atoms:
@@ -77,21 +88,38 @@ class FumiTosi(Calculator):
             "stress": stress.flat[[0, 4, 8, 5, 2, 1]],
         }
 
-    def _pairs(self, symbols, charges):
-        """Short-range part and real-space sum: energy, forces and dE/d(strain)."""
+    def coulomb_forces(self, atoms: Atoms) -> np.ndarray:
+        """The part of the forces that is of the charges alone, eV/Angstrom (n, 3)."""
+        self.atoms = atoms
+        charges = np.array([CHARGES[s] for s in atoms.symbols])
+        i, j, r_ij, r = self._neighbors()
+        forces = self._reciprocal(charges)[1]
+        np.add.at(forces, i, (self._coulomb(charges[i] * charges[j], r)[1] / r)[:, None] * r_ij)
+        return forces
+
+    def _neighbors(self):
         from vesin import NeighborList
 
-        i, j, r_ij, r = NeighborList(cutoff=self.cutoff, full_list=True).compute(
+        return NeighborList(cutoff=self.cutoff, full_list=True).compute(
             self.atoms.positions, self.atoms.cell[:], True, "ijDd"
         )
+
+    def _coulomb(self, qq, r):
+        """The real-space sum of pairs with the products of charges ``qq``: energies and their derivatives."""
+        gauss = 2 * self.alpha / np.sqrt(np.pi) * np.exp(-((self.alpha * r) ** 2))
+        energy = erfc(self.alpha * r) / r
+        return COULOMB * qq * energy, -COULOMB * qq * (energy + gauss) / r
+
+    def _pairs(self, symbols, charges):
+        """Short-range part and real-space sum: energy, forces and dE/d(strain)."""
+        i, j, r_ij, r = self._neighbors()
         table = np.array([[PAIRS.get((a, b)) or PAIRS[(b, a)] for b in CHARGES] for a in CHARGES])
         kind = np.array([list(CHARGES).index(s) for s in symbols])
         strength, sigma, c, d = table[kind[i], kind[j]].T
-        qq = COULOMB * charges[i] * charges[j]
+        coulomb, coulomb_slope = self._coulomb(charges[i] * charges[j], r)
         repulsion = strength * np.exp((sigma - r) / RHO)
-        energy = 0.5 * np.sum(qq * erfc(self.alpha * r) / r + repulsion - c / r**6 - d / r**8)
-        gauss = 2 * self.alpha / np.sqrt(np.pi) * np.exp(-((self.alpha * r) ** 2))
-        slope = -qq * (erfc(self.alpha * r) / r**2 + gauss / r) - repulsion / RHO + 6 * c / r**7 + 8 * d / r**9
+        energy = 0.5 * np.sum(coulomb + repulsion - c / r**6 - d / r**8)
+        slope = coulomb_slope - repulsion / RHO + 6 * c / r**7 + 8 * d / r**9
         pair_force = (slope / r)[:, None] * r_ij
         forces = np.zeros_like(self.atoms.positions)
         np.add.at(forces, i, pair_force)
