@@ -15,6 +15,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 # script: arguments of its smallest form, a number that must appear in what it prints
 RUNS = {
+    "all.py": (["--only", "tensors"], r"tensors.py: done in ([\d.]+) min"),
+    "accuracy_cost.py": (["--only", "linear, rho x rho"], r"linear, rho x rho +([\d.]+)"),
     "features.py": (["--atoms", "64"], r"mlcalc, neighbor list given +(\S+) us/atom"),
     "linear.py": (["--atoms", "64"], r"mlcalc, energy \+ forces \+ virial +(\S+) us/atom"),
     "tensors.py": (["--atoms", "64"], r"Si, 64 atoms +(\S+)"),
@@ -36,6 +38,8 @@ RUNS = {
     "batio3_tensors.py": (["--kinds", "featomic, ridge"], r"featomic, ridge +([\d.]+)"),
 }
 LONG = {
+    "all.py",
+    "accuracy_cost.py",
     "outside.py",
     "mlearn.py",
     "rmd17.py",
@@ -49,13 +53,24 @@ LONG = {
     "training_scale.py",
     "versions.py",
 }
-NEED_DATA = {"gap.py", "mlearn.py", "outside.py", "body_orders.py", "rmd17.py", "dimers.py", "batio3.py",
-             "batio3_tensors.py"}  # fmt: skip
+NEED_DATA = {
+    "accuracy_cost.py",
+    "batio3.py",
+    "batio3_tensors.py",
+    "body_orders.py",
+    "dimers.py",
+    "gap.py",
+    "mlearn.py",
+    "outside.py",
+    "rmd17.py",
+}
 
 
 def test_every_benchmark_is_run():
     scripts = {path.name for path in BENCHMARKS.glob("*.py") if "def main" in path.read_text()}
     assert scripts == set(RUNS)
+    listed = set(re.findall(r'^    "(\w+)": \(\[', (BENCHMARKS / "all.py").read_text(), re.MULTILINE))
+    assert {f"{name}.py" for name in listed} == scripts - {"all.py", "systems.py", "versions.py"}
 
 
 @pytest.mark.parametrize("script", RUNS)
