@@ -217,7 +217,7 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
         return derivatives(self, s)
 
     monkeypatch.setattr(PartRows, "derivatives", counted)
-    monkeypatch.setattr("mlcalc.train.run.write_report", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("mlcalc.train.final.write_report", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         alone(tmp_path / "killed", target)
     assert calls

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -57,8 +55,8 @@ def table(checks: list[Check], alone: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def draw(checks: list[Check], path: Path):
-    """One panel per check."""
+def figure_of(checks: list[Check]):
+    """A picture with a panel for each check."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -72,4 +70,4 @@ def draw(checks: list[Check], path: Path):
             ax.set(yscale="symlog")
             ax.legend(frameon=False)
         ax.set_title(f"{check.name}: {check.verdict}")
-    figure.savefig(path, dpi=150)
+    return figure

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..checks.run import check_model, draw, table
+from ..checks.run import check_model, figure_of, table
 from ..checks.verdict import worst
 from ..train.data import read_frames
 
@@ -17,7 +17,7 @@ def check_file(model, structure=None, output="check.png", *, json_output=None, t
     checks, alone = check_model(
         model, atoms, threads=threads, seconds=seconds, progress=lambda name: say(f"checking {name} ..")
     )
-    draw(checks, Path(output))
+    figure_of(checks).savefig(output, dpi=150)
     say(table(checks, alone))
     say(f"picture: {output}")
     if json_output:

@@ -189,11 +189,7 @@ class Farthest(Measure):
             made = self.leverage.candidate(atoms, source, index)
             made.rows = made.rows / np.float32(np.sqrt(max(1, len(atoms))))
             return made
-        parts = []
-        for term in range(len(self.engine.model.terms)):
-            features = self.engine.features(atoms, term)
-            parts += [features[atoms.numbers == z].sum(axis=0) / max(1, len(atoms)) for z in self.engine.species]
-        return Candidate(atoms, source, index, np.concatenate(parts)[None, :].astype(np.float32))
+        return Candidate(atoms, source, index, self.engine.mean_features(atoms)[None, :].astype(np.float32))
 
     def best(self, candidates, n):
         if not candidates:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .data import DataError
     from .evaluation import evaluate
+    from .final import FitResult
     from .options import OptionError, TrainOptions, parse_options
-    from .run import FitResult, fit
+    from .run import fit
 
 _HOME = {
     "DataError": "option_checks",
-    "FitResult": "run",
+    "FitResult": "final",
     "OptionError": "option_checks",
     "TrainOptions": "options",
     "evaluate": "evaluation",

@@ -45,6 +45,15 @@ class Engine:
         self.potential.reset()
         return self.potential.features(*self.arguments(atoms), term=term)
 
+    def mean_features(self, atoms):
+        """One vector of a structure: of each term and species the sum over the atoms of the species, divided by the
+        number of all atoms."""
+        parts = []
+        for term in range(len(self.model.terms)):
+            features = self.features(atoms, term)
+            parts += [features[atoms.numbers == z].sum(axis=0) / max(1, len(atoms)) for z in self.species]
+        return np.concatenate(parts)
+
     def expansion(self, atoms, name):
         self.potential.reset()
         return self.potential.expansion(*self.arguments(atoms), name=name)

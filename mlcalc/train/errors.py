@@ -82,7 +82,8 @@ def errors_of(predictions: list[Prediction]) -> dict[str, np.ndarray]:
     }
 
 
-def _statistics(errors: np.ndarray) -> dict | None:
+def statistics_of(errors: np.ndarray) -> dict | None:
+    """{n, mae, rmse, max} of some errors; None of none."""
     if len(errors) == 0:
         return None
     return {
@@ -103,7 +104,7 @@ def error_table(predictions: list[Prediction]) -> dict:
         if len(types) > 1:
             parts.update({t: [p for p in mine if p.structure.config_type == t] for t in types})
         table[split] = {
-            name: {q: _statistics(e) for q, e in errors_of(part).items()} | {"structures": len(part)}
+            name: {q: statistics_of(e) for q, e in errors_of(part).items()} | {"structures": len(part)}
             for name, part in parts.items()
         }
     return table

@@ -8,6 +8,7 @@ import time
 import numpy as np
 from ase.data import chemical_symbols
 
+from ..review.statistics import text_of
 from .baseline import make_targets, reference_energies
 from .design import BLOCKS, SOLVING, block_bytes, fits_on_disk
 from .engine import Engine
@@ -56,6 +57,7 @@ def dry_run(options, frames=None) -> dict:
         "rows_stored": stored,
         "memory": min(options.budget.memory, working),
         "seconds": {"rows": seconds / run.threads, "solution": flops / rate},
+        "statistics": run.statistics,
         "notes": run.notes,
     }
     estimate["text"] = _text(estimate, run.threads)
@@ -104,4 +106,4 @@ def _text(e: dict, threads: int) -> str:
         f"time         rows about {e['seconds']['rows']:.0f} s on {threads} threads, solution about "
         f"{e['seconds']['solution']:.0f} s",
     ]
-    return "\n".join(list(e["notes"]) + lines)
+    return "\n".join([text_of(e["statistics"]), "", *e["notes"], *lines])

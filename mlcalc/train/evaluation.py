@@ -6,14 +6,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..model import Model
+from ..review.outliers import notes_of
+from ..review.statistics import statistics
 from ..running.views import UnknownSpecies, species_index
+from .annotated import write_predictions
 from .data import has_key, load_dataset, read_frames
 from .data_options import DataOptions
 from .engine import n_threads
 from .errors import predict
 from .option_checks import OptionError, build
 from .progress import Progress
-from .report import make_report, write_predictions, write_report
+from .report import make_report, write_report
 from .target_options import TargetOptions
 from .tensor_errors import LabeledTensors, predict_tensors, table_of
 
@@ -50,7 +53,8 @@ def evaluate(model, data, keys=None, *, targets=None, report=None, predictions=N
             raise OptionError(f"{s.source}, structure {s.index}: the model does not know {unknown}") from None
     bars = Progress(progress)
     results = predict(loaded, dataset.structures, n_threads(threads), engine, bars) if loaded.has_energy else []
-    tensors, extra = None, {"data": dataset.describe()}
+    seen = statistics(dataset.structures)
+    tensors, extra = None, {"data": dataset.describe(), "statistics": seen}
     if chosen:
         found = predict_tensors(loaded, dataset.structures, chosen, n_threads(threads), engine, bars)
         tensors = LabeledTensors(dataset.structures, found, chosen)
@@ -58,8 +62,10 @@ def evaluate(model, data, keys=None, *, targets=None, report=None, predictions=N
                             for t in chosen}  # fmt: skip
     folder = Path(report or (f"{Path(paths[0]).stem}-report" if paths else "eval-report"))
     scale = loaded.committee.scale if loaded.committee else None
-    out = make_report(results, scale=scale, extra=extra, notes=dataset.notes)
-    write_report(folder, out, results, scale=scale, tensors=tensors)
+    notes = [*dataset.notes, *notes_of(seen["outliers"], seen["duplicates"])]
+    out = make_report(results, scale=scale, extra=extra, notes=notes)
+    write_report(folder, out, results, scale=scale, tensors=tensors, model=loaded if results else None,
+                 threads=n_threads(threads), engine=engine)  # fmt: skip
     target = Path(predictions) if predictions else folder / "predictions.xyz"
     write_predictions(target, results, scale or 1.0, tensors=tensors)
     return out | {"folder": str(folder), "predictions": str(target)}

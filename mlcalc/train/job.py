@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import ChannelProduct, Model, Zbl
+from ..review.outliers import notes_of
+from ..review.statistics import statistics, text_of
 from ..running.boundaries import kind_of
 from .base_models import compute_baseline, load_models
 from .baseline import AtomEnergies, make_targets, reference_energies, remarks_on_atoms
@@ -22,6 +25,7 @@ from .data_options import ZblOptions, references_given
 from .design import RowMaker, Target
 from .engine import Engine
 from .expansion_options import FieldOptions
+from .learning_curve import check_sizes
 from .mixed_channels import mixed_channels
 from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
@@ -45,6 +49,7 @@ class Job:
     base: Model | None = None  # data.baseline: the fit is of what it leaves
     base_digest: str = ""
     team: Team = ALONE  # the processes that compute rows and predictions
+    statistics: dict = field(default_factory=dict)  # of the data
 
     @property
     def species(self) -> list[int]:
@@ -76,6 +81,14 @@ class Job:
         self.notes.append(text)
         self.progress.say(text)
 
+    @contextmanager
+    def unharmed(self, what: str):
+        """What the model does not depend on: a failure becomes a note."""
+        try:
+            yield
+        except Exception as error:
+            self.note(f"WARNING: {what} could not be made: {' '.join(str(error).split()) or type(error).__name__}")
+
     def changed(self, **changes) -> Job:
         """A job that differs in these fields."""
         return dataclasses.replace(self, **changes)
@@ -106,12 +119,15 @@ def data_of(options: TrainOptions, frames, progress: Progress, team: Team = ALON
 
     Raises DataError and OptionError for what cannot be trained on."""
     data = load_dataset(options.data, frames, options.seed, options.targets)
-    job = Job(options, data, team.threads(options.budget.threads), progress, team=team)
-    remarks = [*data.notes, *options.remarks()]
+    found = statistics(data.structures)
+    job = Job(options, data, team.threads(options.budget.threads), progress, team=team, statistics=found)
+    progress.say(text_of(found))
+    remarks = [*data.notes, *notes_of(found["outliers"], found["duplicates"]), *options.remarks()]
     if isinstance(options.data.zbl, ZblOptions):
         remarks.append(too_far(options.data.zbl, job.species, job.shortest))
     for text in filter(None, remarks):
         job.note(text)
+    check_sizes(options, job.train)
     fields = {f"expansions[{k}]": e for k, e in enumerate(options.expansions) if isinstance(e, FieldOptions)}
     if fields:
         _check_boundaries(fields, data)

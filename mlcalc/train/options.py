@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -166,6 +167,9 @@ class TrainOptions(Options):
     committee: CommitteeOptions = Field(CommitteeOptions(), description="uncertainties")
     outside: OutsideOptions = Field(OutsideOptions(), description="where there are no data")
     budget: BudgetOptions = Field(BudgetOptions(), description="memory, disk, threads")
+    learning_curve: list[Annotated[Whole, Field(ge=2)]] = Field(
+        [], description="numbers of training structures; the report has the errors of fits to so many"
+    )
     information: choice("auto", True, False) = Field(
         "auto",
         description="store in the model what the labels fix of its weights, for mlcalc select; auto: of up to 2000",
@@ -196,6 +200,8 @@ class TrainOptions(Options):
     @model_validator(mode="after")
     def _consistent(self):
         self._check_names()
+        if any(b <= a for a, b in itertools.pairwise(self.learning_curve)):
+            raise ValueError(f" learning_curve must be numbers that increase, got {self.learning_curve}")
         if not self.terms:
             self.data.energy = self.data.forces = self.data.stress = self.data.virial = None
         elif not (self.data.energy or self.data.forces):

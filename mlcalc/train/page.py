@@ -19,6 +19,7 @@ h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 
 table { border-collapse: collapse; margin: .8em 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #e6e9ef; }
 th { font-weight: 600; } td:first-child, th:first-child { text-align: left; }
+pre { background: #f4f6f9; padding: .8em; overflow-x: auto; font-size: .85em; }
 img { max-width: 100%; display: block; margin: .8em 0; } p { max-width: 50em; }
 .warning { background: #fff4e0; border-left: 4px solid #e08a2c; padding: .4em .8em; }
 </style></head><body>
@@ -28,6 +29,7 @@ img { max-width: 100%; display: block; margin: .8em 0; } p { max-width: 50em; }
 {% endfor %}{% for table in section.tables %}<table><tr>{% for name in table.head %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for row in table.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>
+{% endfor %}{% for block in section.blocks %}<pre>{{ block }}</pre>
 {% endfor %}{% for picture in section.pictures %}
 <img alt="{{ section.title }}" src="data:image/png;base64,{{ picture }}">
 {% endfor %}{% endfor %}</body></html>
@@ -44,12 +46,13 @@ class Table:
 
 @dataclass
 class Section:
-    """A part of a page: paragraphs, tables, and PNG pictures as their contents."""
+    """A part of a page: paragraphs, tables, preformatted blocks, and PNG pictures as their contents."""
 
     title: str
     texts: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
 
 
 def _cell(value) -> str:
@@ -61,12 +64,15 @@ def _cell(value) -> str:
 def html(title: str, sections: list[Section]) -> str:
     """The page; what comes from data is escaped."""
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(TEMPLATE)
-    shown = [
-        {"title": s.title, "texts": s.texts, "pictures": [base64.b64encode(p).decode() for p in s.pictures],
-         "tables": [{"head": t.head, "rows": [[_cell(c) for c in row] for row in t.rows]} for t in s.tables]}
-        for s in sections
-    ]  # fmt: skip
-    return template.render(title=title, sections=shown)
+    return template.render(title=title, sections=[_shown(s) for s in sections])
+
+
+def _shown(section: Section) -> dict:
+    """What the template shows of a section: numbers written out, pictures encoded."""
+    tables = [{"head": t.head, "rows": [[_cell(c) for c in row] for row in t.rows]} for t in section.tables]
+    pictures = [base64.b64encode(p).decode() for p in section.pictures]
+    return {"title": section.title, "texts": section.texts, "blocks": section.blocks, "tables": tables,
+            "pictures": pictures}  # fmt: skip
 
 
 def write_page(path: Path, title: str, sections: list[Section]):

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress as voigt
 
@@ -129,8 +127,8 @@ def regularization(choice: dict):
     return figure
 
 
-def draw(folder: Path, predictions, scale, curve_data, choice) -> list[str]:
-    """Draws what the data allows; returns the file names."""
+def draw(predictions, scale, curve_data, choice) -> dict:
+    """What the data allows to draw: {file name: figure}."""
     figures = {"parity.png": parity(predictions)}
     held_out = unseen(predictions)
     if scale is not None and held_out[0].member_energies is not None:
@@ -139,6 +137,4 @@ def draw(folder: Path, predictions, scale, curve_data, choice) -> list[str]:
         figures["curves.png"] = curves(curve_data)
     if choice and len(choice.get("lams", ())) > 1:
         figures["regularization.png"] = regularization(choice)
-    for name, figure in figures.items():
-        figure.savefig(Path(folder) / name, dpi=130)
-    return list(figures)
+    return figures

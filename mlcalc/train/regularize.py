@@ -53,6 +53,8 @@ class Problem:
     #: rows of what is known without data (n_rows, n_columns + 1), in every fit; None if there are none
     outside: np.ndarray | None = None
     total: np.ndarray | None = None
+    #: the rows themselves: Design of a list of targets
+    rows_of: Callable | None = None
 
     def union(self) -> np.ndarray:
         """Of all training rows and what is known without data."""

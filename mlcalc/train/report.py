@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The report beside a model: tables, figures, and all of it as JSON."""
+"""The report beside a model: tables and pictures as text, as one HTML page, and all of it as JSON."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress
 
-from ..checks.run import draw
+from ..checks.run import figure_of
 from ..files import write_bytes, write_json
+from ..review import page
 from . import advice, tensor_errors
 from .errors import (
     Prediction,
     calibration,
     error_table,
-    errors_of,
     force_uncertainty,
     format_table,
     format_worst,
     unseen,
     worst,
 )
-from .frames import write_frames
+from .learning_curve import text_of as text_of_curve
 from .soundness import text_of
 
 
@@ -54,6 +53,8 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
         text.append(text_of(report["outside"]))
     if report.get("lacking"):
         text.append(advice.text_of(report["lacking"]))
+    if report.get("learning_curve"):
+        text.append(text_of_curve(report["learning_curve"]))
     if report["worst"]:
         text.append(format_worst(report["worst"]))
     text += report["notes"]
@@ -62,26 +63,54 @@ def make_report(predictions: list[Prediction], *, scale: float | None = None, ex
 
 
 def write_report(folder, report: dict, predictions: list[Prediction], *, scale: float | None = None,
-                 figures: bool = True, checks=(), tensors=None):  # fmt: skip
-    """Writes report.json, report.txt and figures, also of ``checks`` and ``tensors``, into ``folder``; their names are
-    put into the report."""
+                 figures: bool = True, checks=(), tensors=None, model=None, threads: int = 1, engine=None):  # fmt: skip
+    """Writes report.json and report.txt, and with ``figures`` report.html and pictures, also of ``checks`` and
+    ``tensors``, into ``folder``; what they show is put into the report.
+
+    The model is there already: what cannot be made is a warning."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    with _warned(report, "errors in parts"):
+        report |= page.parts_of(predictions)
     if figures:
-        from . import plots
-
-        choice = report.get("regularization")
-        report["figures"] = []
-        if predictions:
-            report["figures"] = plots.draw(folder, predictions, scale, report.get("curves"), choice)
-        if tensors is not None:
-            tensors.figure().savefig(folder / "tensors.png", dpi=130)
-            report["figures"].append("tensors.png")
-        if checks:
-            draw(checks, folder / "outside.png")
-            report["figures"].append("outside.png")
+        drawn: dict = {}
+        with _warned(report, "pictures"):
+            drawn |= _drawn(report, predictions, scale, checks, tensors)
+        with _warned(report, "pictures of the data and the worst structures"):
+            drawn |= page.draw(folder, report, predictions, scale, model, threads, engine)
+        with _warned(report, "report.html"):
+            pictures = {name: page.png(figure) for name, figure in drawn.items()}
+            for name, contents in pictures.items():
+                write_bytes(folder / name, contents)
+            report["figures"] = list(pictures)
+            page.write_html(folder, report, pictures)
     write_json(folder / "report.json", _finite(report), indent=1, default=_plain, allow_nan=False)
     write_bytes(folder / "report.txt", (report["text"] + "\n").encode())
+
+
+def _drawn(report, predictions, scale, checks, tensors) -> dict:
+    """{file name: figure} of errors, tensors and checks."""
+    from . import plots
+
+    drawn = {}
+    if predictions:
+        drawn |= plots.draw(predictions, scale, report.get("curves"), report.get("regularization"))
+    if tensors is not None:
+        drawn["tensors.png"] = tensors.figure()
+    if checks:
+        drawn["outside.png"] = figure_of(checks)
+    return drawn
+
+
+@contextmanager
+def _warned(report: dict, what: str):
+    """A failure becomes a sentence of the report."""
+    try:
+        yield
+    except Exception as error:  # matplotlib and ASE raise whatever they like
+        text = f"WARNING: {what} could not be made: {' '.join(str(error).split()) or type(error).__name__}"
+        report["notes"].append(text)
+        report["text"] += f"\n\n{text}"
 
 
 def _finite(value):
@@ -127,46 +156,3 @@ def distance_curves(predictions: list[Prediction]) -> dict:
         point = {"distance": s.distance, "energy": s.energy, "predicted": p.energy, "split": s.split}
         curves.setdefault(name, []).append(point)
     return {name: sorted(points, key=lambda q: q["distance"]) for name, points in curves.items() if len(points) > 1}
-
-
-def write_predictions(path, predictions: list[Prediction], scale: float = 1.0, tensors=None):
-    """Structures with predicted energy, forces and stress as extxyz; the labels as reference_*, in eV and Angstrom.
-    ``tensors`` (LabeledTensors) of the same structures are predicted_* and reference_*; alone, if there are no others.
-    """
-    frames = _annotated(predictions, scale)
-    if not predictions and tensors is not None:
-        frames = [s.atoms.copy() for s in tensors.structures]
-        for atoms, s in zip(frames, tensors.structures, strict=True):
-            atoms.info["split"], atoms.info["config_type"] = s.split, s.config_type
-    for k, atoms in enumerate(frames if tensors is not None else []):
-        tensors.annotate(k, atoms)
-    write_frames(Path(path), frames)
-
-
-def _annotated(predictions, scale):
-    frames = []
-    for p in predictions:
-        s = p.structure
-        atoms = s.atoms.copy()
-        results = {"energy": p.energy, "forces": p.forces}
-        atoms.info["split"] = s.split
-        atoms.info["config_type"] = s.config_type
-        if p.volume:
-            results["stress"] = full_3x3_to_voigt_6_stress(-p.virial / p.volume)
-            if s.virial is not None:
-                atoms.info["reference_stress"] = -s.virial / p.volume
-        if s.energy is not None:
-            atoms.info["reference_energy"] = s.energy
-        if s.forces is not None:
-            atoms.arrays["reference_forces"] = s.forces
-        if p.member_energies is not None:
-            atoms.info["energy_uncertainty"] = scale * float(np.std(p.member_energies, ddof=1))
-            atoms.arrays["forces_uncertainty"] = scale * np.std(p.member_forces, axis=0, ddof=1)
-        errors = errors_of([p])
-        if s.energy is not None:
-            atoms.info["energy_error_per_atom"] = float(errors["energy"][0])
-        if s.forces is not None and len(s.atoms):
-            atoms.info["largest_force_error"] = float(np.abs(errors["forces"]).max())
-        atoms.calc = SinglePointCalculator(atoms, **results)
-        frames.append(atoms)
-    return frames

@@ -8,50 +8,34 @@ import dataclasses
 import functools
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..model import Information, combined
+from ..model import Information
 from . import coupling
-from .advice import lacking
 from .checkpoint import Checkpoint, key_of
 from .committee import Gauge, fit_members
-from .design import PROPERTIES, Design, block_bytes, fits_on_disk, sigmas
-from .errors import calibrate, predict
+from .design import PROPERTIES, Design, block_bytes, fits_on_disk
+from .final import FitResult, Solution, model_of, model_of_tensors
 from .job import Case, Job, check_outputs, data_of, plan_of
 from .label_checks import Sample, contradictions
+from .learning_curve import Curve, fit_curve, in_order
 from .option_checks import OptionError
 from .options import TrainOptions, parse_options
 from .outside import rows_outside
-from .plan import build_model, split_weights
 from .progress import Progress
-from .provenance import provenance
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
-from .report import make_report, write_predictions, write_report
 from .row_store import RowStore
-from .row_tasks import PredictionTask, RowTask, factor_of, fold_of, kinds_of, predictions_of, validation_of
-from .select import make_plan
+from .row_tasks import RowTask, factor_of, fold_of, kinds_of, validation_of
 from .solve import IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
-from .soundness import soundness
 from .splits import dealt
 from .team import ALONE, Team
 from .tensors import fit_tensors
 
 #: weights above which the triangle of the fit is not stored unless it is asked for: 16 MB
 MANY_WEIGHTS = 2000
-
-
-@dataclass
-class FitResult:
-    """What a run leaves: the model, the report as in report.json, and where they are."""
-
-    model: object
-    report: dict
-    model_path: Path
-    report_path: Path
 
 
 def fit(options, frames=None, *, progress: bool = True, figures: bool = True, comm=None) -> FitResult:
@@ -113,6 +97,7 @@ def problem_of(job: Job, case: Case, checkpoint: Checkpoint, method: str) -> Pro
         job.progress.say(f"rows on {job.team.size} ranks")
     parts = [_fold(job, case, design, checkpoint, method, sample) for design in designs]
     problem = Problem([f for f, _ in parts], {}, sum(d.n_rows for d in designs), n, len(case.maker.offsets))
+    problem.rows_of = lambda targets: Design("again", targets, case.maker, **settings)
     problem.outside = rows_outside(job, case)
     problem.energy_rows = sum(s for _, s in parts)
     problem.structure_rows = lambda: (block for d in designs for block in d.by_structure(job.threads))
@@ -213,16 +198,6 @@ def _n_folds(job: Job, case: Case) -> int:
 # the fourth step: from factors to weights
 
 
-@dataclass
-class Solution:
-    """Weights of all columns (n_members, n_columns), how the regularization was chosen, and what is known of the
-    weights."""
-
-    weights: np.ndarray
-    choice: Choice
-    information: Information | None
-
-
 def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> Solution:
     """The fit, by QR where sums of squares lose too many digits."""
     method = _method(job.options, case)
@@ -303,14 +278,26 @@ def _solve(job: Job, case: Case, problem: Problem, method: str) -> Solution:
     center = prior.unwhiten(v)
     if not np.isfinite(center).all():
         raise np.linalg.LinAlgError("the solution is not finite; raise solver.regularization")
+    members, committee = center[None, :], job.options.committee
+    if committee.members:
+        gauge = Gauge.of(problem.energy_rows, case, job.options.weights.energy)
+        seed = job.options.seed
+        members = fit_members(problem, prior, choice.lam, center, committee, seed, job.progress, gauge)
     information = _information(job, case, rows, prior, choice)
-    committee = job.options.committee
-    if not committee.members:
-        return Solution(center[None, :], choice, information)
-    gauge = Gauge.of(problem.energy_rows, case, job.options.weights.energy)
-    seed = job.options.seed
-    members = fit_members(problem, prior, choice.lam, center, committee, seed, job.progress, gauge)
-    return Solution(members, choice, information)
+    return Solution(members, choice, information, _curve(job, case, problem, prior, choice))
+
+
+def _curve(job: Job, case: Case, problem: Problem, prior: Prior, choice: Choice) -> Curve | None:
+    """The fits of the learning curve, if there is to be one."""
+    sizes = job.options.learning_curve
+    if not sizes:
+        return None
+    design = problem.rows_of(in_order(case.targets["train"], job.options.seed))
+    job.progress.say("fits of the learning curve")
+    with job.unharmed("the learning curve"):
+        return fit_curve(sizes, design, problem, prior, choice.lam if choice.criterion == "given" else None,
+                         job.threads)  # fmt: skip
+    return None
 
 
 def _final_rows(job: Job, problem: Problem):
@@ -333,88 +320,3 @@ def trial_score(job: Job) -> float:
         problem = problem_of(job, case, checkpoint, _method(options, case))
         case = balanced(case, problem)
         return _choose(job, case, problem)[1].score
-
-
-# the last step
-
-
-def _predictions(job: Job, model, engine, offsets):
-    structures = job.data.structures
-    if job.team.size == 1:
-        return predict(model, structures, job.threads, engine, job.progress, offsets)
-    made = job.team.call(predictions_of, PredictionTask(model.to_bytes(), engine, job.threads, offsets), structures)
-    return [dataclasses.replace(p, structure=s) for p, s in zip(made, structures, strict=True)]
-
-
-def _expected(options: TrainOptions, predictions) -> dict[str, list[float]]:
-    """The expected error of the energy per atom, of a force and of the stress of each structure."""
-    of = [sigmas(options, p.structure) for p in predictions]
-    return {
-        "energy": [s["energy"] / max(1, p.n_atoms) for s, p in zip(of, predictions, strict=True)],
-        "forces": [s["forces"] for s in of],
-        "stress": [s["virial"] / (p.volume or np.inf) for s, p in zip(of, predictions, strict=True)],
-    }
-
-
-def _with_base(job: Job, model):
-    """The sum with the models of data.baseline."""
-    return model if job.base is None else combined(model, job.base, "")
-
-
-def model_of_tensors(job: Job, checkpoint: Checkpoint, frames_given, started, figures) -> FitResult:
-    """A model without an energy, with its report, written."""
-    options = job.options
-    plan = make_plan(options, job.species, job.train, job.threads, job.progress)
-    tensors = fit_tensors(job, plan, checkpoint)
-    extra = {"regularization": {"lam": None, "criterion": None, "term_weights": []}, "data": job.data.describe(),
-             "offsets": {}, "tensors": tensors.report, "seconds": time.time() - started}  # fmt: skip
-    report = make_report([], extra=extra, notes=job.notes)
-    origin = provenance(options, job.data, frames_given, report, job.notes)
-    committee = (options.committee.members, 1.0) if options.committee.members else None
-    model = build_model(options, plan, boundaries=job.boundaries, committee=committee, provenance=origin)
-    model = dataclasses.replace(model, layers=[], outputs=tensors.outputs, has_energy=False)
-    model.save(options.model)
-    folder = Path(options.report)
-    write_report(folder, report, [], figures=figures, tensors=tensors.of(job))
-    write_predictions(folder / "predictions.xyz", [], tensors=tensors.of(job))
-    return FitResult(model, report, Path(options.model), folder)
-
-
-def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, started, figures) -> FitResult:
-    """The model with its calibration, its report and where it comes from, written."""
-    weights, choice = solution.weights, solution.choice
-    options, members = job.options, job.options.committee.members
-    offsets = {g: float(weights[:, k].mean()) for g, k in case.maker.offsets.items()}
-    committee = (members, 1.0) if members else None
-    stored = split_weights(weights, options, case.plan, case.columns)
-    arguments = {"weights": stored, "reference_energies": case.references.values, "boundaries": job.boundaries,
-                 "zbl": case.zbl, "information": solution.information}  # fmt: skip
-    model = _with_base(job, build_model(options, case.plan, committee=committee, **arguments))
-    engine = options.engine.arguments()
-    predictions = _predictions(job, model, engine, offsets)
-    extra: dict = {"regularization": asdict(choice), "data": job.data.describe(), "offsets": offsets}
-    scale = None
-    if members:
-        held_out = [p for p in predictions if p.structure.split == "validation"]
-        extra["committee"] = calibrate(held_out, members, options.committee.calibrate)
-        scale = extra["committee"]["scale"]
-        if not held_out:
-            job.note("WARNING: no validation structures, the committee is not calibrated (scale 1)")
-        committee = (members, scale)
-    extra["outside"], close_pairs = soundness(model, job.data)
-    extra["lacking"] = lacking(job.train, job.species, job.shortest, case.references.estimated)
-    if close_pairs.verdict != "pass":
-        job.note(f"WARNING: {close_pairs.reason}; see outside.close and data.zbl")
-    if tensors.outputs:
-        extra["tensors"] = tensors.report
-    extra["seconds"] = time.time() - started
-    report = make_report(predictions, scale=scale, extra=extra, notes=job.notes, sigma=_expected(options, predictions))
-    origin = provenance(options, job.data, frames_given, report, job.notes)
-    model = build_model(options, case.plan, committee=committee, provenance=origin, **arguments)
-    model = _with_base(job, dataclasses.replace(model, outputs=tensors.outputs))
-    model.save(options.model)
-    folder = Path(options.report)
-    of_tensors = tensors.of(job)
-    write_report(folder, report, predictions, scale=scale, figures=figures, checks=[close_pairs], tensors=of_tensors)
-    write_predictions(folder / "predictions.xyz", predictions, scale or 1.0, tensors=of_tensors)
-    return FitResult(model, report, Path(options.model), folder)
