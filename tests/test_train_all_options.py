@@ -95,6 +95,7 @@ EFFECTS = {
     "checkpoint": Effect("kept", {"keep_checkpoint": True}, names),
     "keep_checkpoint": Effect(True, seen=names),
     "information": Effect(False),
+    "scan": Effect({"weights.forces": [0.1, 0.2]}, seen="refused: run it with mlcalc train"),
     "learning_curve": Effect([3, 5], seen=report("learning_curve")),
     "keep_representation": Effect(True, {"keep_checkpoint": True}, kept_by_a_second_run),
     "seed": Effect(2, seen=who_is_where),

@@ -29,15 +29,20 @@ def run_train(args) -> int:
         return _print_template(args)
     if not args.options:
         raise ValueError("name an options file, or make one with --template DATA")
+    from ..train.options import parse_options
+    from ..train.team import communicator
+
+    comm = communicator()
+    if comm is None and parse_options(args.options).scan:
+        return _run_scan(args)
     if args.dry_run:
         from ..train.estimate import dry_run
 
         print(dry_run(args.options)["text"])
         return 0
     from ..train.run import fit
-    from ..train.team import communicator
 
-    result = fit(args.options, progress=not args.quiet, comm=communicator())
+    result = fit(args.options, progress=not args.quiet, comm=comm)
     if result is None:  # not rank 0
         return 0
     print(result.report["text"])
@@ -62,6 +67,24 @@ def _print_template(args) -> int:
         print(f"wrote {args.output}; look through it, then: mlcalc train {args.output}")
     else:
         print(text, end="")
+    return 0
+
+
+def _run_scan(args) -> int:
+    """Trains every combination, or says how many there are."""
+    from ..scan.combinations import combinations
+    from ..scan.run import scan
+    from ..train.estimate import dry_run
+
+    if args.dry_run:
+        base, made, folder = combinations(args.options)
+        representations = len({c.representation for c in made if c.options is not None})
+        print(dry_run(base)["text"])
+        print(f"scan         {len(made)} such trainings; rows are computed for {representations} representations")
+        return 0
+    result = scan(args.options, progress=not args.quiet)
+    print(result.text)
+    print(f"\nscan {result.folder}/scan.html")
     return 0
 
 

@@ -103,6 +103,9 @@ class LearnOptions(Options):
         for name in ("model", "report", "checkpoint"):
             if name in self.train:
                 raise ValueError(f" train: '{name}' is named by the loop, leave it out")
+        for name in ("scan", "learning_curve"):
+            if self.train.get(name):
+                raise ValueError(f" train: '{name}' has no place in a loop, leave it out")
         if "files" in self.train.get("data", {}):
             raise ValueError(" train: 'data.files' are those of the loop, leave them out")
         return self

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import optimize
 from scipy.stats import median_abs_deviation
 
+from ..train.data import Structure
+
 #: structures of a config type from which on one of them can be unlike the others
 A_GROUP = 10
 #: widths of the middle 80 % of its group by which a structure is outside of these
@@ -86,7 +88,7 @@ def _unexplained(structures, numbers) -> np.ndarray:
 
 def duplicates(structures) -> list[dict]:
     """{file, index, of_file, of_index, same_labels} of each structure that repeats one before it."""
-    seen: dict[str, object] = {}
+    seen: dict[str, Structure] = {}
     found = []
     for s in structures:
         first = seen.setdefault(s.digest, s)

@@ -83,7 +83,9 @@ def errors_of_curve(curve: Curve, offsets: dict[str, int], held_out: list[Struct
     on, per atom and of force components, eV and Å.
 
     ``predicted(weights, structures)`` are Predictions whose members are the fits; ``offsets`` {group: column}."""
-    found = [{"structures": n, "lam": lam, "errors": {}} for n, lam in zip(curve.sizes, curve.lams, strict=True)]
+    found: list[dict] = [
+        {"structures": n, "lam": lam, "errors": {}} for n, lam in zip(curve.sizes, curve.lams, strict=True)
+    ]
     # a committee needs two members: one fit is written twice
     weights = curve.weights if len(curve.weights) > 1 else np.repeat(curve.weights, 2, axis=0)
     predictions = predicted(weights, held_out) if held_out else []

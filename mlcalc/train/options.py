@@ -170,6 +170,11 @@ class TrainOptions(Options):
     learning_curve: list[Annotated[Whole, Field(ge=2)]] = Field(
         [], description="numbers of training structures; the report has the errors of fits to so many"
     )
+    scan: dict[Text, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {},
+        description="{option: [values]}: a model of every combination is trained, to compare error and cost; options "
+        "are written as weights.forces or expansions.rho.cutoff",
+    )
     information: choice("auto", True, False) = Field(
         "auto",
         description="store in the model what the labels fix of its weights, for mlcalc select; auto: of up to 2000",
@@ -292,13 +297,22 @@ def parse_options(options) -> TrainOptions:
     """Checked options from a TrainOptions, a mapping, or the path of a YAML file, whose paths are relative to it.
 
     Raises OptionError with a sentence that names the entry, and for an unknown name the nearest known one."""
-    if isinstance(options, TrainOptions):
-        return options
+    return options if isinstance(options, TrainOptions) else parse_mapping(*read_mapping(options))
+
+
+def read_mapping(options) -> tuple[dict, Path | None]:
+    """A copy of plain types of what is written, and the folder that its paths are relative to."""
     folder = None
-    if isinstance(options, (str, Path)):
+    if isinstance(options, TrainOptions):
+        options = options.model_dump(mode="json", exclude_unset=True)
+    elif isinstance(options, (str, Path)):
         folder = Path(options).parent
         options = read_yaml(options)
-    options = json.loads(json.dumps(options, default=_plain))  # a copy, of plain types
+    return json.loads(json.dumps(options, default=_plain)), folder
+
+
+def parse_mapping(options: dict, folder: Path | None) -> TrainOptions:
+    """Checked options from what `read_mapping` gives, which is changed."""
     if folder is not None and isinstance(options, dict):
         _relative_to(folder, options)
     return build(TrainOptions, options, "")

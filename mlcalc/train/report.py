@@ -92,7 +92,7 @@ def _drawn(report, predictions, scale, checks, tensors) -> dict:
     """{file name: figure} of errors, tensors and checks."""
     from . import plots
 
-    drawn = {}
+    drawn: dict = {}
     if predictions:
         drawn |= plots.draw(predictions, scale, report.get("curves"), report.get("regularization"))
     if tensors is not None:

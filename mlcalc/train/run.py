@@ -60,6 +60,10 @@ def fit(options, frames=None, *, progress: bool = True, figures: bool = True, co
 
 def _fit(options: TrainOptions, frames, progress: bool, figures: bool, team: Team) -> FitResult:
     started = time.time()
+    if options.scan:
+        raise OptionError(
+            "scan: one training has one value of each option; run it with mlcalc train or mlcalc.scan.scan"
+        )
     check_outputs(options)
     job = data_of(options, frames, Progress(progress), team)
     key, representation = key_of(options, job.data.geometry_digest + job.base_digest), key_of(options)
@@ -292,6 +296,7 @@ def _curve(job: Job, case: Case, problem: Problem, prior: Prior, choice: Choice)
     sizes = job.options.learning_curve
     if not sizes:
         return None
+    assert problem.rows_of is not None
     design = problem.rows_of(in_order(case.targets["train"], job.options.seed))
     job.progress.say("fits of the learning curve")
     with job.unharmed("the learning curve"):
