@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from ..files import write_bytes, write_json
 from ..train.page import Section, Table, png, write_page
-from ..train.plots import subplots
+from ..train.plots import few_ticks, subplots
 from .speed import front
 
 CHOICE = (
@@ -61,7 +63,8 @@ def _table(report: dict) -> tuple[list[str], list[list]]:
     for row in sorted(good, key=lambda r: r["speed"]["us_per_atom"]):
         errors = [row["errors"].get(split, {}).get(kind) for split in ("validation", "test") for kind in kinds]
         on = ", ".join(kind for kind in kinds if row["number"] in fronts[kind])
-        rows.append([row["number"], *row["values"].values(), *(e if e is None else 1e3 * e for e in errors),
+        values = map(_written, row["values"].values())
+        rows.append([row["number"], *values, *(e if e is None else 1e3 * e for e in errors),
                      row["speed"]["us_per_atom"], on or "-", row["model"]])  # fmt: skip
     return head, rows
 
@@ -79,7 +82,13 @@ def text_of(report: dict) -> str:
 
 
 def _values(row: dict) -> str:
-    return ", ".join(f"{path} {value}" for path, value in row["values"].items())
+    return ", ".join(f"{path} {_written(value)}" for path, value in row["values"].items())
+
+
+def _written(value):
+    """A group in one line as it may stand in an options file."""
+    grouped = isinstance(value, (dict, list))
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1e6).strip() if grouped else value
 
 
 def picture(report: dict):
@@ -96,6 +105,8 @@ def picture(report: dict):
         for number, (x, y) in points.items():
             ax.annotate(str(number), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
         ax.set(xlabel="cost (µs/atom, one thread)", ylabel=f"{kind}, RMSE of the validation set ({UNITS[kind]})")
+        for axis in (ax.xaxis, ax.yaxis):
+            few_ticks(axis)
         ax.legend(frameon=False, fontsize=8)
     return figure
 

@@ -55,7 +55,7 @@ def parity(predictions: list[Prediction]):
     return figure
 
 
-def _few_ticks(axis):
+def few_ticks(axis):
     """Labels of a logarithmic axis that do not run into each other, however few decades it has: round numbers, powers
     of ten first, each at least a quarter of the axis from the others."""
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
@@ -88,7 +88,7 @@ def error_against_uncertainty(predictions: list[Prediction], scale: float):
         for k in (1, 2):
             ax.loglog(span, k * span, "-" if k == 1 else "--", color="black", lw=0.8, label=f"{k} sigma")
         for axis in (ax.xaxis, ax.yaxis):
-            _few_ticks(axis)
+            few_ticks(axis)
         ax.set(xlabel=f"predicted sigma ({unit})", ylabel=f"|error| ({unit})", title=kind)
         ax.legend(fontsize=7, frameon=False)
     return figure
