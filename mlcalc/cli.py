@@ -313,21 +313,20 @@ def run_convert(args) -> None:
 
 
 def add_check(sub) -> None:
-    sub.epilog = """Pairs of atoms that are close and far; with STRUCTURE its compression and expansion, a short run at
-constant energy and heating until it breaks. Exit status 1 if a check fails."""
-    sub.add_argument("model", help="a model file, *.mlcalc")
-    sub.add_argument("structure", nargs="?", help="a crystal, liquid or molecule, any format that ASE reads")
-    sub.add_argument("--output", "-o", default="check.png", help="picture; default: check.png")
-    sub.add_argument("--json", metavar="FILE", help="verdicts and curves, for programs")
-    sub.add_argument("--seconds", type=float, default=60.0, help="for heating; default: 60")
-    sub.add_argument("--threads", type=int, default=1, help="default: 1")
+    from .commands.check import add_check_arguments
+
+    sub.epilog = """Pairs of atoms that are close and far; with STRUCTURES their compression and expansion, equation of
+state, elastic constants and phonons of crystals, a short run at constant energy and heating until it breaks. Exit
+status 1 if a check fails."""
+    add_check_arguments(sub)
 
 
 def run_check(args) -> int:
     from .commands.check import check_file
 
-    options = {"json_output": args.json, "threads": args.threads, "seconds": args.seconds}
-    return int(check_file(args.model, args.structure, args.output, **options) == "fail")
+    options = {"json_output": args.json, "threads": args.threads, "seconds": args.seconds, "labeled": args.labeled}
+    options |= {"reference": args.reference, "arguments": args.arguments}
+    return int(check_file(args.model, args.structures, args.output, **options) == "fail")
 
 
 def add_isolated(sub) -> None:

@@ -47,11 +47,11 @@ def repulsive_until(model, i: int, j: int) -> float:
     return 0.6 * float(covalent_radii[model.species[i]] + covalent_radii[model.species[j]])
 
 
-def dimer_curve(model, calculator, i: int, j: int, n: int = 60) -> Curve:
-    """Energy of two atoms beside that of both alone, from 0.06 to 1.2 of the cutoff."""
+def dimer_curve(model, calculator, i: int, j: int, n: int = 60, distances=None) -> Curve:
+    """Energy of two atoms beside that of both alone, from 0.06 to 1.2 of the cutoff or at these distances (Å)."""
     pair = [model.species[i], model.species[j]]
     reach = model.cutoff or 6.0
-    distances = np.geomspace(0.06 * reach, 1.2 * reach, n)
+    distances = np.geomspace(0.06 * reach, 1.2 * reach, n) if distances is None else distances
     alone = isolated_energies(model, calculator)
     energies = [energy(calculator, a_few_atoms(model.boundaries, pair, [[0, 0, 0], [r, 0, 0]])) for r in distances]
     label = "-".join(chemical_symbols[z] for z in pair)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks.run import figure_of
+from ..checks.page import figure_of
 from ..files import write_bytes, write_json
 from ..review import page
 from . import advice, tensor_errors
