@@ -76,7 +76,7 @@ def test_the_command_draws_and_tells(salt_model, tmp_path, capsys):
     status = main([*command, "--json", str(tmp_path / "check.json"), "--seconds", "5"])
     shown, found = capsys.readouterr().out, json.loads((tmp_path / "check.json").read_text())
     names = ["close pairs", "compression and expansion", "energy conservation", "heating"]
-    assert list(found["checks"]) == names and all(name in shown for name in names)
+    assert [name for name in found["checks"] if name in names] == names and all(name in shown for name in names)
     assert status == int(worst(c["verdict"] for c in found["checks"].values()) == "fail")
     assert (tmp_path / "check.png").stat().st_size > 10_000
     with_a_hole().save(tmp_path / "hole.mlcalc")
