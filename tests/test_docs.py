@@ -49,6 +49,7 @@ INLINE = {
     "mlcalc info": ("docs/cli.md", "mlcalc info model.mlcalc"),
     "mlcalc predict": ("docs/cli.md", "mlcalc predict model.mlcalc"),
     "mlcalc learn": ("tests/test_learn.py", 'main(["learn"'),
+    'pip install ".[check]"': ("pyproject.toml", "check = "),
     'pip install ".[learn]"': ("pyproject.toml", "learn = "),
     "mlcalc select": ("docs/learning.md", "mlcalc select model.mlcalc"),
     "mlcalc features": ("docs/cli.md", "mlcalc features model.mlcalc"),
