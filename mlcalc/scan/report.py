@@ -115,7 +115,8 @@ def write_scan(folder: Path, report: dict) -> str:
     """Writes scan.json, scan.png and scan.html, and returns the table as text."""
     head, rows = _table(report)
     speed = next(row["speed"] for row in report["combinations"] if not row.get("failed"))
-    measured = f"Cost is measured with {speed['formula']}: energy and forces on one thread, the fastest of several."
+    measured = f"Cost is that of {speed['atoms']} atoms of {speed['formula']}: energy and forces on one thread, the "
+    measured += "fastest of several evaluations."
     contents = png(picture(report))
     write_bytes(folder / "scan.png", contents)
     sections = [Section("Models", [*report["notes"], measured], [Table(head, rows)], [contents])]
