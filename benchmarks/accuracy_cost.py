@@ -110,7 +110,8 @@ def main():
     parser.add_argument("--draw", action="store_true")
     args = parser.parse_args()
     if args.draw:
-        draw(json.loads((RESULTS / "accuracy_cost.json").read_text())["Si"], ethanol())
+        silicon = json.loads((RESULTS / "accuracy_cost.json").read_text())["Si"]
+        draw({name: values for name, values in silicon.items() if name != "measured"}, ethanol())
         return
     print(machine())
     names = [n for n in ("linear, rho x rho", "kernel, rho x rho", *body_orders.MODELS["Si"])]
