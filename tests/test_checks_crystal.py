@@ -16,15 +16,15 @@ from training_cases import labeled, options
 
 from mlcalc import MLCalculator
 from mlcalc.checks import phonons
-from mlcalc.checks.compare import Comparison, add_to_dimers, check_labels
 from mlcalc.checks.crystal import Crystal, NoCrystal, check_equation_of_state, crystal_of, relaxed
 from mlcalc.checks.curves import check_dimers
 from mlcalc.checks.elastic import check_elastic, elastic_constants, independent, moduli
 from mlcalc.checks.page import plain, table
 from mlcalc.checks.phonons import check_phonons, lowest_and_highest, phonons_of, repeats_of
-from mlcalc.checks.run import check_model
 from mlcalc.checks.verdict import Check, worst
 from mlcalc.cli import main
+from mlcalc.commands.check_beside import Comparison, add_to_dimers, check_labels
+from mlcalc.commands.check_model import check_model
 from mlcalc.model import Model
 from mlcalc.train import fit
 

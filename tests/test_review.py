@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The page of a report: its numbers are those of the data and the predictions, it opens by itself, it harms nothing."""
 
+import copy
 import json
 import re
 from html.parser import HTMLParser
@@ -15,14 +16,14 @@ from training_cases import KERNEL, SOAP, argon, known_data, known_model, labeled
 
 from mlcalc import MLCalculator
 from mlcalc.cli import main
-from mlcalc.review.breakdown import cumulative, errors_by_element, errors_by_force
-from mlcalc.review.outliers import duplicates, notes_of, outliers
-from mlcalc.review.similarity import similarity
-from mlcalc.review.statistics import measured, statistics
 from mlcalc.train import OptionError, fit
 from mlcalc.train import design as design_module
 from mlcalc.train.data import Structure
 from mlcalc.train.errors import Prediction
+from mlcalc.train.review.breakdown import cumulative, errors_by_element, errors_by_force
+from mlcalc.train.review.outliers import duplicates, notes_of, outliers
+from mlcalc.train.review.similarity import similarity
+from mlcalc.train.review.statistics import measured, statistics
 
 
 def structures(n=30, seed=0, **changes):
@@ -160,7 +161,7 @@ def copies(frames):
     """Frames that may be changed."""
     out = [atoms.copy() for atoms in frames]
     for mine, atoms in zip(out, frames, strict=True):
-        mine.calc = SinglePointCalculator(mine, **atoms.calc.results)
+        mine.calc = SinglePointCalculator(mine, **copy.deepcopy(atoms.calc.results))
     return out
 
 
@@ -207,7 +208,7 @@ def test_what_cannot_be_drawn_is_a_warning_and_the_model_is_there(tmp_path, monk
     def fail(*args, **kwargs):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("mlcalc.review.page.figures.worst", fail)
+    monkeypatch.setattr("mlcalc.train.review.page.figures.worst", fail)
     monkeypatch.setattr("mlcalc.train.run.fit_curve", fail)
     result = fit(options(tmp_path, learning_curve=[2, 4]), known_data(), progress=False)
     assert result.model_path.exists() and (result.report_path / "report.html").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_bytes, write_json
-from ..train.page import Section, Table, png, write_page
+from ..page import Section, Table, png, write_page
 from .verdict import Check, worst
 
 #: panels in a row of the picture

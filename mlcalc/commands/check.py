@@ -29,8 +29,8 @@ def check_file(model, structures=(), output="check.png", *, json_output=None, th
                arguments=None, labeled=(), say=print):  # fmt: skip
     """Runs all checks, writes picture, page and numbers, prints the verdicts and returns the worst."""
     from ..checks.page import table, write_checks
-    from ..checks.run import check_model
     from ..checks.verdict import worst
+    from .check_model import check_model
 
     picture = Path(output)
     if not picture.suffix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..train.page import Section, Table, png, write_page
+from ..page import Section, Table, png, write_page
 
 COLUMNS = {
     "round": "number", "labels": "labels", "new": "new", "kept aside": "aside", "runs inside": "inside", "runs": "runs",

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from ..files import write_bytes, write_json
-from ..train.page import Section, Table, png, write_page
+from ..page import Section, Table, png, write_page
 from ..train.plots import few_ticks, subplots
 from .speed import front
 

@@ -8,7 +8,6 @@ import time
 import numpy as np
 from ase.data import chemical_symbols
 
-from ..review.statistics import text_of
 from .baseline import make_targets, reference_energies
 from .design import BLOCKS, SOLVING, block_bytes, fits_on_disk
 from .engine import Engine
@@ -16,6 +15,7 @@ from .job import data_of
 from .options import parse_options
 from .plan import Plan, build_model, layout, zero_weights
 from .progress import Progress
+from .review.statistics import text_of
 from .select import points_wanted
 
 

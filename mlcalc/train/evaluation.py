@@ -6,8 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..model import Model
-from ..review.outliers import notes_of
-from ..review.statistics import statistics
 from ..running.views import UnknownSpecies, species_index
 from .annotated import write_predictions
 from .data import has_key, load_dataset, read_frames
@@ -17,6 +15,8 @@ from .errors import predict
 from .option_checks import OptionError, build
 from .progress import Progress
 from .report import make_report, write_report
+from .review.outliers import notes_of
+from .review.statistics import statistics
 from .target_options import TargetOptions
 from .tensor_errors import LabeledTensors, predict_tensors, table_of
 

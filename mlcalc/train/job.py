@@ -13,8 +13,6 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import ChannelProduct, Model, Zbl
-from ..review.outliers import notes_of
-from ..review.statistics import statistics, text_of
 from ..running.boundaries import kind_of
 from .base_models import compute_baseline, load_models
 from .baseline import AtomEnergies, make_targets, reference_energies, remarks_on_atoms
@@ -32,6 +30,8 @@ from .options import TrainOptions
 from .plan import Columns, Plan, build_model, layout, rows_plan, zero_weights
 from .progress import Progress
 from .repulsion import repulsion_of, shortest_distances, too_far
+from .review.outliers import notes_of
+from .review.statistics import statistics, text_of
 from .select import kernel_matrix, make_plan
 from .solve import Prior, PriorBlock, kernel_cholesky
 from .team import ALONE, Team

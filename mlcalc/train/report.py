@@ -10,7 +10,6 @@ import numpy as np
 
 from ..checks.page import figure_of
 from ..files import write_bytes, write_json
-from ..review import page
 from . import advice, tensor_errors
 from .errors import (
     Prediction,
@@ -23,6 +22,7 @@ from .errors import (
     worst,
 )
 from .learning_curve import text_of as text_of_curve
+from .review import page
 from .soundness import text_of
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from ..train.errors import QUANTITIES
-from ..train.page import Section, Table
+from ...page import Section, Table
+from ..errors import QUANTITIES
 from .statistics import COLUMNS
 
 #: rows of long tables

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import covalent_radii
 
-from ..running.neighbors import full_neighbor_list
-from ..train.data import Structure
+from ...running.neighbors import full_neighbor_list
+from ..data import Structure
 from .outliers import duplicates, outliers
 
 #: Å within which neighbors are looked for

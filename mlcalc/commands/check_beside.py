@@ -11,16 +11,16 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
+from ..checks.crystal import Crystal, equation_of_state, relaxed
+from ..checks.curves import VOLUMES, a_few_atoms, dimer_curve, energy
+from ..checks.elastic import elastic_constants
+from ..checks.verdict import Check, Curve
 from ..model import Model, Zbl
 from ..running.calculator import MLCalculator
 from ..train.data import load_dataset
 from ..train.data_options import DataOptions
 from ..train.errors import error_table, errors_of, predict
 from ..train.option_checks import build
-from .crystal import Crystal, equation_of_state, relaxed
-from .curves import VOLUMES, a_few_atoms, dimer_curve, energy
-from .elastic import elastic_constants
-from .verdict import Check, Curve
 
 #: of the sum of covalent radii: nearer is the nuclear repulsion's, where other calculators fail
 NEAR = 0.5

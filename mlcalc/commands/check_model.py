@@ -9,15 +9,15 @@ from functools import partial
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from ..checks.crystal import NoCrystal, check_equation_of_state, crystal_of
+from ..checks.curves import check_cold_curve, check_dimers, isolated_energies
+from ..checks.dynamics import check_conservation, check_heating
+from ..checks.elastic import check_elastic
+from ..checks.phonons import check_phonons
+from ..checks.verdict import Check, failed
 from ..model import Model
 from ..running.calculator import MLCalculator
-from .compare import Comparison, add_to_cold_curve, add_to_dimers, check_labels
-from .crystal import NoCrystal, check_equation_of_state, crystal_of
-from .curves import check_cold_curve, check_dimers, isolated_energies
-from .dynamics import check_conservation, check_heating
-from .elastic import check_elastic
-from .phonons import check_phonons
-from .verdict import Check, failed
+from .check_beside import Comparison, add_to_cold_curve, add_to_dimers, check_labels
 
 #: atoms of a small cell: it is repeated to as many
 ATOMS = 64

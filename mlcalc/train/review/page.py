@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..train.page import png, write_page
+from ...page import png, write_page
 from . import figures
 from .breakdown import cumulative, errors_by_element, errors_by_force
 from .sections import sections_of, title_of

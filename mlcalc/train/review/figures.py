@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from ..train.plots import COLORS, subplots
+from ..plots import COLORS, subplots
 from .statistics import COLUMNS
 
 #: atoms of a structure up to which it is drawn

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
-from ..model import Model
-from ..train.engine import Engine, ordered_map
-from ..train.errors import Prediction, errors_of
+from ...model import Model
+from ..engine import Engine, ordered_map
+from ..errors import Prediction, errors_of
 
 #: structures of a map, and numbers that the features of one may have
 STRUCTURES, FEATURES = 500, 20000

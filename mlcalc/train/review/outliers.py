@@ -7,7 +7,7 @@ import numpy as np
 from scipy import optimize
 from scipy.stats import median_abs_deviation
 
-from ..train.data import Structure
+from ..data import Structure
 
 #: structures of a config type from which on one of them can be unlike the others
 A_GROUP = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..train.annotated import annotated
-from ..train.frames import write_frames
+from ..annotated import annotated
+from ..frames import write_frames
 from . import figures
 
 #: structures of the picture for each kind of error, and of the file

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from ase.data import chemical_symbols
 
-from ..train.data_options import SPLITS
-from ..train.errors import Prediction, errors_of
+from ..data_options import SPLITS
+from ..errors import Prediction, errors_of
 
 #: eV/Å, edges of the sizes of labeled forces
 SIZES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
