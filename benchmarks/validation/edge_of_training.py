@@ -29,7 +29,13 @@ RHO = {
     "name": "rho", "type": "density", "n_max": 6, "l_max": 4, "cutoff": 5.0,
     "density": {"type": "gaussian", "width": 0.5}, "smoothing": {"type": "shifted_cosine", "width": 1.0},
 }  # fmt: skip
-REGRESSORS = {"kernel": {"type": "kernel", "zeta": 4, "points": 400}, "linear": {"type": "linear"}}
+REGRESSORS = {
+    "kernel": {"type": "kernel", "zeta": 4, "points": 400},
+    "linear": {"type": "linear"},
+    "bodies": {"type": "linear"},
+}
+#: of the kind bodies: products of up to four factors
+LAYER = {"name": "A", "inputs": ["rho"], "channels": 32, "l_max": 3, "mixing": "random"}
 #: training file and temperatures of the training set, K
 SYSTEMS = {
     "Si": ("mlearn/mlearn_Si_training.extxyz", (300, 1500)),
@@ -68,6 +74,9 @@ def train(system, kind, folder):
     path = folder / f"{system}-{kind}.mlcalc"
     term = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}], "regressor": REGRESSORS[kind]}
     settings = {"model": str(path), "data": {"files": [str(file)]}, "expansions": [RHO], "terms": [term]}
+    if kind == "bodies":
+        term["invariants"] = [{"a": "A", "l_max": [3, 3, 3, 3]}]
+        settings["layers"] = [LAYER]
     fit({**settings, "budget": {"threads": 1}}, progress=False, figures=False)
     return path
 

@@ -56,7 +56,7 @@ class Demo:
         folder.mkdir(parents=True, exist_ok=True)
         self.started = time.monotonic()
         self.results: dict = {"lammps": self.with_lammps}
-        self.spectrum = None
+        self.spectrum: tuple[np.ndarray, np.ndarray] | None = None
 
     def run(self) -> dict:
         """All steps in order; returns what is written to ``results.json``."""
