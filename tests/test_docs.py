@@ -23,6 +23,7 @@ import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
 from mlcalc.model import ChannelProduct, Committee, Information, Kernel, Mixing, TabulatedPairs, TripleKernel, Zbl
+from mlcalc.train import fit
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,8 +116,17 @@ def folder(tmp_path_factory):
         shape = (4, 2, model.n_features(term))
         term.regressor = Linear(rng.normal(scale=0.01, size=shape))
     model.save(path / "model.mlcalc")
-    model.save(path / "salt.mlcalc")  # what a page trains before it shows it in LAMMPS
+    trained_model(path)
     return path
+
+
+def trained_model(path):
+    """salt.mlcalc, which a page trains before it shows it in LAMMPS, in case that runs first."""
+    rho = {"name": "rho", "type": "density", "n_max": 5, "l_max": 3, "cutoff": 5.0}
+    regressor = {"type": "kernel", "zeta": 2, "points": 60}
+    term = {"name": "soap", "invariants": [{"nu": 2, "a": "rho", "b": "rho"}], "regressor": regressor}
+    settings = {"data": {"files": [str(path / "salt.xyz")]}, "expansions": [rho], "terms": [term]}
+    fit({"model": str(path / "salt.mlcalc"), **settings}, progress=False, figures=False)
 
 
 @pytest.fixture
