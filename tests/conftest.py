@@ -105,3 +105,19 @@ def pytest_sessionfinish(session):
     if left and not hasattr(session.config, "workerinput"):
         print(f"\nthe tests left files in the checkout: {', '.join(left)}")
         session.exitstatus = 1
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Indices of the structures given to a training for which rows are computed, not those of close pairs."""
+    from mlcalc.train.design import RowMaker
+
+    compute, calls = RowMaker.__call__, []
+
+    def call(self, target):
+        if target.structure.source == "frames":
+            calls.append(target.structure.index)
+        return compute(self, target)
+
+    monkeypatch.setattr(RowMaker, "__call__", call)
+    return calls

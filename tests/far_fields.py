@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from finite_differences import derivative, directions, displaced, strained
 from models import evaluate, linear_model
+from scipy.special import erfc
 
 from mlcalc.model import Invariant, Model, Term
 from mlcalc.neighbors import full_neighbor_list
@@ -83,6 +84,22 @@ class QuadraticForm:
                 unit = np.eye(3)[a][:, None] * np.eye(3)[b]
                 numerical[a, b] = derivative(lambda x, u=unit: self.value(potential, strained(atoms, x * u)))
         np.testing.assert_allclose(strain, numerical, rtol=0, atol=1e-9 * np.abs(strain).max())
+
+
+def screened_sum(r, q, alpha, shifts):
+    """The real-space part of an Ewald sum, without the unit of charge: energy, that of the charges with themselves
+    subtracted, and forces, over the images at ``shifts``."""
+    energy, forces = -alpha / np.sqrt(np.pi) * np.sum(q**2), np.zeros_like(r)
+    for shift in shifts:
+        d = r[None] - r[:, None] + shift
+        distance = np.linalg.norm(d, axis=2)
+        other = distance > 1e-9
+        distance = np.where(other, distance, 1.0)
+        screened = erfc(alpha * distance) / distance
+        slope = screened / distance + 2 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * distance) ** 2)) / distance
+        energy += 0.5 * np.sum(np.where(other, q[:, None] * q * screened, 0.0))
+        forces -= np.einsum("ij,ijx->ix", np.where(other, q[:, None] * q * slope / distance, 0.0), d)
+    return energy, forces
 
 
 def relative(error, reference):

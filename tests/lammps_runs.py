@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.data import chemical_symbols
+from far_fields import relative
 
 from mlcalc import lammps
 
@@ -137,6 +138,22 @@ def engine(atoms, model, **options):
         out["virial"] = -atoms.get_stress()[order] * atoms.get_volume()
         out["atom_virials"] = -atoms.get_stresses()[:, order] * atoms.get_volume()
     return out
+
+
+def assert_error_below_request(directory, atoms, model, exact, floor):
+    """Forces and virial through the mesh on two ranks, against a k-sum of the accuracy ``exact``. Errors have to fall
+    with the request and stay above ``floor``, so that this can fail. Returns {request: results}, results of the k-sum.
+    """
+    requests = (1e-3, 1e-4, 1e-5)
+    jobs = [Job(atoms, model, f"lode ksum accuracy {exact}")]
+    jobs += [Job(atoms, model, f"lode mesh accuracy {accuracy}") for accuracy in requests]
+    (wanted, *meshes), _ = run(directory, jobs, 2)
+    errors = [relative(got["forces"], wanted["forces"]) for got in meshes]
+    for accuracy, error, got in zip(requests, errors, meshes, strict=True):
+        assert error < accuracy
+        assert relative(got["virial"], wanted["virial"]) < 10 * accuracy
+    assert errors[0] > errors[1] > errors[2] > floor
+    return dict(zip(requests, meshes, strict=True)), wanted
 
 
 def assert_same(got, expected, tolerance=1e-10, names=None):

@@ -3,7 +3,7 @@
 
 import numpy as np
 from ase import Atoms
-from far_fields import liquid
+from far_fields import liquid, screened_sum
 from scipy.special import erf, erfc
 
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV Angstrom
@@ -71,16 +71,7 @@ def ewald_of_slab(atoms, q, alpha=0.7):
     dimensions [Parry 1975]: everything in real space and in the plane, nothing along z is periodic."""
     cell, r = atoms.cell.array, atoms.positions
     area, s = np.linalg.norm(np.cross(cell[0], cell[1])), 1 / (np.sqrt(2) * alpha)
-    energy, forces = -alpha / np.sqrt(np.pi) * np.sum(q**2), np.zeros_like(r)
-    for n in np.ndindex(11, 11):
-        d = r[None] - r[:, None] + (np.array(n) - 5) @ cell[:2]
-        distance = np.linalg.norm(d, axis=2)
-        other = distance > 1e-9
-        distance = np.where(other, distance, 1.0)
-        screened = erfc(alpha * distance) / distance
-        slope = screened / distance + 2 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * distance) ** 2)) / distance
-        energy += 0.5 * np.sum(np.where(other, q[:, None] * q * screened, 0.0))
-        forces -= np.einsum("ij,ijx->ix", np.where(other, q[:, None] * q * slope / distance, 0.0), d)
+    energy, forces = screened_sum(r, q, alpha, [(np.array(n) - 5) @ cell[:2] for n in np.ndindex(11, 11)])
     d = r[None] - r[:, None]
     z, qq = d[..., 2], q[:, None] * q
     energy -= np.pi / area * np.sum(qq * (z * erf(alpha * z) + np.exp(-((alpha * z) ** 2)) / (alpha * np.sqrt(np.pi))))

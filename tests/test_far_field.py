@@ -7,10 +7,9 @@ import lammps_runs
 import numpy as np
 import pytest
 from ase import Atoms
-from far_fields import QuadraticForm, arguments, coefficients, descriptor, fields, liquid, relative
+from far_fields import QuadraticForm, arguments, coefficients, descriptor, fields, liquid, relative, screened_sum
 from finite_differences import derivative, directions, displaced, strained
 from models import evaluate
-from scipy.special import erfc
 
 from mlcalc import radial, radial_potential
 from mlcalc.expansions import DensityExpansion, Gaussian, Gto, MultiWidth, PotentialExpansion, Step, Tabulated
@@ -129,16 +128,7 @@ def test_a_much_skewed_cell_is_the_same_crystal(lode, small_salt):
 def ewald(atoms, q, alpha=0.7):
     """Energy and forces of point charges, summed until nothing is left."""
     cell, r = atoms.cell.array, atoms.positions
-    energy, forces = -alpha / np.sqrt(np.pi) * np.sum(q**2), np.zeros_like(r)
-    for n in np.ndindex(7, 7, 7):
-        d = r[None] - r[:, None] + (np.array(n) - 3) @ cell
-        distance = np.linalg.norm(d, axis=2)
-        other = distance > 1e-9
-        distance = np.where(other, distance, 1.0)
-        screened = erfc(alpha * distance) / distance
-        slope = screened / distance + 2 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * distance) ** 2)) / distance
-        energy += 0.5 * np.sum(np.where(other, q[:, None] * q * screened, 0.0))
-        forces -= np.einsum("ij,ijx->ix", np.where(other, q[:, None] * q * slope / distance, 0.0), d)
+    energy, forces = screened_sum(r, q, alpha, [(np.array(n) - 3) @ cell for n in np.ndindex(7, 7, 7)])
     for n in np.ndindex(27, 27, 27):
         k = 2 * np.pi * np.linalg.inv(cell) @ (np.array(n) - 13)
         if not 0 < k @ k < (12.5 * alpha) ** 2:

@@ -7,8 +7,8 @@ import subprocess
 import models
 import numpy as np
 import pytest
-from far_fields import liquid, relative
-from lammps_runs import Job, assert_same, engine, needs_lammps, run, write_data
+from far_fields import liquid
+from lammps_runs import Job, assert_error_below_request, assert_same, engine, needs_lammps, run, write_data
 from test_lammps_agreement import droplet, salt, triclinic
 from test_lammps_build import HIDE
 from test_lammps_manners import numbers, script_run, start
@@ -160,16 +160,9 @@ def test_error_through_lammps_is_below_the_request(tmp_path, name):
     """Forces and virial on liquids, against a k-sum of much higher accuracy."""
     atoms = liquid(name)
     field_model(sorted(set(atoms.numbers.tolist()))).save(tmp_path / "field.mlcalc")
-    requests = (1e-3, 1e-4, 1e-5)
-    jobs = [Job(atoms, tmp_path / "field.mlcalc", "lode ksum accuracy 1e-9")]
-    jobs += [Job(atoms, tmp_path / "field.mlcalc", f"lode mesh accuracy {accuracy}") for accuracy in requests]
-    (exact, *meshes), _ = run(tmp_path, jobs, 2)
-    errors = [relative(got["forces"], exact["forces"]) for got in meshes]
-    for accuracy, error, got in zip(requests, errors, meshes, strict=True):
-        assert error < accuracy
-        assert relative(got["virial"], exact["virial"]) < 10 * accuracy
+    meshes, exact = assert_error_below_request(tmp_path, atoms, tmp_path / "field.mlcalc", 1e-9, 1e-9)
+    for accuracy, got in meshes.items():
         assert abs(got["energy"] - exact["energy"]) < accuracy * np.linalg.norm(exact["forces"])  # eV and eV/Angstrom
-    assert errors[0] > errors[1] > errors[2] > 1e-9  # so that this test can fail
 
 
 def test_every_kind_of_far_field_through_the_mesh(tmp_path):

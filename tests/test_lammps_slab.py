@@ -6,9 +6,8 @@ import re
 import models
 import numpy as np
 import pytest
-from far_fields import relative
 from finite_differences import displaced
-from lammps_runs import Job, assert_same, engine, needs_lammps, run, write_data
+from lammps_runs import Job, assert_error_below_request, assert_same, engine, needs_lammps, run, write_data
 from models import evaluate
 from slabs import COULOMB, cut, ewald_of_slab, small_slab, with_axis
 from test_far_field import charges_of
@@ -222,12 +221,4 @@ def test_error_through_lammps_is_below_the_request(tmp_path):
     """Forces of a film of molten salt on two ranks, against a k-sum of much higher accuracy."""
     atoms = cut("molten_salt")
     field_model([11, 17]).save(tmp_path / "field.mlcalc")
-    requests = (1e-3, 1e-4, 1e-5)
-    jobs = [Job(atoms, tmp_path / "field.mlcalc", "lode ksum accuracy 1e-8")]
-    jobs += [Job(atoms, tmp_path / "field.mlcalc", f"lode mesh accuracy {accuracy}") for accuracy in requests]
-    (exact, *meshes), _ = run(tmp_path, jobs, 2)
-    errors = [relative(got["forces"], exact["forces"]) for got in meshes]
-    for accuracy, error, got in zip(requests, errors, meshes, strict=True):
-        assert error < accuracy
-        assert relative(got["virial"], exact["virial"]) < 10 * accuracy
-    assert errors[0] > errors[1] > errors[2] > 1e-13  # so that this test can fail
+    assert_error_below_request(tmp_path, atoms, tmp_path / "field.mlcalc", 1e-8, 1e-13)

@@ -17,27 +17,12 @@ from mlcalc.scan.combinations import combinations, put
 from mlcalc.scan.report import describe, short_names, text_of
 from mlcalc.scan.speed import cost_of, front
 from mlcalc.train import OptionError, fit
-from mlcalc.train import design as design_module
 from mlcalc.train.data import Structure
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr("mlcalc.scan.speed.SECONDS", 0.05)
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """Indices of the structures for which rows are computed."""
-    compute, calls = design_module.RowMaker.__call__, []
-
-    def call(self, target):
-        if target.structure.source == "frames":
-            calls.append(target.structure.index)
-        return compute(self, target)
-
-    monkeypatch.setattr(design_module.RowMaker, "__call__", call)
-    return calls
 
 
 def run(wanted):

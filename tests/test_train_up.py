@@ -12,27 +12,12 @@ from training_cases import KERNEL, SOAP, known_data, options
 
 from mlcalc.cli import main
 from mlcalc.model import Model
-from mlcalc.train import design as design_module
 from mlcalc.train import fit
 
 TWO_FACTORS = {"name": "soap", "invariants": [{"nu": 2, "a": "rho"}, {"nu": 1, "a": "rho"}],
                "regressor": {"type": "linear"}}  # fmt: skip
 #: far from the rounding of the fit, so that 1e-10 is asked of what differs and not of the condition of the problem
 SOLVER = {"regularization": 1e-3}
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """Indices of the structures for which rows are computed."""
-    compute, calls = design_module.RowMaker.__call__, []
-
-    def call(self, target):
-        if target.structure.source == "frames":  # not those of close pairs
-            calls.append(target.structure.index)
-        return compute(self, target)
-
-    monkeypatch.setattr(design_module.RowMaker, "__call__", call)
-    return calls
 
 
 def quiet(wanted, frames):

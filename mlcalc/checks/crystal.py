@@ -12,6 +12,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from threadpoolctl import threadpool_limits
 
+from .curves import at_volume
 from .verdict import Check, Curve
 
 #: atoms of a cell that is relaxed, and of a primitive cell whose elastic constants and phonons are computed
@@ -94,9 +95,7 @@ def equation_of_state(crystal: Crystal, calculator) -> tuple[dict[str, float], C
     Internal coordinates are relaxed at each volume, the shape of the cell stays."""
     n, volumes, energies = len(crystal.atoms), [], []
     for factor in STRAINS:
-        atoms = crystal.atoms.copy()
-        atoms.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
-        atoms = relaxed(atoms, calculator, cell=False)
+        atoms = relaxed(at_volume(crystal.atoms, factor), calculator, cell=False)
         volumes.append(atoms.get_volume() / n)
         energies.append(atoms.get_potential_energy() / n)
     x, y = np.array(volumes), np.array(energies)

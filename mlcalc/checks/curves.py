@@ -78,13 +78,18 @@ def check_dimers(model, calculator) -> Check:
     return Check("close pairs", worst(verdicts), reason, curves)
 
 
+def at_volume(atoms: Atoms, factor: float) -> Atoms:
+    """A copy with so many times the volume, positions scaled with the cell."""
+    scaled = atoms.copy()
+    scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
+    return scaled
+
+
 def check_cold_curve(model, calculator, atoms: Atoms) -> Check:
     """Compression and expansion of a structure: one minimum, a rise to both sides, cohesion."""
     energies = []
     for factor in VOLUMES:
-        scaled = atoms.copy()
-        scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
-        energies.append(energy(calculator, scaled) / len(atoms))
+        energies.append(energy(calculator, at_volume(atoms, factor)) / len(atoms))
     y = np.array(energies)
     alone = isolated_energies(model, calculator)
     cohesion = np.mean([alone[int(z)] for z in atoms.numbers]) - y.min()

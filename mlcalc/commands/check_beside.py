@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 
 from ..checks.crystal import Crystal, equation_of_state, relaxed
-from ..checks.curves import VOLUMES, a_few_atoms, dimer_curve, energy
+from ..checks.curves import VOLUMES, a_few_atoms, at_volume, dimer_curve, energy
 from ..checks.elastic import elastic_constants
 from ..checks.verdict import Check, Curve
 from ..model import Model, Zbl
@@ -59,8 +59,7 @@ class Comparison:
                 atoms = relaxed(self._start.atoms, self.calculator)
             except NotImplementedError:
                 volume = equation_of_state(self._start, self.calculator)[0]["V0 (Å³/atom)"] * len(self._start.atoms)
-                atoms = self._start.atoms.copy()
-                atoms.set_cell(atoms.cell * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
+                atoms = at_volume(self._start.atoms, volume / self._start.atoms.get_volume())
                 atoms = relaxed(atoms, self.calculator, cell=False)
             self._crystal = Crystal(atoms, self._start.group)
         return self._crystal
@@ -107,11 +106,7 @@ def add_to_dimers(check: Check, model: Model, reference: Comparison | None):
 
 def add_to_cold_curve(check: Check, atoms: Atoms, reference: Comparison):
     """Puts the curve of the reference beside it."""
-    frames = []
-    for factor in VOLUMES:
-        scaled = atoms.copy()
-        scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
-        frames.append(scaled)
+    frames = [at_volume(atoms, factor) for factor in VOLUMES]
     y = reference.energies("compressed structures", frames) / len(atoms)
     if np.isfinite(y).any():
         check.curves.append(Curve("reference", VOLUMES, y - np.nanmin(y), check.curves[0].names, "--"))

@@ -17,6 +17,7 @@ from ..checks.phonons import check_phonons
 from ..checks.verdict import Check, failed
 from ..model import Model
 from ..running.calculator import MLCalculator
+from ..train.cost import repeats
 from .check_beside import Comparison, add_to_cold_curve, add_to_dimers, check_labels
 
 #: atoms of a small cell: it is repeated to as many
@@ -73,8 +74,7 @@ def _checks_of(model, calculator, atoms: Atoms, other: Comparison | None, second
         if other is not None:
             add_to_cold_curve(checks[-1], atoms, other)
         checks += _crystal_checks(calculator, atoms, other, tell)
-        n = max(1, round((ATOMS / len(atoms)) ** (1 / 3)))
-        atoms = atoms.repeat((n, n, n))
+        atoms = atoms.repeat(repeats(atoms, ATOMS))
     tell("energy conservation")
     checks.append(check_conservation(atoms, calculator))
     tell("heating")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..model import Model
-from ..train.cost import ATOMS, microseconds_per_atom
+from ..train.cost import microseconds_per_atom, repeats
 
 #: of evaluations
 SECONDS = 0.5
@@ -17,8 +17,7 @@ def cost_of(path, structures) -> dict:
     frames = sorted((s.atoms for s in structures if len(s.atoms)), key=len)
     atoms = frames[len(frames) // 2]
     cost = microseconds_per_atom(Model.load(path), atoms, SECONDS)
-    n = max(1, round((ATOMS / len(atoms)) ** (1 / 3))) ** 3 if atoms.pbc.all() else 1
-    return {"us_per_atom": cost, "atoms": n * len(atoms), "formula": atoms.get_chemical_formula()}
+    return {"us_per_atom": cost, "atoms": repeats(atoms) ** 3 * len(atoms), "formula": atoms.get_chemical_formula()}
 
 
 def front(costs, errors) -> list[int]:

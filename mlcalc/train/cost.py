@@ -13,13 +13,17 @@ from ..running.views import views
 ATOMS = 400
 
 
+def repeats(atoms, n_atoms: int = ATOMS) -> int:
+    """How often each vector of the cell is repeated for about so many atoms; once where it is not periodic."""
+    return max(1, round((n_atoms / len(atoms)) ** (1 / 3))) if atoms.pbc.all() else 1
+
+
 def microseconds_per_atom(model, atoms, seconds: float = 0.5) -> float:
     """Energy, forces and virial of ``model`` on one core, us per atom: the fastest call of some within ``seconds``.
 
     ``atoms`` (ase.Atoms) is repeated to about 400 atoms where it is periodic; the neighbor list is given, as dynamics
     keep it."""
-    if atoms.pbc.all():
-        atoms = atoms.repeat(max(1, round((ATOMS / len(atoms)) ** (1 / 3))))
+    atoms = atoms.repeat(repeats(atoms))
     with threadpool_limits(1):
         potential = model.potential()
         arguments = views(potential, atoms)

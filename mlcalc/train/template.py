@@ -129,16 +129,21 @@ def _points(frames) -> int:
     return int(np.clip(50 * round(sum(len(a) for a in frames) / 10 / 50), 100, 1000))
 
 
+def weights_per_channel(frames) -> int:
+    """Of products of up to four factors, of all species."""
+    return len(ChannelProduct.up_to("A", BODIES).paths) * len({z for a in frames for z in a.numbers})
+
+
 def _layer(frames, inputs: str) -> str:
     """Channels and their mixing: optimized for several species where enough labels determine all weights."""
+    n = weights_per_channel(frames)
     n_species = len({z for a in frames for z in a.numbers})
-    n_paths = len(ChannelProduct.up_to("A", BODIES).paths)
     labels = sum(1 + 3 * len(a) for a in frames)
     few = min(1, OPTIMIZED / len(frames)) * labels
-    channels = next((k for k in (32, 16) if k * n_paths * n_species < labels), 8)
+    channels = next((k for k in (32, 16) if k * n < labels), 8)
     mixing = "random"
-    if n_species > 1 and 1.5 * 8 * n_paths * n_species < few:
-        channels = next(k for k in (32, 16, 8) if 1.5 * k * n_paths * n_species < few)
+    if n_species > 1 and 1.5 * 8 * n < few:
+        channels = next(k for k in (32, 16, 8) if 1.5 * k * n < few)
         mixing = f"{{method: optimize, structures: {OPTIMIZED}}}"
     return f"  - {{name: A, inputs: [{inputs}], channels: {channels}, l_max: {BODIES[0]}, mixing: {mixing}}}"
 

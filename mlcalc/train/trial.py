@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ..model import ChannelProduct
 from .data import DataError, read_frames
 from .progress import Progress
-from .template import BODIES, may_have_far_field, template_of
+from .template import may_have_far_field, template_of, weights_per_channel
 
 #: structures that are tried at most, and atoms of one species, of several by so much fewer
 MOST_STRUCTURES, MOST_ATOMS = 120, 4000
@@ -118,9 +117,8 @@ def _fit(frames, paths, form: str, far: bool) -> Tried:
         options["data"]["files"] = ["frames"]
         options["data"]["split"] = {"method": "fraction", "validation": 0.15, "test": HELD_OUT}
         options["committee"] = {"members": 0}
-        n_paths = len(ChannelProduct.up_to("A", BODIES).paths) * len({z for a in frames for z in a.numbers})
         for layer in options.get("layers", []):
-            layer["channels"] = min(layer["channels"], max(8, WEIGHTS // n_paths))
+            layer["channels"] = min(layer["channels"], max(8, WEIGHTS // weights_per_channel(frames)))
             if layer["mixing"] != "random":
                 layer["mixing"]["iterations"] = STEPS
         for term in options["terms"]:

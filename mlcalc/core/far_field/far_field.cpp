@@ -8,6 +8,7 @@
 
 #include "base/lattice.hpp"
 #include "base/lattice_reduction.hpp"
+#include "base/number.hpp"
 #include "far_field/far_field_plan.hpp"
 #include "far_field/free/free.hpp"
 #include "far_field/ksum/ksum.hpp"
@@ -17,12 +18,6 @@
 
 namespace mlcalc {
 namespace {
-
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", x);
-    return text;
-}
 
 /// Chooses an evaluator and keeps it, with its integers, for as long as it fits.
 class AdaptiveFarField : public FarField {

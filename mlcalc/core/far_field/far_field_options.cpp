@@ -7,21 +7,13 @@
 
 #include "base/boundaries.hpp"
 #include "base/lattice.hpp"
+#include "base/number.hpp"
 #include "base/slab.hpp"
 #include "far_field/far_field.hpp"
 #include "far_field/mesh/window.hpp"
 #include "simd/mesh_kernels.hpp"
 
 namespace mlcalc {
-namespace {
-
-std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", x);
-    return text;
-}
-
-}  // namespace
 
 double split_radius(const FarFieldOptions& options) {
     return options.split < 0.0 ? options.densities_cutoff : options.split;

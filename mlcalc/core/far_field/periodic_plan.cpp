@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/number.hpp"
 #include "far_field/ksum/ksum.hpp"
 #include "simd/mesh_kernels.hpp"
 
@@ -107,11 +108,10 @@ void PeriodicPlanner::check_memory(const std::vector<Mesh::Settings>& meshes, do
     if (needed <= static_cast<double>(options_.memory_limit)) return;
     const std::array<int, 3>& shape = meshes.front().grid.shape;
     const int enough = enough_ranks(meshes, n_atoms);
-    char smearing[32];
-    std::snprintf(smearing, sizeof smearing, "%.6g", description_.smearing);
     throw std::invalid_argument(
-        std::string("smearing ") + smearing + " Angstrom at this accuracy needs a mesh of " + std::to_string(shape[0]) +
-        " x " + std::to_string(shape[1]) + " x " + std::to_string(shape[2]) + " points, about " + mebibytes(needed) +
+        "smearing " + number(description_.smearing) + " Angstrom at this accuracy needs a mesh of " +
+        std::to_string(shape[0]) + " x " + std::to_string(shape[1]) + " x " + std::to_string(shape[2]) +
+        " points, about " + mebibytes(needed) +
         (n_ranks_ > 1 ? " on each of " + std::to_string(n_ranks_) + " ranks" : std::string()) +
         ", more than the memory limit of " + mebibytes(static_cast<double>(options_.memory_limit)) +
         " of each rank (keyword memory of pair_style, memory_limit of the calculator); use a higher limit, a larger "
