@@ -266,7 +266,10 @@ def run_learn(args) -> None:
 
 
 def add_features(sub) -> None:
-    sub.epilog = "OUTPUT holds one array per term (n_atoms, n_features), and 'structure' and 'numbers' (n_atoms,)."
+    sub.epilog = (
+        "OUTPUT holds one array per term (n_atoms, n_features), beside it NAME-columns: what each feature is, and "
+        "'structure' and 'numbers' (n_atoms,)."
+    )
     sub.add_argument("model", help="a model file or a descriptor, *.mlcalc")
     sub.add_argument("data", help="structures, any format that ASE reads")
     sub.add_argument("--index", default=":", help="which structures, e.g. 0 or -10: or ::5; default: all")

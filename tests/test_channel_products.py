@@ -5,11 +5,12 @@ Forces, virials, ranks, files, training rows and threads are tested for every ki
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from channel_reference import coupling, reference_features
 from harmonics import directions, real_harmonics, rotation_of
 from models import RHO, SALT, V, arguments, evaluate, mixing
 
-from mlcalc import ChannelProduct, Invariant, Linear, Mixing, Model, Term, _engine
+from mlcalc import ChannelProduct, Descriptor, Invariant, Linear, Mixing, Model, Term, _engine
 from mlcalc.model.products import coupling_table, n_invariants
 
 # couplings, from the definition: C couples real harmonics like <l1 m1 l2 m2 | l m> couples complex ones
@@ -119,6 +120,44 @@ def test_features_are_those_of_the_table(small_salt, l_max, n_channels, expansio
     expected = 0.7 * reference_features(product, l_max[0], a).reshape(len(small_salt), -1)
     assert ours.shape[1] == model.n_features("t")
     assert np.abs(ours - expected).max() <= 1e-11 * np.abs(expected).max()
+
+
+def test_labels_are_the_factors_of_their_columns(small_salt):
+    """What is mixed of one l twice as large makes a feature larger by 2 for each of its factors of this l."""
+    layer, product = mixing([RHO], 3, 3, 17), ChannelProduct.up_to("A", (3, 3, 2, 1))
+    product.selection = np.arange(0, 3 * len(product.paths), 2)
+    descriptor = Descriptor(SALT, [RHO], [product], [layer])
+    plain, labels = descriptor(small_salt), descriptor.properties
+    assert np.array_equal(labels["n_factors"], product.nu[labels["path"]])
+    for l in range(4):
+        matrices = layer.matrices.copy()
+        matrices[:, l] *= 2
+        larger = Descriptor(SALT, [RHO], [product], Mixing("A", ["rho"], matrices))(small_salt)
+        count = np.sum(labels["l_factors"] == l, axis=1)
+        assert np.allclose(larger.values, plain.values * 2.0**count, rtol=1e-10, atol=1e-14 * abs(plain.values).max())
+    for k in range(3):
+        matrices = layer.matrices.copy()
+        matrices[:, :, k] = 0
+        without = Descriptor(SALT, [RHO], [product], Mixing("A", ["rho"], matrices))(small_salt).values
+        assert np.array_equal(np.all(without == 0, axis=0), labels["channel_1"] == k)
+
+
+def test_products_of_layers_and_of_expansions_are_labeled_together(small_salt):
+    layer, product = mixing([RHO], 3, 3, 17), ChannelProduct.up_to("A", (2, 2))
+    invariants = [Invariant(2, "A", "rho"), Invariant(1, "A"), product]
+    labels = Descriptor(SALT, [RHO], invariants, layer)(small_salt).properties
+    cross = labels[labels["invariant"] == 0]
+    assert set(cross["channel_1"]) == {0, 1, 2} and set(cross["n_1"]) == {-1} and set(cross["n_2"]) == {0, 1, 2}
+    assert set(cross["n_factors"]) == {2} and np.array_equal(cross["l_factors"][:, 0], cross["l"])
+    assert set(labels["n_factors"][labels["invariant"] == 1]) == {1}
+
+
+def test_a_descriptor_of_a_layer_needs_its_invariants():
+    with pytest.raises(ValueError, match="needs the invariants"):
+        Descriptor(SALT, [RHO], layers=[mixing([RHO], 3, 3, 17)])
+    with pytest.raises(ValueError, match="of what layers mix have labels"):
+        layer = mixing([RHO], 3, 3, 17)
+        Descriptor(SALT, [RHO], [Invariant(2, "A", "A")], layer)(bulk("NaCl", "rocksalt", a=5.6)).featomic_blocks()
 
 
 def test_two_factors_are_the_power_spectrum_of_the_mixed_channels(small_salt):

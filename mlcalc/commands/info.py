@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from ..model import Kernel, Linear, Model
+from ..model import ChannelProduct, Kernel, Linear, Model
 from ..running.boundaries import KINDS, pbc_of
 from ..running.calculator import LIMIT_OF_LARGEST
 from ..running.views import views
@@ -56,8 +56,9 @@ def describe(path) -> str:
             )
     lines += [_triples(entry) for entry in model.triples]
     lines += [_expansion(e.to_json()) for e in model.expansions]
+    lines += [_layer(layer) for layer in model.layers]
     lines += [_term(model, term, symbols) for term in model.terms]
-    lines += [_output(output) for output in model.outputs]
+    lines += [_output(model, output) for output in model.outputs]
     if model.committee:
         n, scale = model.committee
         lines.append(f"committee: {n} members, calibration factor {scale:.3g}")
@@ -124,6 +125,12 @@ def _expansion(entry: dict) -> str:
     return f"expansion {entry['name']}: far field {kind}, smearing {entry['smearing']:g} A, {size}{_common(entry)}"
 
 
+def _layer(layer) -> str:
+    centers = "for each species of the center" if layer.matrices.shape[0] > 1 else "the same for all centers"
+    mixed = f"{layer.n_channels} channels mixed of {' and '.join(layer.inputs)}, l_max {layer.l_max}"
+    return f"layer {layer.name}: {mixed}, {centers}"
+
+
 def _settings(what: str, entry: dict) -> str:
     """For example ``cutoff function shifted_cosine (width 0.5)``."""
     numbers = ", ".join(f"{key} {value:g}" for key, value in entry.items() if key != "type")
@@ -135,8 +142,8 @@ def _common(entry: dict) -> str:
 
 
 def _term(model: Model, term, symbols) -> str:
-    products = [i.a if i.nu == 1 else f"{i.a} x {i.b}" for i in term.invariants]
-    text = f"term {term.name}: {' + '.join(products)}, {model.n_features(term)} features, "
+    products = " + ".join(_product(model, invariant) for invariant in term.invariants)
+    text = f"term {term.name}: {products}, {model.n_features(term)} features, "
     if term.regressor is None:
         return text + "features only"
     if not isinstance(term.regressor, Kernel):
@@ -148,10 +155,22 @@ def _term(model: Model, term, symbols) -> str:
     return text + f"kernel zeta {kernel.zeta} {normalized}{precision}, sparse points {points}"
 
 
-def _output(output) -> str:
+def _product(model: Model, product) -> str:
+    """For example ``rho x V``, or of a layer ``1 to 4 factors of A (43 couplings in each of 24 channels)``."""
+    if isinstance(product, ChannelProduct):
+        orders = sorted(set(product.nu.tolist()))
+        several = f"{orders[0]} to {orders[-1]}" if len(orders) > 1 else f"{orders[0]}"
+        return (
+            f"{several} factor{'s' if orders[-1] > 1 else ''} of {product.a} ({len(product.paths)} couplings in each "
+            f"of {model.shape(product.a)[0]} channels)"
+        )
+    return product.a if product.nu == 1 else f"{product.a} x {product.b}"
+
+
+def _output(model: Model, output) -> str:
     parts = []
     for part in output.parts:
-        products = " + ".join(e.a if e.nu == 1 else f"{e.a} x {e.b}" for e in part.equivariants)
+        products = " + ".join(_product(model, equivariant) for equivariant in part.equivariants)
         kind = "linear" if isinstance(part.regressor, Linear) else f"kernel zeta {part.regressor.zeta}"
         parts.append(f"{kind} in {products} of lambda {part.o3_lambda}")
     unit = f" ({output.unit})" if output.unit else ""

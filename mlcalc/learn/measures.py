@@ -234,6 +234,9 @@ MEASURES = {measure.name: measure for measure in (Leverage, Spread, Farthest, Ra
 def measure_of(model: Model, method: str = "auto", labels=("energy", "forces"), engine: dict | None = None) -> Measure:
     """The measure of this name; auto: leverage where the model file has the information of the fit, else its
     committee, else farthest points."""
+    if not model.has_energy or not model.terms:
+        raise DataError("structures are selected by the features of an energy, and the model has none: it has tensors "
+                        "or pair potentials alone; select by a model of the energy of the same species")  # fmt: skip
     if method == "auto":
         method = "leverage" if model.information else "committee" if model.committee else "farthest"
     if method not in MEASURES:

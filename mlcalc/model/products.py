@@ -58,10 +58,19 @@ class ChannelProduct:
     @property
     def nu(self):
         """The number of factors of each path, (n_paths,)."""
-        factors = [1] * (self.l_max + 1)
+        return np.array([len(ls) for ls in self.factors()])
+
+    def factors(self) -> list[tuple[int, ...]]:
+        """The angular momenta of the factors of each path, ascending."""
+        of_node = [(l,) for l in range(self.l_max + 1)]
         for _, x, y in self.nodes:
-            factors.append(factors[x] + factors[y])
-        return np.array([factors[x] + (factors[y] if y >= 0 else 0) for x, y in self.paths])
+            of_node.append(of_node[x] + of_node[y])
+        return [tuple(sorted(of_node[x] + (of_node[y] if y >= 0 else ()))) for x, y in self.paths]
+
+    def last_l(self):
+        """The angular momentum of the scalar product that ends each path, 0 for one factor, (n_paths,)."""
+        of_node = [*range(self.l_max + 1), *(l for l, _, _ in self.nodes)]
+        return np.array([of_node[x] for x, _ in self.paths])
 
 
 def n_invariants(ls):

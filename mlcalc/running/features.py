@@ -9,14 +9,10 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from ..model import Equivariant, Invariant, Model, PotentialExpansion, Term
+from .labels import channels, labels, n_components
 from .views import UnknownSpecies, views
 
 SAMPLE = np.dtype([("structure", np.int32), ("atom", np.int32), ("species", np.int32)])
-PROPERTY = np.dtype([("invariant", np.int32), ("l", np.int32), ("channel_1", np.int32), ("n_1", np.int32),
-                     ("channel_2", np.int32), ("n_2", np.int32)])  # fmt: skip
-#: of a descriptor with equivariants
-EQUIVARIANT_PROPERTY = np.dtype([*PROPERTY.descr, ("l_2", np.int32), ("o3_lambda", np.int32),
-                                 ("o3_sigma", np.int32), ("o3_mu", np.int32)])  # fmt: skip
 
 
 class Block(NamedTuple):
@@ -33,10 +29,7 @@ class Features:
     """What a Descriptor returns.
 
     values (n_samples, n_features); samples: structured array with fields structure, atom, species (atomic number) of
-    each row; properties: fields invariant, l, channel_1, n_1, channel_2, n_2 of each column (-1 where an invariant has
-    none). A channel is an index into ``descriptor.species``, or a pseudo-species if the expansion mixes them. With an
-    equivariant among the invariants also l_2 (``l`` is that of the first factor), o3_lambda, o3_sigma and o3_mu: its
-    columns are all features of mu = -lambda, then those of the next component.
+    each row; properties: what each column stands for, as :func:`mlcalc.running.labels.labels` describes it.
     """
 
     values: np.ndarray
@@ -69,26 +62,29 @@ class Descriptor:
     >>> features.values.shape, features.properties[:3]
 
     `species` are symbols or atomic numbers; `expansions` one expansion or several, of a density or of a potential;
-    `invariants` a list of mlcalc.model.Invariant and Equivariant, by default the invariants nu = 2 of every expansion
-    with itself. `options` are those
-    of the engine (``accuracy`` of the far field, ``n_threads``, ..). Raises ValueError for what does not fit together.
+    `invariants` a list of mlcalc.model.Invariant, Equivariant and ChannelProduct, by default the invariants nu = 2 of
+    every expansion with itself; `layers` a list of mlcalc.model.Mixing, for invariants of what they mix. `options` are
+    those of the engine (``accuracy`` of the far field, ``n_threads``, ..). Raises ValueError for what does not fit.
     """
 
-    def __init__(self, species, expansions, invariants=None, **options):
+    def __init__(self, species, expansions, invariants=None, layers=(), **options):
         numbers = sorted({_number(s) for s in _listed(species)})
         expansions = _listed(expansions)
         if not numbers or not expansions:
             raise ValueError("a descriptor needs at least one species and one expansion")
+        if invariants is None and layers:
+            raise ValueError("a descriptor with layers needs the invariants that are made of them, for example "
+                             "ChannelProduct.up_to(layer.name, (3, 2, 1))")  # fmt: skip
         if invariants is None:
             invariants = [Invariant(2, e.name, e.name) for e in expansions]
-        self.model = Model(species=numbers, expansions=expansions, terms=[Term("features", _listed(invariants))],
-                           boundaries=("periodic", "free"))  # fmt: skip
+        self.model = Model(species=numbers, expansions=expansions, layers=_listed(layers),
+                           terms=[Term("features", _listed(invariants))], boundaries=("periodic", "free"))  # fmt: skip
         self.options = options
 
     @classmethod
     def from_model(cls, model, term=0, **options):
         """The features that a term of a model is made of."""
-        return cls(model.species, model.expansions, model.terms[term].invariants, **options)
+        return cls(model.species, model.expansions, model.terms[term].invariants, model.layers, **options)
 
     @property
     def species(self):
@@ -111,13 +107,7 @@ class Descriptor:
     @functools.cached_property
     def properties(self):
         """Labels of the features, one record per column; see Features."""
-        parts = []
-        for k, invariant in enumerate(self.invariants):
-            labels = self._labels(k, invariant)
-            if invariant.selection is not None:
-                labels = labels.reshape(self._n_components(invariant), -1)[:, np.asarray(invariant.selection)].ravel()
-            parts.append(labels)
-        return np.concatenate(parts)
+        return labels(self.model, self.invariants)
 
     def __call__(self, structures, progress=None):
         """Features of an ase.Atoms or of a list of them.
@@ -163,7 +153,7 @@ class Descriptor:
             raise ValueError(f"selected features must ascend from 0 to at most {self.n_features - 1}")
         chosen = []
         for k, invariant in enumerate(self.invariants):
-            own = np.flatnonzero(self.properties["invariant"] == k).reshape(self._n_components(invariant), -1)
+            own = np.flatnonzero(self.properties["invariant"] == k).reshape(n_components(invariant), -1)
             chosen_of = np.isin(own, indices)
             if not np.array_equal(chosen_of.any(axis=0), chosen_of.all(axis=0)):
                 raise ValueError(f"select all components of a feature of equivariant {k}, or none")
@@ -172,7 +162,7 @@ class Descriptor:
             if len(kept) == 0:
                 raise ValueError(f"no feature of invariant {k} is selected; describe features without it")
             chosen.append(replace(invariant, selection=kept.astype(np.int32)))
-        return Descriptor(self.species, self.model.expansions, chosen, **self.options)
+        return Descriptor(self.species, self.model.expansions, chosen, self.model.layers, **self.options)
 
     def _potential(self, atoms):
         """The engine; a far field keeps its k list or mesh as long as it is asked for the same kind of system."""
@@ -194,79 +184,14 @@ class Descriptor:
                 f"the species {', '.join(error.symbols)} was not described, only {', '.join(error.known)}"
             ) from None
 
-    def _channels(self, name):
-        """(channel, n) of every q of an expansion."""
-        expansion = next(e for e in self.model.expansions if e.name == name)
-        n_channels = len(self.species) if expansion.mixing is None else len(expansion.mixing)
-        return np.array([(a, n) for a in range(n_channels) for n in range(expansion.n_max)])
-
-    def _l_max(self, invariant):
-        return min(e.l_max for e in self.model.expansions if e.name in (invariant.a, invariant.b))
-
-    @functools.cached_property
-    def _property(self):
-        """The type of the labels."""
-        return EQUIVARIANT_PROPERTY if any(isinstance(i, Equivariant) for i in self.invariants) else PROPERTY
-
-    @staticmethod
-    def _n_components(invariant):
-        return getattr(invariant, "n_components", 1)
-
-    def _labels(self, k, invariant):
-        """Labels of all features of an invariant, before selection."""
-        if isinstance(invariant, Equivariant):
-            return self._labels_of_equivariant(k, invariant)
-        labels = self._labels_of_invariant(k, invariant)
-        out = np.zeros(len(labels), self._property)
-        for field in PROPERTY.names:
-            out[field] = labels[field]
-        if self._property is EQUIVARIANT_PROPERTY:
-            out["l_2"], out["o3_sigma"] = out["l"], 1
-        return out
-
-    def _labels_of_equivariant(self, k, invariant):
-        q1 = self._channels(invariant.a)
-        if invariant.nu == 1:
-            one = np.full(len(q1), -1, self._property)
-            one["l"] = invariant.o3_lambda
-            one["channel_1"], one["n_1"] = q1.T
-        else:
-            q2, blocks = (
-                self._channels(invariant.b),
-                invariant.blocks(*map(self.model.shape, (invariant.a, invariant.b))),
-            )
-            one = np.zeros(sum(len(block.q_1) for block in blocks), self._property)
-            for field, part in (("l", "l_1"), ("l_2", "l_2")):
-                one[field] = np.repeat([getattr(b, part) for b in blocks], [len(b.q_1) for b in blocks])
-            one["channel_1"], one["n_1"] = q1[np.concatenate([b.q_1 for b in blocks])].T
-            one["channel_2"], one["n_2"] = q2[np.concatenate([b.q_2 for b in blocks])].T
-        one["invariant"], one["o3_lambda"], one["o3_sigma"] = k, invariant.o3_lambda, invariant.o3_sigma
-        out = np.tile(one, invariant.n_components)
-        out["o3_mu"] = np.repeat(np.arange(-invariant.o3_lambda, invariant.o3_lambda + 1), len(one))
-        return out
-
-    def _labels_of_invariant(self, k, invariant):
-        q1 = self._channels(invariant.a)
-        if invariant.nu == 1:
-            out = np.full(len(q1), -1, PROPERTY)
-            out["invariant"], out["channel_1"], out["n_1"] = k, q1[:, 0], q1[:, 1]
-            return out
-        q2 = self._channels(invariant.b)
-        first, second = np.divmod(np.arange(len(q1) * len(q2)), len(q2))
-        if invariant.a == invariant.b:
-            first, second = first[first <= second], second[first <= second]
-        n_l = self._l_max(invariant) + 1
-        out = np.zeros(n_l * len(first), PROPERTY)
-        out["invariant"], out["l"] = k, np.repeat(np.arange(n_l), len(first))
-        for field, values in zip(("channel_1", "n_1", "channel_2", "n_2"), (*q1[first].T, *q2[second].T), strict=True):
-            out[field] = np.tile(values, n_l)
-        return out
-
     def _featomic_blocks(self, features, k):
         invariant = self.invariants[k]
-        mixed = any(e.mixing is not None for e in self.model.expansions if e.name in (invariant.a, invariant.b))
         if isinstance(invariant, Equivariant):
             raise ValueError("blocks of invariants are made; the columns of equivariants have labels")
+        names = {invariant.a, getattr(invariant, "b", None)}
+        if any(layer.name in names for layer in self.model.layers):
+            raise ValueError("featomic's blocks are of expansions; the columns of what layers mix have labels")
+        mixed = any(e.mixing is not None for e in self.model.expansions if e.name in names)
         if invariant.selection is not None or mixed:
             raise ValueError("featomic's blocks need all features of species that are not mixed")
         values = features.values[:, self.properties["invariant"] == k] / invariant.scale
@@ -275,19 +200,20 @@ class Descriptor:
         for center in self.species:
             rows = features.samples["species"] == center
             samples = np.stack([features.samples["structure"][rows], features.samples["atom"][rows]], axis=1)
-            for channels, pick, factor, properties in pairs:
-                key = (center, *(self.species[a] for a in channels))
+            for species, pick, factor, properties in pairs:
+                key = (center, *(self.species[a] for a in species))
                 block = factor * full[rows][(slice(None), *pick)]
                 blocks[key] = Block(block.reshape(len(samples), -1), samples, properties)
         return blocks
 
     def _full_set(self, invariant, values):
         """Values with all pairs of q, and for every key of featomic what to pick from them."""
-        q1 = self._channels(invariant.a)
+        q1 = channels(self.model, invariant.a)
         if invariant.nu == 1:
             n = np.arange(q1[:, 1].max() + 1)
             return values, [((a,), (np.flatnonzero(q1[:, 0] == a),), 1.0, n[:, None]) for a in np.unique(q1[:, 0])]
-        q2, n_l, same = self._channels(invariant.b), self._l_max(invariant) + 1, invariant.a == invariant.b
+        q2, same = channels(self.model, invariant.b), invariant.a == invariant.b
+        n_l = 1 + min(self.model.shape(name)[1] for name in (invariant.a, invariant.b))
         full = values.reshape(len(values), n_l, -1)
         if same:
             symmetric = np.empty((len(values), n_l, len(q1), len(q1)))
