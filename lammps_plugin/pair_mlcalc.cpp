@@ -49,6 +49,7 @@ PairMLCalc::~PairMLCalc() {
     if (allocated) {
         memory->destroy(setflag);
         memory->destroy(cutsq);
+        memory->destroy(scale_);
     }
 }
 
@@ -67,6 +68,7 @@ void PairMLCalc::compute(int eflag, int vflag) {
     }
     if (cvflag_atom && potential_->model().has_far_field())
         error->all(FLERR, "pair_style mlcalc has no compute centroid/stress/atom for a model with a far field");
+    unit_ = energy_unit_ * common_scale();
     try {
         work(eflag, vflag);
     } catch (const std::exception& failure) {
@@ -74,7 +76,26 @@ void PairMLCalc::compute(int eflag, int vflag) {
     }
 }
 
-void PairMLCalc::work(int, int) {
+/// The energy of an atom depends on all of its neighbors, so that single pairs of types cannot be scaled.
+double PairMLCalc::common_scale() const {
+    double out = 0.0;
+    bool first = true;
+    for (int i = 1; i <= atom->ntypes; i++)
+        for (int j = i; j <= atom->ntypes; j++) {
+            if (type_species_[static_cast<std::size_t>(i)] < 0 || type_species_[static_cast<std::size_t>(j)] < 0)
+                continue;
+            if (!first && scale_[i][j] != out)
+                error->all(FLERR,
+                           "pair_style mlcalc is scaled as a whole, but types {} and {} have a scale of {} and others "
+                           "{}; give all pairs of types (* *) the same",
+                           i, j, scale_[i][j], out);
+            out = scale_[i][j];
+            first = false;
+        }
+    return out;
+}
+
+void PairMLCalc::work(int eflag, int vflag) {
     mlcalc::Results results;
     std::exception_ptr failure;
     try {
@@ -91,11 +112,10 @@ void PairMLCalc::work(int, int) {
     }
     evaluate(results, failure);
     tensors_.take(results);
-    const double unit = energy_unit_ * scale_;
     if (cvflag_atom)
-        mlcalc_lammps::add_centroid_virials(views_, *potential_, communicator_, *mesh_factory_, unit, cvatom);
+        mlcalc_lammps::add_centroid_virials(views_, *potential_, communicator_, *mesh_factory_, unit_, cvatom);
     add_results(results);
-    take_uncertainty();
+    take_uncertainty(checks_.is_trial(eflag, vflag));
     const auto send_home = [this](Vec3* forces) { send_ghosts_home(forces); };
     if (far_field_log_.step(*potential_, settings_, views_.atoms()))
         far_field_log_.measure(file_.model, settings_, views_, *mesh_factory_, energies_, forces_, send_home);
@@ -169,7 +189,7 @@ static void add_symmetric(const mlcalc::Mat3& w, double factor, double* v) {
 }
 
 void PairMLCalc::add_results(const mlcalc::Results& results) {
-    const double unit = energy_unit_ * scale_;
+    const double unit = unit_;
     for (std::size_t i = 0; i < forces_.size(); i++)
         for (std::size_t a = 0; a < 3; a++) atom->f[i][a] += unit * forces_[i][a];
     if (eflag_global) {
@@ -185,14 +205,16 @@ void PairMLCalc::add_results(const mlcalc::Results& results) {
     for (int k = 0; k < 2; k++) seconds_[k] += results.seconds[k];
 }
 
-void PairMLCalc::take_uncertainty() {
+/// What a Monte Carlo fix tries and rejects neither warns nor stops the run.
+void PairMLCalc::take_uncertainty(bool trial) {
     const mlcalc::Model& model = potential_->model();
-    const double unit = energy_unit_ * std::fabs(scale_);
+    const double unit = std::fabs(unit_);
     committee_.take(model, unit, [this](Vec3* forces) { send_ghosts_home(forces); });
     if (eflag_global) {
         const double total = committee_.of_total(model, unit, communicator_);
         pvector[3] = comm->me == 0 ? total : 0.0;  // compute pair adds the values of all ranks
     }
+    if (trial) return;
     committee_.check_maximum(settings_);
     extrapolation_.check(committee_.values("extrapolation"), settings_);
 }
@@ -238,7 +260,10 @@ double PairMLCalc::memory_usage() {
 void* PairMLCalc::extract(const char* name, int& dimension) {
     dimension = 0;
     const std::string text = name, ending = "_flag";
-    if (text == "scale") return &scale_;
+    if (text == "scale") {
+        dimension = 2;
+        return scale_;
+    }
     if (text.size() <= ending.size() || text.substr(text.size() - ending.size()) != ending) return nullptr;
     const std::string field = text.substr(0, text.size() - ending.size());
     const bool committee = file_.model != nullptr && file_.model->has_committee && file_.model->n_members > 1;

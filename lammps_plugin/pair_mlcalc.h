@@ -72,9 +72,10 @@ private:
     void log_model() const;
 
     void work(int eflag, int vflag);
+    double common_scale() const;
     void evaluate(mlcalc::Results&, const std::exception_ptr& failed_before);
     void add_results(const mlcalc::Results&);
-    void take_uncertainty();
+    void take_uncertainty(bool trial);
     void send_ghosts_home(mlcalc::Vec3* forces);
 
     mlcalc_lammps::StyleSettings settings_;
@@ -97,7 +98,8 @@ private:
     bool ready_ = false;             ///< has init_style seen the present model?
     bool fell_back_ = false;         ///< from the mesh to the k-sum
     double energy_unit_ = 1.0;       ///< eV in the units of the run
-    double scale_ = 1.0;             ///< of the whole model, for fix adapt
+    double** scale_ = nullptr;       ///< [type][type] as fix adapt and compute fep set it; all are to be equal
+    double unit_ = 1.0;              ///< of this step: energy_unit_ times the scale
     double seconds_[2] = {0.0, 0.0};
     std::vector<mlcalc::Vec3> forces_;
     std::vector<double> energies_;

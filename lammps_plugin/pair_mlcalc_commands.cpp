@@ -26,10 +26,12 @@ void PairMLCalc::allocate() {
     const int n = atom->ntypes + 1;
     memory->create(setflag, n, n, "pair:setflag");
     memory->create(cutsq, n, n, "pair:cutsq");
+    memory->create(scale_, n, n, "pair:scale");
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             setflag[i][j] = 0;
             cutsq[i][j] = 0.0;
+            scale_[i][j] = 1.0;
         }
     }
     allocated = 1;
@@ -152,7 +154,7 @@ void PairMLCalc::check_coefficients() const {
 
 void PairMLCalc::init_style() {
     check_coefficients();
-    checks_.start();
+    checks_.start(potential_->model().has_far_field());
     mlcalc_lammps::check_heat_flux(lmp, potential_->model(), false);
     const std::string units = update->unit_style;
     if (units == "metal")

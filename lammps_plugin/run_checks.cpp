@@ -3,10 +3,16 @@
 
 #include <mpi.h>
 
+#include <algorithm>
+
 #include "atom.h"
+#include "comm.h"
+#include "domain.h"
 #include "error.h"
+#include "fix.h"
 #include "force.h"
 #include "lammps.h"
+#include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "update.h"
@@ -16,10 +22,28 @@ using namespace LAMMPS_NS;
 
 namespace mlcalc_lammps {
 
-void RunChecks::start() const {
+namespace {
+
+/// The group whose atoms alone become ghosts, which LAMMPS tells its own classes only.
+class GhostGroup : public Comm {
+public:
+    static int of(Comm* comm) { return comm->*(&GhostGroup::bordergroup); }
+};
+
+}  // namespace
+
+void RunChecks::start(bool far_field) const {
+    if (far_field && lammps_->domain->dimension == 2)
+        lammps_->error->all(FLERR,
+                            "pair_style mlcalc has no far field in two dimensions, where the box repeats along z for a "
+                            "far field but not for the neighbors; use dimension 3 with boundary p p f");
     if (lammps_->force->newton_pair == 0) lammps_->error->all(FLERR, "pair_style mlcalc needs newton pair on");
     if (utils::strmatch(lammps_->update->integrate_style, "^respa"))
         lammps_->error->all(FLERR, "pair_style mlcalc has no inner and outer forces for run_style respa");
+    if (GhostGroup::of(lammps_->comm) != 0)
+        lammps_->error->all(FLERR,
+                            "pair_style mlcalc needs all neighbors, but comm_modify group leaves some out; use "
+                            "comm_modify group all");
 }
 
 void RunChecks::new_list(const NeighList& list, const std::vector<int>& type_species) const {
@@ -81,6 +105,15 @@ void RunChecks::other_styles(const NeighList& list, const std::vector<int>& type
                     "pair_style mlcalc describes types {} and {}, but another pair_coeff has taken this "
                     "pair away; use hybrid/overlay, or NULL for one of them",
                     i, j);
+}
+
+/// Fixes that try something ask for the energy alone, before the neighbor lists that they have forced on this step.
+bool RunChecks::is_trial(int eflag, int vflag) const {
+    if (eflag != 1 || vflag != 0) return false;
+    const Modify& modify = *lammps_->modify;
+    return std::any_of(modify.fix, modify.fix + modify.nfix, [this](const Fix* fix) {
+        return fix->force_reneighbor != 0 && fix->next_reneighbor == lammps_->update->ntimestep;
+    });
 }
 
 }  // namespace mlcalc_lammps

@@ -40,6 +40,17 @@ double widest(const Mesh::Settings& mesh, const Lattice& lattice) {
     return out;
 }
 
+/// How much more of an alias reaches the forces in a cell that is skewed beyond what LAMMPS holds to be so: a window
+/// errs by waves along the reciprocal vectors, which are longer by length / height than the mesh along them is fine,
+/// and l + 1 derivatives are taken. benchmarks/validation/far_field_accuracy.py has no such cells;
+/// tests/test_lammps_mesh.py.
+double skew_allowance(const Lattice& lattice, int l_max) {
+    constexpr double harmless = 1.5;
+    double skew = 1.0;
+    for (int a = 0; a < 3; ++a) skew = std::max(skew, lattice.length(a) / lattice.height(a));
+    return std::pow(std::max(1.0, skew / harmless), l_max + 1);
+}
+
 }  // namespace
 
 MeshPlanner::MeshPlanner(const FieldDescription& description, const FarFieldOptions& options,
@@ -72,7 +83,7 @@ MeshPlanner::Group MeshPlanner::widest_group(const std::vector<std::size_t>& fil
 /// Filters that need about the same spacing share a mesh: one more filter on a mesh costs half of what it costs on its
 /// own, so its own must have half of the points. Empty if windows of this order do not meet the accuracy.
 std::vector<MeshPlanner::Group> MeshPlanner::group_filters(int order) {
-    const double accuracy = options_->accuracy / mesh_safety;
+    const double accuracy = options_->accuracy / mesh_safety / allowance_;
     const double share = accuracy / std::sqrt(static_cast<double>(spectrum_->bank().size()));
     std::vector<Group> alone;
     for (std::size_t q = 0; q < spectrum_->bank().size(); ++q) {
@@ -126,6 +137,9 @@ std::vector<Mesh::Settings> MeshPlanner::make_shapes(int order, const Lattice& l
 
 /// The cheapest meshes that meet the accuracy; none if no order does.
 std::vector<Mesh::Settings> MeshPlanner::meshes(const Lattice& lattice, const FarFieldCost& cost) {
+    const double allowance = skew_allowance(lattice, description_->l_max);
+    if (allowance != allowance_) of_order_.clear();
+    allowance_ = allowance;
     if (options_->mesh[0] > 0) return given(lattice);
     if (options_->order != 0) return make_shapes(options_->order, lattice);
     const int least = least_order(*description_);
@@ -164,7 +178,7 @@ double MeshPlanner::estimate(const std::vector<Mesh::Settings>& meshes, const La
     for (const Mesh::Settings& mesh : meshes) {
         squared += error_.mesh(mesh.filters, mesh.grid.order, mesh.grid.beta, widest(mesh, lattice), near);
     }
-    return mesh_safety * std::sqrt(squared);
+    return mesh_safety * skew_allowance(lattice, description_->l_max) * std::sqrt(squared);
 }
 
 }  // namespace mlcalc

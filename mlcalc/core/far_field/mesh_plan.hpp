@@ -16,7 +16,7 @@ namespace mlcalc {
 constexpr double drift_margin = 1.04;
 
 /// Finds the integers and windows of meshes that the accuracy asks for, with near parts of one radius. Spacings do not
-/// depend on the cell and are found once. Description, options and spectrum must outlive it.
+/// depend on the cell, unless it is much skewed, and are found once. Description, options and spectrum must outlive it.
 class MeshPlanner {
 public:
     MeshPlanner(const FieldDescription&, const FarFieldOptions&, const FieldSpectrum& whole, double radius);
@@ -44,6 +44,7 @@ private:
     const FarFieldOptions* options_;
     const FieldSpectrum* spectrum_;
     FieldError error_;
+    double allowance_ = 1.0;                      ///< for the skew of the cell that the groups were found for
     std::map<int, std::vector<Group>> of_order_;  ///< empty groups: windows of this order do not meet the accuracy
 };
 
