@@ -2,10 +2,9 @@
 #include "atom_views.h"
 
 #include <cmath>
-#include <limits>
-#include <stdexcept>
 
 #include "atom.h"
+#include "base/counts.hpp"
 #include "base/failure.hpp"
 #include "domain.h"
 #include "lammps.h"
@@ -58,17 +57,14 @@ void AtomViews::fill(const NeighList& list, const std::vector<int>& type_species
     }
     n_ = 0;
     for (int i = 0; i < atom.nlocal; i++) add_neighbors(list, i, cutoff * cutoff);
-    first_[n_local] = static_cast<int>(n_);
+    first_[n_local] = mlcalc::counted(n_, "pairs within the cutoff");
 }
 
 /// Keeps the pairs of LAMMPS's list (cutoff + skin) that lie within the model's cutoff.
 void AtomViews::add_neighbors(const NeighList& list, int i, double cutoff_squared) {
     const auto center_index = static_cast<std::size_t>(i);
     const int listed = first_[center_index + 1];
-    if (n_ + static_cast<std::size_t>(listed) > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        throw std::length_error(
-            "pair_style mlcalc: one rank has more than 2^31 pairs within the cutoff; use more ranks");
-    first_[center_index] = static_cast<int>(n_);
+    first_[center_index] = mlcalc::counted(n_, "pairs within the cutoff");
     if (species_[center_index] < 0) return;
     const auto* x = reinterpret_cast<const Vec3*>(lammps_->atom->x[0]);
     const int* neighbors = list.firstneigh[i];

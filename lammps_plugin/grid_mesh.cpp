@@ -72,6 +72,7 @@ bool GridMesh::bricks_have_changed() const {
 /// The halo covers the atoms' motion between two neighbor builds (half the skin), in a box that may shrink a little.
 void GridMesh::build_grid() {
     grid_.reset();
+    require_countable(static_cast<double>(shape_[0]) * shape_[1] * shape_[2] / lammps_->comm->nprocs);
     built_for_ = present_domains();
     void* storage = ::operator new(sizeof(Grid3d));
     grid_.reset(new (storage) Grid3d(lammps_, lammps_->world, shape_[0], shape_[1], shape_[2]));
@@ -87,7 +88,7 @@ void GridMesh::build_grid() {
         ghosted_.lo[axis] = lo[axis];
         ghosted_.hi[axis] = hi[axis] + 1;
     }
-    require_countable();
+    require_countable(static_cast<double>(std::max(ghosted_.size(), owned_.size())));
     require_one_image();
     number_points();
     int n_buffer1 = 0, n_buffer2 = 0;
@@ -107,9 +108,8 @@ void GridMesh::extend_above_box() {
 }
 
 /// LAMMPS counts points and the doubles of a brick with int.
-void GridMesh::require_countable() const {
-    const std::size_t most = std::max(ghosted_.size(), owned_.size());
-    if (everywhere(most < std::size_t{1} << 29, lammps_->world)) return;
+void GridMesh::require_countable(double n_points) const {
+    if (everywhere(n_points < 0x1p29, lammps_->world)) return;
     throw mlcalc::Shared<std::invalid_argument>(std::invalid_argument(
         "the mesh of the far field has more than 2^29 points on one rank, which LAMMPS cannot count; use more ranks"));
 }

@@ -64,7 +64,7 @@ private:
     Domains present_domains() const;
     void extend_above_box();
     void number_points();
-    void require_countable() const;
+    void require_countable(double n_points) const;
     void require_one_image() const;
     void exchange(double* grid, int n_values, bool forward);
     void add_halo(double* grid, int n_values);

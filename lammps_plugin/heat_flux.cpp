@@ -2,10 +2,9 @@
 #include "heat_flux.h"
 
 #include <algorithm>
-#include <limits>
-#include <stdexcept>
 #include <string>
 
+#include "base/counts.hpp"
 #include "compute.h"
 #include "error.h"
 #include "lammps.h"
@@ -60,8 +59,7 @@ void check_heat_flux(LAMMPS* lammps, const mlcalc::Model& model, bool set_up) {
 void add_centroid_virials(const AtomViews& views, mlcalc::Potential& potential, mlcalc::Communicator& ranks,
                           mlcalc::MeshBackendFactory& meshes, double unit, double** virials) {
     const std::size_t n_local = views.n_local(), n_pairs = views.n_pairs();
-    if (n_local + n_pairs > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-        throw std::length_error("pair_style mlcalc: too many pairs on one rank for centroid virials; use more ranks");
+    const int n_all = mlcalc::counted(n_local + n_pairs, "pairs within the cutoff, each with a virial of its own");
     const mlcalc::NeighborList given = views.neighbors();
     std::vector<int> species(views.species().begin(), views.species().begin() + static_cast<std::ptrdiff_t>(n_local));
     std::vector<int> own(n_pairs);
@@ -70,7 +68,7 @@ void add_centroid_virials(const AtomViews& views, mlcalc::Potential& potential, 
         species.push_back(views.species()[static_cast<std::size_t>(given.j[pair])]);
     }
     mlcalc::Atoms atoms = views.atoms();
-    atoms.n_all = static_cast<int>(n_local + n_pairs);
+    atoms.n_all = n_all;
     atoms.species = species.data();
     std::vector<Vec3> forces(n_local + n_pairs + 1, Vec3{});
     mlcalc::Results results;

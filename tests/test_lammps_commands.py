@@ -311,3 +311,15 @@ def test_a_mesh_in_a_box_of_large_tilt_keeps_its_accuracy(paths, tmp_path, tilt,
         status, text = run_command(tmp_path, skew, paths["both"], options, ranks=ranks)
         assert status == 0, text[-1500:]
         assert_as_in_ase(tmp_path, text, paths["both"], accuracy, accuracy=1e-9)
+
+
+# ----------------------------------------------------------------------------------------------- what is counted
+
+
+def test_a_mesh_that_cannot_be_counted_is_refused_before_it_is_made(paths, tmp_path):
+    """In a cell of a few Angstrom, with memory that nobody has."""
+    for points in ("1100 1100 1100", "2000 2000 2000", "2000 1999 2048"):
+        options = f"lode mesh mesh {points} order 8 memory 100000"
+        status, text = run_command(tmp_path, "run 0", paths["both"], options, ranks=2)
+        assert status != 0
+        assert text.count("ERROR") == 1 and "has more than 2^29 points on one rank, which LAMMPS cannot count" in text

@@ -64,7 +64,7 @@ void accumulate(const double* y, int chunk, const double* values, int values_row
                 int stride) {
     for (int n = 0; n < n_max; n += lanes) {
         Sums<n_rows> sum;
-        for (int k = 0; k < n_chunks; ++k)
+        for (long k = 0; k < n_chunks; ++k)
             for (int p = 0; p < lanes; ++p)
                 sum.add(y + k * chunk + p, lanes, load_unaligned(values + (k * lanes + p) * values_row + n));
         if (n + lanes <= n_max) {
@@ -85,7 +85,7 @@ template <bool gradients>
 void evaluate(const DensityPlan& plan, const DensityGroup& group, const DensityScratch& scratch) {
     const int values_row = plan.row + 8, n_lm = (plan.l_max + 1) * (plan.l_max + 1);
     const int n_legendre = legendre_size(plan.l_max);
-    for (int k = 0; k < group.n_chunks; ++k) {
+    for (long k = 0; k < group.n_chunks; ++k) {
         const double* geometry = group.geometry + k * 5 * lanes;
         double* values = scratch.values + k * lanes * values_row;
         radial_functions<gradients>(plan, geometry, values, values_row, scratch.slopes);
@@ -124,7 +124,7 @@ void backward(const DensityPlan& plan, const DensityGroup& group, const double* 
     const int n_legendre = legendre_size(plan.l_max);
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
-    for (int k = 0; k < group.n_chunks; ++k) {
+    for (long k = 0; k < group.n_chunks; ++k) {
         contract_all(plan.l_max, plan.n_max, adjoint, stride, group.radial + k * plan.row * lanes,
                      group.slope + k * plan.row * lanes, value, derivative);
         Lanes g[3];

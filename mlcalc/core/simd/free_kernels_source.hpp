@@ -112,9 +112,9 @@ void forward(const FreePlan& plan, const FreeSources& sources, const double* cen
     const int n_lm = (plan.l_max + 1) * (plan.l_max + 1), n_sums = n_lm * plan.n_max;
     for (int k = 0; k < n_sums; ++k) store(scratch.sums + k * lanes, Lanes{});
     alignas(64) double geometry[free_chunks_at_once * 5 * lanes], legendre[legendre_size(largest_l) * lanes];
-    for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
+    for (long first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
         const double* chunks = sources.sources + first * 4 * lanes;
-        const int n = separate_some(chunks, sources.n_chunks - first, center, geometry);
+        const int n = separate_some(chunks, static_cast<int>(sources.n_chunks - first), center, geometry);
         for (int k = 0; k < n; ++k) {
             const double* u = geometry + k * 5 * lanes;
             radial_functions<false>(plan, u, load(chunks + (4 * k + 3) * lanes), scratch,
@@ -154,9 +154,9 @@ void backward(const FreePlan& plan, const FreeSources& sources, const double* ce
         legendre[legendre_size(largest_l) * lanes];
     Lanes sums[12];
     for (Lanes& sum : sums) sum = Lanes{};
-    for (int first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
+    for (long first = 0; first < sources.n_chunks; first += free_chunks_at_once) {
         const double* chunks = sources.sources + first * 4 * lanes;
-        const int n = separate_some(chunks, sources.n_chunks - first, center, geometry);
+        const int n = separate_some(chunks, static_cast<int>(sources.n_chunks - first), center, geometry);
         for (int k = 0; k < n; ++k) {
             const double* u = geometry + k * 5 * lanes;
             Lanes weight = load(chunks + (4 * k + 3) * lanes), g[3];

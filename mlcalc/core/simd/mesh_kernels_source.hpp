@@ -84,7 +84,7 @@ void gather(const MeshStencil& stencil, const MeshGrid& grid, int n, const doubl
     constexpr int size = tensor_size(degree), padded = (size + lanes - 1) / lanes * lanes;
     Weights w;
     for (int i = 0; i < n; ++i) {
-        set_weights<points>(stencil, grid, degree, u + 3 * i, w);
+        set_weights<points>(stencil, grid, degree, u + 3L * i, w);
         Lanes products[padded];
         for (int t = 0; t < padded; ++t) products[t] = Lanes{};
         int strip = 0;
@@ -173,14 +173,14 @@ void spread(const MeshStencil& stencil, const MeshGrid& grid, MeshPlanes planes,
     Weights w;
     const int order = stencil.order;
     for (int i = 0; i < n; ++i) {
-        const double middle = u[3 * i] - grid.lo[0];
+        const double middle = u[3L * i] - grid.lo[0];
         if (middle + order < planes.begin || middle - order > planes.end) continue;
         const double* c = coefficients + i * stride;
         Pair pairs[size];
         for (int t = 0; t < size; ++t) {
             pairs[t] = Pair{c[t], imaginary < 0 ? 0.0 : c[imaginary + t]};
         }
-        set_weights<points>(stencil, grid, degree, u + 3 * i, w);
+        set_weights<points>(stencil, grid, degree, u + 3L * i, w);
         int strip = 0;
         for (; strip + 2 * lanes <= 2 * points; strip += 2 * lanes) {
             spread_strips<degree, points, 2>(w, grid, planes, order, strip, pairs);
