@@ -77,6 +77,39 @@ def test_memory_that_ends_is_a_memory_error(tmp_path, kind, lode, call, n, threa
     assert "MemoryError" in done.stdout
 
 
+FRESH = """
+import resource
+import sys
+sys.path.insert(0, {tests!r})
+import models
+from test_failures import salt
+from mlcalc.calculator import MLCalculator
+
+model, atoms = models.build({kind!r}), salt(3)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + int({megabytes} * 2**20), resource.RLIM_INFINITY))
+try:
+    atoms.calc = MLCalculator(model, threads={threads}{options})
+    atoms.get_forces()
+    print("done")
+except MemoryError as error:
+    print("MemoryError", error)
+"""
+
+
+@pytest.mark.parametrize("megabytes", [0.5, 6, 14, 30, 50, 75, 90, 600])
+@pytest.mark.parametrize(
+    "kind, threads, options", [("linear soap + lode", 2, ", lode='mesh'"), ("kernel zeta 2", 1, "")]
+)
+def test_memory_that_ends_in_a_library_is_a_memory_error(tmp_path, megabytes, kind, threads, options):
+    """libgomp without stacks for its threads, OpenBLAS without buffers, and vesin would end or confuse Python."""
+    code = FRESH.format(tests=str(Path(__file__).parent), kind=kind, megabytes=megabytes, threads=threads,
+                        options=options)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr[-1500:])
+    assert done.stdout.startswith("done" if megabytes == 600 else ("done", "MemoryError")), done.stdout
+
+
 def test_reset_and_summary_during_a_computation_say_so():
     calc = MLCalculator(models.build("linear soap + lode"), lode="ksum", accuracy=1e-9)
     atoms = salt(3)

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <limits>
 
+#include "base/reserve.hpp"
+
 namespace mlcalc {
 namespace {
 
@@ -291,6 +293,7 @@ void Evaluator::sweep(const System& system, Results& results) {
         if (passes_.empty()) continue;
         for (auto& gradient : buffers.gradient) gradient.assign(static_cast<std::size_t>(system.atoms.n_all), Vec3{});
     }
+    reserve_threads(n_threads);
 #pragma omp parallel for schedule(static, 1) num_threads(n_threads) if (n_threads > 1)
     for (int b = 0; b < n_blocks; ++b) {
         Buffers& buffers = threads_[static_cast<std::size_t>(omp_get_thread_num())];

@@ -168,7 +168,13 @@ def _find_pairs(positions, cell, pbc, reach):
         centers, neighbors, shifts = _find_pairs_of_thin_system(positions, lattice, pbc, reach)
     else:
         finder = vesin.NeighborList(cutoff=reach, full_list=True, sorted=True, n_threads=1)
-        pairs, shifts = finder.compute(positions, lattice, pbc, "PS")
+        try:
+            pairs, shifts = finder.compute(positions, lattice, pbc, "PS")
+        except RuntimeError as error:
+            if not any(word in str(error) for word in ("unavailable", "alloc", "memory")):
+                raise
+            # a thread that cannot be started, or memory that ends
+            raise MemoryError(f"no memory for the neighbors of {len(positions)} atoms: {error}") from error
         centers, neighbors = pairs.view(np.int64).T
     return centers, neighbors, shifts if of_cell is None else shifts @ of_cell
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/reserve.hpp"
+
 extern "C" {
 void scipy_cblas_dgemm(int order, int trans_a, int trans_b, int m, int n, int k, double alpha, const double* a, int lda,
                        const double* b, int ldb, double beta, double* c, int ldc);
@@ -41,6 +43,8 @@ inline void gemm(Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, 
 /// One BLAS thread: the parallelism is over atoms and ranks. OpenBLAS ends the process if it finds no memory for its
 /// buffers, so each thread that may call it lets it take them here, where a product is large enough for that.
 inline void use_one_thread(int n_callers = 1) {
+    reserve_threads(n_callers);
+    reserve_blas_buffers(n_callers);
     scipy_openblas_set_num_threads(1);
     constexpr std::size_t n = 160;
     std::vector<double> all(static_cast<std::size_t>(n_callers) * 2 * n * n, 0.0);

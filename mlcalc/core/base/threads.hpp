@@ -6,6 +6,8 @@
 #include <exception>
 #include <vector>
 
+#include "base/reserve.hpp"
+
 namespace mlcalc {
 
 /// function(begin, end, share) for contiguous shares of 0 .. n, one per thread. What it throws (memory may end) is
@@ -17,6 +19,7 @@ void for_shares(int n_threads, std::size_t n, Function function) {
         function(std::size_t{0}, n, std::size_t{0});
         return;
     }
+    reserve_threads(static_cast<int>(n_shares));
     std::vector<std::exception_ptr> failures(n_shares);
 #pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(n_shares))
     for (std::size_t share = 0; share < n_shares; ++share) {
@@ -34,6 +37,7 @@ void for_shares(int n_threads, std::size_t n, Function function) {
 /// function(part) for 0 .. n_parts, the next part to the thread that is free. Exceptions as in `for_shares`.
 template <class Function>
 void for_parts(int n_threads, int n_parts, Function function) {
+    reserve_threads(n_threads);
     std::vector<std::exception_ptr> failures(static_cast<std::size_t>(std::max(0, n_parts)));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads) if (n_threads > 1)
     for (int part = 0; part < n_parts; ++part) {
