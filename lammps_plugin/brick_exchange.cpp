@@ -2,7 +2,6 @@
 #include "brick_exchange.h"
 
 #include <algorithm>
-#include <array>
 
 namespace mlcalc_lammps {
 
@@ -25,105 +24,171 @@ Brick overlap(const Brick& a, const Brick& b) {
     return out;
 }
 
-/// row(numbers of the part along z in the view of a brick, the same in a packed array)
-template <typename Row>
-void for_rows(const Brick& brick, const BrickView& view, const Brick& part, double* packed, Row row) {
-    const long length = 2L * (part.hi[2] - part.lo[2]);
-    for (int x = part.lo[0]; x < part.hi[0]; x++)
-        for (int y = part.lo[1]; y < part.hi[1]; y++, packed += length)
-            row(view.data + (x - brick.lo[0]) * view.stride_x + (y - brick.lo[1]) * view.stride_y +
-                    2L * (part.lo[2] - brick.lo[2]),
-                packed, length);
+Brick shifted(Brick brick, const std::array<int, 3>& by) {
+    for (std::size_t axis = 0; axis < 3; axis++) {
+        brick.lo[axis] += by[axis];
+        brick.hi[axis] += by[axis];
+    }
+    return brick;
 }
 
-std::vector<Brick> of_all(MPI_Comm world, const Brick& mine) {
+/// row(numbers of the part along z in a view, the same in a packed array, how many)
+template <typename Row>
+void for_rows(const BrickView& view, const Brick& part, double* packed, Row row) {
+    const long length = 2L * (part.hi[2] - part.lo[2]);
+    for (int x = part.lo[0]; x < part.hi[0]; x++)
+        for (int y = part.lo[1]; y < part.hi[1]; y++, packed += length) row(view.row(x, y, part.lo[2]), packed, length);
+}
+
+template <bool add>
+void put(double* to, const double* from, long n) {
+    if constexpr (add) {
+        for (long k = 0; k < n; k++) to[k] += from[k];
+    } else {
+        std::copy_n(from, n, to);
+    }
+}
+
+template <bool add>
+void put_part(const BrickView& target, const Brick& to, const BrickView& source, const Brick& from) {
+    const long length = 2L * (from.hi[2] - from.lo[2]);
+    for (int x = 0; x < from.hi[0] - from.lo[0]; x++)
+        for (int y = 0; y < from.hi[1] - from.lo[1]; y++)
+            put<add>(target.row(to.lo[0] + x, to.lo[1] + y, to.lo[2]),
+                     source.row(from.lo[0] + x, from.lo[1] + y, from.lo[2]), length);
+}
+
+/// What a rank tells the others: where it is, and its bricks.
+struct Place {
+    std::array<int, 3> column{};
+    Brick from, to;
+};
+
+std::vector<Place> of_all(MPI_Comm world, const Place& mine) {
     int n = 0;
     MPI_Comm_size(world, &n);
-    std::array<int, 6> corners{};
-    std::copy_n(mine.lo.begin(), 3, corners.begin());
-    std::copy_n(mine.hi.begin(), 3, corners.begin() + 3);
-    std::vector<int> all(6 * static_cast<std::size_t>(n));
-    MPI_Allgather(corners.data(), 6, MPI_INT, all.data(), 6, MPI_INT, world);
-    std::vector<Brick> out(static_cast<std::size_t>(n));
-    for (std::size_t r = 0; r < out.size(); r++) {
-        std::copy_n(&all[6 * r], 3, out[r].lo.begin());
-        std::copy_n(&all[6 * r + 3], 3, out[r].hi.begin());
+    constexpr std::size_t size = 15;
+    static_assert(sizeof(Place) == size * sizeof(int), "a place is its integers");
+    std::vector<Place> out(static_cast<std::size_t>(n));
+    MPI_Allgather(&mine, size, MPI_INT, out.data(), size, MPI_INT, world);
+    return out;
+}
+
+/// How many images of the mesh the bricks reach into along each axis.
+std::array<int, 3> image_counts(const std::vector<Place>& places, const Images& images) {
+    std::array<int, 3> out{};
+    for (const Place& place : places) {
+        for (std::size_t axis = 0; axis < 3; axis++) {
+            if (!images.axes[axis]) continue;
+            const int n = images.shape[axis], beyond = std::max(-place.to.lo[axis], place.to.hi[axis] - n);
+            out[axis] = std::max(out[axis], (std::max(beyond, 0) + n - 1) / n);
+        }
     }
     return out;
 }
 
 }  // namespace
 
-BrickExchange::BrickExchange(MPI_Comm world, const Brick& from, const Brick& to) : world_(world), from_(from), to_(to) {
-    MPI_Comm_rank(world, &me_);
-    const std::vector<Brick> before = of_all(world, from), after = of_all(world, to);
-    sends_ = overlaps(from, after);
-    receives_ = overlaps(to, before);
-    identity_ = true;
-    for (std::size_t r = 0; r < before.size(); r++)
-        identity_ = identity_ && ((empty(before[r]) && empty(after[r])) ||
-                                  (before[r].lo == after[r].lo && before[r].hi == after[r].hi));
+BrickExchange::BrickExchange(MPI_Comm world, const Brick& from, const Brick& to) : world_(world) {
+    find_parts(from, to, nullptr);
 }
 
-std::vector<BrickExchange::Part> BrickExchange::overlaps(const Brick& mine, const std::vector<Brick>& theirs) const {
-    std::vector<Part> out;
-    std::size_t offset = 0;
-    for (std::size_t r = 0; r < theirs.size(); r++) {
-        const Brick common = overlap(mine, theirs[r]);
-        if (empty(common)) continue;
-        out.push_back({static_cast<int>(r), common, offset});
-        if (static_cast<int>(r) != me_) offset += 2 * common.size();
-    }
-    return out;
+BrickExchange::BrickExchange(MPI_Comm world, const Brick& from, const Brick& to, const Images& images) : world_(world) {
+    find_parts(from, to, &images);
 }
 
-void BrickExchange::move(const Brick& from, const BrickView& source, const std::vector<Part>& sends, const Brick& to,
-                         const BrickView& target, const std::vector<Part>& receives) {
-    const auto size = [&](const std::vector<Part>& parts) {
-        return parts.empty() ? 0 : parts.back().offset + 2 * parts.back().brick.size();
-    };
-    if (sent_.size() < size(sends)) sent_.resize(size(sends));
-    if (received_.size() < size(receives)) received_.resize(size(receives));
-    requests_.clear();
-    std::vector<const Part*> coming;
-    for (const Part& part : receives) {
-        if (part.rank == me_) continue;
-        coming.push_back(&part);
-        requests_.emplace_back();
-        MPI_Irecv(received_.data() + part.offset, static_cast<int>(2 * part.brick.size()), MPI_DOUBLE, part.rank, tag,
-                  world_, &requests_.back());
+void BrickExchange::find_parts(const Brick& from, const Brick& to, const Images* images) {
+    MPI_Comm_rank(world_, &me_);
+    const std::vector<Place> places =
+        of_all(world_, {images != nullptr ? images->column : std::array<int, 3>{}, from, to});
+    const std::array<int, 3> n = images != nullptr ? image_counts(places, *images) : std::array<int, 3>{};
+    const std::array<int, 3> shape = images != nullptr ? images->shape : std::array<int, 3>{};
+    const Place& mine = places[static_cast<std::size_t>(me_)];
+    identity_ = images == nullptr;
+    for (std::size_t r = 0; r < places.size(); r++) {
+        const Place& other = places[r];
+        const int rank = static_cast<int>(r);
+        identity_ = identity_ && ((empty(other.from) && empty(other.to)) ||
+                                  (other.from.lo == other.to.lo && other.from.hi == other.to.hi));
+        if (other.column != mine.column) continue;
+        for (int x = -n[0]; x <= n[0]; x++) {
+            for (int y = -n[1]; y <= n[1]; y++) {
+                for (int z = -n[2]; z <= n[2]; z++) {
+                    const std::array<int, 3> there{x * shape[0], y * shape[1], z * shape[2]};
+                    const std::array<int, 3> back{-there[0], -there[1], -there[2]};
+                    const Brick sent = overlap(from, shifted(other.to, back));
+                    const Brick received = overlap(to, shifted(other.from, there));
+                    if (rank != me_) {
+                        if (!empty(sent)) before_.parts.push_back({rank, sent});
+                        if (!empty(received)) after_.parts.push_back({rank, received});
+                    } else if (!empty(sent) && (images == nullptr || x != 0 || y != 0 || z != 0)) {
+                        before_.kept.push_back(sent);
+                        after_.kept.push_back(shifted(sent, there));
+                    }
+                }
+            }
+        }
     }
-    for (const Part& part : sends) {
-        if (part.rank == me_) continue;
-        double* packed = sent_.data() + part.offset;
-        for_rows(from, source, part.brick, packed,
-                 [](const double* row, double* out, long n) { std::copy_n(row, n, out); });
-        requests_.emplace_back();
-        MPI_Isend(packed, static_cast<int>(2 * part.brick.size()), MPI_DOUBLE, part.rank, tag, world_,
-                  &requests_.back());
-    }
-    for (const Part& part : sends) {
-        if (part.rank != me_) continue;
-        const long shift = (part.brick.lo[0] - to.lo[0]) * target.stride_x +
-                           (part.brick.lo[1] - to.lo[1]) * target.stride_y + 2L * (part.brick.lo[2] - to.lo[2]);
-        double* first = target.data + shift;
-        std::size_t row_number = 0;
-        const auto n_y = static_cast<std::size_t>(part.brick.hi[1] - part.brick.lo[1]);
-        for_rows(from, source, part.brick, nullptr, [&](const double* row, double*, long n) {
-            std::copy_n(row, n,
-                        first + static_cast<long>(row_number / n_y) * target.stride_x +
-                            static_cast<long>(row_number % n_y) * target.stride_y);
-            row_number++;
-        });
-    }
-    for (std::size_t k = 0; k < coming.size(); k++) {
-        int index = 0;
-        MPI_Waitany(static_cast<int>(coming.size()), requests_.data(), &index, MPI_STATUS_IGNORE);
-        const Part& part = *coming[static_cast<std::size_t>(index)];
-        for_rows(to, target, part.brick, received_.data() + part.offset,
-                 [](double* row, const double* in, long n) { std::copy_n(in, n, row); });
-    }
-    for (std::size_t k = coming.size(); k < requests_.size(); k++) MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
+    find_messages(before_);
+    find_messages(after_);
 }
+
+void BrickExchange::find_messages(Side& side) {
+    for (std::size_t k = 0; k < side.parts.size(); k++) {
+        const Part& part = side.parts[k];
+        if (side.messages.empty() || side.messages.back().rank != part.rank)
+            side.messages.push_back({part.rank, k, k, side.size, 0});
+        Message& message = side.messages.back();
+        message.last = k + 1;
+        message.size += 2 * part.brick.size();
+        side.size += 2 * part.brick.size();
+    }
+}
+
+template <bool back, bool add>
+void BrickExchange::move(int n, const BrickView* sources, const BrickView* targets) {
+    const Side &source = back ? after_ : before_, &target = back ? before_ : after_;
+    const auto n_meshes = static_cast<std::size_t>(n);
+    if (sent_.size() < n_meshes * source.size) sent_.resize(n_meshes * source.size);
+    if (received_.size() < n_meshes * target.size) received_.resize(n_meshes * target.size);
+    requests_.assign(target.messages.size() + source.messages.size(), MPI_REQUEST_NULL);
+    MPI_Request* request = requests_.data();
+    for (const Message& m : target.messages)
+        MPI_Irecv(received_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
+                  world_, request++);
+    for (const Message& m : source.messages) {
+        double* packed = sent_.data() + n_meshes * m.offset;
+        for (std::size_t mesh = 0; mesh < n_meshes; mesh++) {
+            for (std::size_t k = m.first; k < m.last; k++) {
+                for_rows(sources[mesh], source.parts[k].brick, packed,
+                         [](const double* row, double* out, long length) { std::copy_n(row, length, out); });
+                packed += 2 * source.parts[k].brick.size();
+            }
+        }
+        MPI_Isend(sent_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
+                  world_, request++);
+    }
+    for (std::size_t mesh = 0; mesh < n_meshes; mesh++)
+        for (std::size_t k = 0; k < source.kept.size(); k++)
+            put_part<add>(targets[mesh], target.kept[k], sources[mesh], source.kept[k]);
+    // in the order of the ranks, so that sums do not depend on who was first
+    for (std::size_t k = 0; k < target.messages.size(); k++) {
+        const Message& m = target.messages[k];
+        MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
+        double* packed = received_.data() + n_meshes * m.offset;
+        for (std::size_t mesh = 0; mesh < n_meshes; mesh++) {
+            for (std::size_t p = m.first; p < m.last; p++) {
+                for_rows(targets[mesh], target.parts[p].brick, packed,
+                         [](double* row, const double* in, long length) { put<add>(row, in, length); });
+                packed += 2 * target.parts[p].brick.size();
+            }
+        }
+    }
+    for (std::size_t k = target.messages.size(); k < requests_.size(); k++) MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
+}
+
+template void BrickExchange::move<false, false>(int, const BrickView*, const BrickView*);
+template void BrickExchange::move<true, false>(int, const BrickView*, const BrickView*);
+template void BrickExchange::move<true, true>(int, const BrickView*, const BrickView*);
 
 }  // namespace mlcalc_lammps

@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+#include <array>
 #include <vector>
 
 #include "base/aligned.hpp"
@@ -10,47 +11,71 @@
 
 namespace mlcalc_lammps {
 
-/// Complex points of a brick in a larger array: z fastest, strides in doubles, `data` at the lower corner.
+/// Complex points of a brick in a larger array: z fastest, strides in doubles, `data` at the lower corner `lo`.
 struct BrickView {
     double* data;
     long stride_x, stride_y;
+    std::array<int, 3> lo;
 
     /// An array of its own.
     static BrickView packed(double* data, const mlcalc::Brick& brick) {
         const long stride_y = 2L * (brick.hi[2] - brick.lo[2]);
-        return {data, stride_y * (brick.hi[1] - brick.lo[1]), stride_y};
+        return {data, stride_y * (brick.hi[1] - brick.lo[1]), stride_y, brick.lo};
+    }
+    double* row(int x, int y, int z) const {
+        return data + (x - lo[0]) * stride_x + (y - lo[1]) * stride_y + 2L * (z - lo[2]);
     }
 };
 
-/// Moves a mesh from one division over the ranks to another. What stays on a rank is copied, the rest goes in one
-/// message per pair of ranks.
+/// Periodic images of points: which axes are periodic in an exchange, and which ranks take part in it.
+struct Images {
+    std::array<int, 3> shape;   ///< of the mesh
+    std::array<bool, 3> axes;   ///< along which bricks reach into images
+    std::array<int, 3> column;  ///< ranks exchange with those that have the same numbers here
+};
+
+/// Moves the points of meshes from one division over the ranks to another. What stays on a rank is copied, the rest
+/// goes in one message per pair of ranks, all meshes in the same.
 class BrickExchange {
 public:
     /// The bricks of this rank before and after. Collective.
     BrickExchange(MPI_Comm world, const mlcalc::Brick& from, const mlcalc::Brick& to);
+    /// Of the points of `to` that are not in `from`, which holds them already: images of points of any rank.
+    BrickExchange(MPI_Comm world, const mlcalc::Brick& from, const mlcalc::Brick& to, const Images&);
     /// Does every rank keep its brick?
     bool identity() const { return identity_; }
-    /// Collective.
-    void run(const BrickView& from, const BrickView& to) { move(from_, from, sends_, to_, to, receives_); }
-    void run_back(const BrickView& to, const BrickView& from) { move(to_, to, receives_, from_, from, sends_); }
-    std::size_t bytes() const { return 8 * (sent_.capacity() + received_.capacity()); }
+    /// The points of n meshes. Collective.
+    void run(int n, const BrickView* from, const BrickView* to) { move<false, false>(n, from, to); }
+    void run_back(int n, const BrickView* to, const BrickView* from) { move<true, false>(n, to, from); }
+    /// The same, but what arrives is added.
+    void add_back(int n, const BrickView* to, const BrickView* from) { move<true, true>(n, to, from); }
 
 private:
-    /// What this rank shares with another one, and where it is in a buffer.
+    /// What this rank shares with another one, or with itself.
     struct Part {
         int rank;
         mlcalc::Brick brick;
-        std::size_t offset;
     };
-    std::vector<Part> overlaps(const mlcalc::Brick& mine, const std::vector<mlcalc::Brick>& theirs) const;
-    void move(const mlcalc::Brick& from, const BrickView& source, const std::vector<Part>& sends,
-              const mlcalc::Brick& to, const BrickView& target, const std::vector<Part>& receives);
+    /// Parts first <= part < last are those of one rank; sizes in doubles of one mesh.
+    struct Message {
+        int rank;
+        std::size_t first, last, offset, size;
+    };
+    struct Side {
+        std::vector<Part> parts;  ///< in the order of ranks, and for each pair of them the same on both sides
+        std::vector<Message> messages;
+        std::vector<mlcalc::Brick> kept;
+        std::size_t size = 0;
+    };
+    void find_parts(const mlcalc::Brick& from, const mlcalc::Brick& to, const Images*);
+    static void find_messages(Side&);
+    template <bool back, bool add>
+    void move(int n, const BrickView* sources, const BrickView* targets);
 
     MPI_Comm world_;
     int me_ = 0;
     bool identity_ = false;
-    mlcalc::Brick from_, to_;
-    std::vector<Part> sends_, receives_;
+    Side before_, after_;
     mlcalc::AlignedVector<double> sent_, received_;
     std::vector<MPI_Request> requests_;
 };

@@ -30,27 +30,28 @@ bool GridMesh::halo_works() {
         return 1.0 + wrapped(x, shape_[0]) + 1e3 * wrapped(y, shape_[1]) + 1e6 * wrapped(z, shape_[2]);
     };
     const auto is_owned = [&](int x, int y, int z) {
-        return x >= owned_.lo[0] && x < owned_.hi[0] && y >= owned_.lo[1] && y < owned_.hi[1] && z >= owned_.lo[2] &&
-               z < owned_.hi[2];
+        return x >= bricks_.owned.lo[0] && x < bricks_.owned.hi[0] && y >= bricks_.owned.lo[1] &&
+               y < bricks_.owned.hi[1] && z >= bricks_.owned.lo[2] && z < bricks_.owned.hi[2];
     };
-    std::vector<double> grid(2 * ghosted_.size(), 0.0);
-    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+    std::vector<double> grid(2 * bricks_.ghosted.size(), 0.0);
+    for_each_point(bricks_.ghosted, [&](int x, int y, int z, std::size_t number) {
         if (is_owned(x, y, z)) grid[2 * number] = label(x, y, z), grid[2 * number + 1] = -label(x, y, z);
     });
-    fill_halo(grid.data(), 2);
+    double* const all[1] = {grid.data()};
+    halo_.get_from_owners(1, all);
     bool right = true;
-    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+    for_each_point(bricks_.ghosted, [&](int x, int y, int z, std::size_t number) {
         right = right && grid[2 * number] == label(x, y, z) && grid[2 * number + 1] == -label(x, y, z);
     });
     double sent[2] = {0.0, 0.0}, received[2] = {0.0, 0.0};
-    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+    for_each_point(bricks_.ghosted, [&](int x, int y, int z, std::size_t number) {
         grid[2 * number] = 1.0;
         grid[2 * number + 1] = label(x, y, z);
         sent[0] += 1.0;
         sent[1] += label(x, y, z);
     });
-    add_halo(grid.data(), 2);
-    for_each_point(ghosted_, [&](int x, int y, int z, std::size_t number) {
+    halo_.add_to_owners(1, all);
+    for_each_point(bricks_.ghosted, [&](int x, int y, int z, std::size_t number) {
         if (!is_owned(x, y, z)) return;
         // every image of a point brought the same label, so the two sums must stay in proportion
         right = right && std::fabs(grid[2 * number + 1] - grid[2 * number] * label(x, y, z)) < 1e-3;
@@ -67,16 +68,18 @@ bool GridMesh::halo_works() {
 bool GridMesh::transform_works() {
     const std::array<int, 3> wave = {1 % shape_[0], 2 % shape_[1], shape_[2] - 1};
     const mlcalc::Brick spectral = pencils_->spectral();
-    std::vector<double> real_space(2 * owned_.size()), back(real_space.size());
+    std::vector<double> real_space(2 * bricks_.owned.size()), back(real_space.size());
     std::vector<double> reciprocal(2 * spectral.size() + overrun);
-    for_each_point(owned_, [&](int x, int y, int z, std::size_t number) {
+    for_each_point(bricks_.owned, [&](int x, int y, int z, std::size_t number) {
         const double phase =
             two_pi * (static_cast<double>(wave[0]) * x / shape_[0] + static_cast<double>(wave[1]) * y / shape_[1] +
                       static_cast<double>(wave[2]) * z / shape_[2]);
         real_space[2 * number] = std::cos(phase);
         real_space[2 * number + 1] = std::sin(phase);
     });
-    pencils_->forward(BrickView::packed(real_space.data(), owned_), reciprocal.data());
+    double* const spectra[1] = {reciprocal.data()};
+    const BrickView here = BrickView::packed(real_space.data(), bricks_.owned);
+    pencils_->forward(1, &here, spectra);
     const double n = static_cast<double>(shape_[0]) * shape_[1] * shape_[2];
     bool right = true;
     for_each_point(spectral, [&](int x, int y, int z, std::size_t number) {
@@ -84,7 +87,8 @@ bool GridMesh::transform_works() {
         right = right && std::fabs(reciprocal[2 * number] - expected) < 1e-9 * n &&
                 std::fabs(reciprocal[2 * number + 1]) < 1e-9 * n;
     });
-    pencils_->inverse(reciprocal.data(), BrickView::packed(back.data(), owned_));
+    const BrickView there = BrickView::packed(back.data(), bricks_.owned);
+    pencils_->inverse(1, spectra, &there);
     for (std::size_t k = 0; k < back.size(); k++) right = right && std::fabs(back[k] / n - real_space[k]) < 1e-9;
     return everywhere(right, lammps_->world);
 }

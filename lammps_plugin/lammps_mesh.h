@@ -4,7 +4,6 @@
 #include <array>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "base/failure.hpp"
@@ -12,7 +11,6 @@
 
 namespace LAMMPS_NS {
 class LAMMPS;
-class Pair;
 }  // namespace LAMMPS_NS
 
 namespace mlcalc_lammps {
@@ -24,11 +22,11 @@ struct MeshUnavailable : std::runtime_error, mlcalc::SharedFailure {
     using std::runtime_error::runtime_error;
 };
 
-/// Makes meshes that are spread over the ranks, with LAMMPS's own Grid3d for their halos. Every mesh is tried on known
-/// values before it is used.
+/// Makes meshes that are spread over the ranks as LAMMPS divides its box. Every mesh is tried on known values before it
+/// is used.
 class LammpsMeshFactory : public mlcalc::MeshBackendFactory {
 public:
-    LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps, LAMMPS_NS::Pair* pair);
+    explicit LammpsMeshFactory(LAMMPS_NS::LAMMPS* lammps);
     ~LammpsMeshFactory() override;
     std::unique_ptr<mlcalc::MeshBackend> make(std::array<int, 3> shape, int below, int above,
                                               const mlcalc::SlabPadding&) override;
@@ -44,24 +42,13 @@ public:
     /// Before each compute, on every rank: builds anew what no longer fits the domains or the box, whoever has changed
     /// them. Collective at new neighbor lists.
     void update();
-    /// The mesh whose halo is being communicated.
-    GridMesh* active() const { return active_; }
-
-    void set_active(GridMesh* mesh) { active_ = mesh; }
-
     LAMMPS_NS::LAMMPS* lammps() const { return lammps_; }
-    LAMMPS_NS::Pair* pair() const { return pair_; }
     void add(GridMesh* mesh) { meshes_.push_back(mesh); }
     void remove(GridMesh* mesh);
 
 private:
-    std::vector<int> which(bool (GridMesh::*)() const, bool all) const;
-
     LAMMPS_NS::LAMMPS* lammps_;
-    LAMMPS_NS::Pair* pair_;
     std::vector<GridMesh*> meshes_;  ///< in the same order on every rank
-    GridMesh* active_ = nullptr;
-    std::string why_not_;  ///< the library lacks something; empty if all is there
     bool stale_ = false;
     int n_threads_ = 1;
 };

@@ -9,7 +9,6 @@
 #include "comm.h"
 #include "error.h"
 #include "force.h"
-#include "grid_mesh.h"
 #include "heat_flux.h"
 #include "memory.h"
 #include "model/description.hpp"
@@ -29,7 +28,7 @@ PairMLCalc::PairMLCalc(LAMMPS* instance)
       extrapolation_(instance),
       tensors_(instance),
       communicator_(world),
-      mesh_factory_(std::make_unique<mlcalc_lammps::LammpsMeshFactory>(instance, this)),
+      mesh_factory_(std::make_unique<mlcalc_lammps::LammpsMeshFactory>(instance)),
       far_field_log_(instance, communicator_) {
     one_coeff = 1;
     manybody_flag = 1;
@@ -121,7 +120,7 @@ void PairMLCalc::work(int eflag, int vflag) {
         far_field_log_.measure(file_.model, settings_, views_, *mesh_factory_, energies_, forces_, send_home);
 }
 
-/// Where LAMMPS's grids do not serve and no mesh was insisted on, the k-sum gives the same within the accuracy.
+/// Where the mesh cannot be divided and no mesh was insisted on, the k-sum gives the same within the accuracy.
 void PairMLCalc::evaluate(mlcalc::Results& results, const std::exception_ptr& failed_before) {
     const auto compute_it = [&] {
         potential_->compute(views_.atoms(), views_.neighbors(), communicator_, *mesh_factory_, results, failed_before);
@@ -279,20 +278,4 @@ void* PairMLCalc::extract_peratom(const char* name, int& columns) {
 
 void PairMLCalc::reset_grid() {
     mesh_factory_->invalidate();
-}
-
-void PairMLCalc::pack_forward_grid(int, void* buffer, int n, int* points) {
-    mesh_factory_->active()->pack(static_cast<double*>(buffer), n, points);
-}
-
-void PairMLCalc::unpack_forward_grid(int, void* buffer, int n, int* points) {
-    mesh_factory_->active()->unpack_forward(static_cast<const double*>(buffer), n, points);
-}
-
-void PairMLCalc::pack_reverse_grid(int, void* buffer, int n, int* points) {
-    mesh_factory_->active()->pack(static_cast<double*>(buffer), n, points);
-}
-
-void PairMLCalc::unpack_reverse_grid(int, void* buffer, int n, int* points) {
-    mesh_factory_->active()->unpack_reverse(static_cast<const double*>(buffer), n, points);
 }

@@ -39,10 +39,6 @@ public:
     int pack_reverse_comm(int n, int first, double* buffer) override;
     void unpack_reverse_comm(int n, int* list, double* buffer) override;
     void reset_grid() override;
-    void pack_forward_grid(int which, void* buffer, int n, int* list) override;
-    void unpack_forward_grid(int which, void* buffer, int n, int* list) override;
-    void pack_reverse_grid(int which, void* buffer, int n, int* list) override;
-    void unpack_reverse_grid(int which, void* buffer, int n, int* list) override;
 
     /// Components of an output of the model; ends the run with a sentence if it has none of this name.
     int n_components(const std::string& name) const;

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "base/threads.hpp"
-#include "comm.h"
 
 namespace mlcalc_lammps {
 
@@ -21,28 +20,29 @@ int cut(int i, int n, int points) {
 
 }  // namespace
 
-Pencils::Pencils(const LAMMPS_NS::Comm& comm, MPI_Comm world, std::array<int, 3> shape, const Brick& owned,
-                 int n_threads)
+Pencils::Pencils(const Domains& domains, MPI_Comm world, std::array<int, 3> shape, const Brick& owned, int n_threads)
     : n_threads_(n_threads), axes_{2, 1, 0}, work_(static_cast<std::size_t>(n_threads)) {
+    int n_ranks = 1, me = 0;
+    MPI_Comm_size(world, &n_ranks);
+    MPI_Comm_rank(world, &me);
     // n[k], i[k]: parts of the second and the third axis, and this rank's among them
-    std::array<int, 2> n{1, comm.nprocs}, i{0, comm.me};
-    const bool bricks = comm.layout != LAMMPS_NS::Comm::LAYOUT_TILED;
+    std::array<int, 2> n{1, n_ranks}, i{0, me};
     std::size_t whole = 3;  // an axis along which domains are not cut
-    for (std::size_t axis = 0; axis < 3 && bricks; axis++)
-        if (comm.procgrid[axis] == 1) whole = axis;
+    for (std::size_t axis = 0; axis < 3 && !domains.tiled; axis++)
+        if (domains.counts[axis] == 1) whole = axis;
     bricks_[0].hi = shape;
     if (whole < 3) {
         axes_ = {whole, whole == 2 ? std::size_t{1} : std::size_t{2}, whole == 0 ? std::size_t{1} : std::size_t{0}};
         for (std::size_t k = 0; k < 2; k++) {
-            n[k] = comm.procgrid[axes_[k + 1]];
-            i[k] = comm.myloc[axes_[k + 1]];
+            n[k] = domains.counts[axes_[k + 1]];
+            i[k] = domains.location[axes_[k + 1]];
         }
         bricks_[0] = owned;
     } else {
-        for (int factor = static_cast<int>(std::sqrt(static_cast<double>(comm.nprocs))); factor > 1; factor--) {
-            if (comm.nprocs % factor != 0) continue;
-            n = {factor, comm.nprocs / factor};
-            i = {comm.me % factor, comm.me / factor};
+        for (int factor = static_cast<int>(std::sqrt(static_cast<double>(n_ranks))); factor > 1; factor--) {
+            if (n_ranks % factor != 0) continue;
+            n = {factor, n_ranks / factor};
+            i = {me % factor, me / factor};
             break;
         }
         for (std::size_t k = 0; k < 2; k++) {
@@ -66,70 +66,79 @@ Pencils::Pencils(const LAMMPS_NS::Comm& comm, MPI_Comm world, std::array<int, 3>
     for (const int points : shape) lines_.push_back(std::make_unique<mlcalc::LineTransform>(points));
 }
 
-/// Of the packed points of a stage, along its axis.
-void Pencils::transform(bool forward, std::size_t stage, double* data) {
+/// Of the points of a stage along its axis, from one array to another or within one.
+void Pencils::transform(bool forward, std::size_t stage, const BrickView& from, const BrickView& to) {
     const Brick& brick = bricks_[stage];
     const long nx = brick.hi[0] - brick.lo[0], ny = brick.hi[1] - brick.lo[1], nz = brick.hi[2] - brick.lo[2];
     if (nx <= 0 || ny <= 0 || nz <= 0) return;
     const std::size_t axis = axes_[stage];
     const mlcalc::LineTransform& line = *lines_[axis];
-    if (axis == 0) {
-        constexpr std::size_t group = 8;
-        const auto n = static_cast<std::size_t>(ny * nz);
-        mlcalc::for_shares(n_threads_, (n + group - 1) / group,
-                           [&](std::size_t begin, std::size_t end, std::size_t share) {
-                               const std::size_t first = begin * group, last = std::min(end * group, n);
-                               const Lines lines{data + 2 * first, 2, 2 * ny * nz};
-                               line.apply(forward, static_cast<long>(last - first), lines, lines, work_[share]);
-                           });
-        return;
-    }
-    mlcalc::for_shares(n_threads_, static_cast<std::size_t>(nx),
-                       [&](std::size_t begin, std::size_t end, std::size_t share) {
-                           for (std::size_t x = begin; x < end; x++) {
-                               double* plane = data + static_cast<long>(x) * 2 * ny * nz;
-                               const Lines lines = axis == 1 ? Lines{plane, 2, 2 * nz} : Lines{plane, 2 * nz, 2};
-                               line.apply(forward, axis == 1 ? nz : ny, lines, lines, work_[share]);
-                           }
-                       });
+    const std::array<int, 3>& lo = brick.lo;
+    // planes of lines: those across x have a y each, others an x
+    const auto n = static_cast<std::size_t>(axis == 0 ? ny : nx);
+    mlcalc::for_shares(n_threads_, n, [&](std::size_t begin, std::size_t end, std::size_t share) {
+        const auto lines = [&](const BrickView& view, int k) {
+            if (axis == 0) return Lines{view.row(lo[0], lo[1] + k, lo[2]), 2, view.stride_x};
+            double* first = view.row(lo[0] + k, lo[1], lo[2]);
+            return axis == 1 ? Lines{first, 2, view.stride_y} : Lines{first, view.stride_y, 2};
+        };
+        const int first = static_cast<int>(begin), last = static_cast<int>(end);
+        if (axis == 0 && from.stride_y == 2 * nz && to.stride_y == 2 * nz) {  // the planes are one
+            line.apply(forward, (last - first) * nz, lines(from, first), lines(to, first), work_[share]);
+            return;
+        }
+        for (int k = first; k < last; k++)
+            line.apply(forward, axis == 2 ? ny : nz, lines(from, k), lines(to, k), work_[share]);
+    });
 }
 
-/// The two change places at each exchange.
-double* Pencils::buffer(std::size_t stage) {
-    mlcalc::AlignedVector<double>& out = buffers_[stage % 2];
-    const std::size_t size = 2 * bricks_[stage].size() + mlcalc::MeshBackend::overrun;
-    if (out.size() < size) out.resize(size);
-    return out.data();
+/// Of n meshes behind a stage. The two buffers change places at each exchange.
+std::vector<double*> Pencils::buffers(std::size_t stage, int n) {
+    mlcalc::AlignedVector<double>& all = buffers_[stage % 2];
+    // on cache lines, all of them
+    const std::size_t size = (2 * bricks_[stage].size() + mlcalc::MeshBackend::overrun + 7) / 8 * 8;
+    if (all.size() < static_cast<std::size_t>(n) * size) all.resize(static_cast<std::size_t>(n) * size);
+    std::vector<double*> out;
+    for (std::size_t k = 0; k < static_cast<std::size_t>(n); k++) out.push_back(all.data() + k * size);
+    return out;
 }
 
-void Pencils::forward(const BrickView& owned, double* spectrum) {
-    BrickView here = owned;
-    double* data = nullptr;
+std::vector<BrickView> Pencils::views(std::size_t stage, const std::vector<double*>& data) const {
+    std::vector<BrickView> out;
+    for (double* points : data) out.push_back(BrickView::packed(points, bricks_[stage]));
+    return out;
+}
+
+/// An exchange that moves nothing is left out: its transform goes from one array to the next.
+void Pencils::forward(int n, const BrickView* owned, double* const* spectra) {
+    std::vector<BrickView> here(owned, owned + n);
     for (std::size_t stage = 0; stage < 3; stage++) {
         bool last = true;  // does nothing but the spectrum come after this exchange?
         for (std::size_t later = stage + 1; later < 3; later++) last = last && exchanges_[later]->identity();
-        if (stage == 0 || !exchanges_[stage]->identity()) {
-            data = last ? spectrum : buffer(stage);
-            const BrickView there = BrickView::packed(data, bricks_[stage]);
-            exchanges_[stage]->run(here, there);
-            here = there;
-        }
-        transform(true, stage, data);
+        const bool moves = !exchanges_[stage]->identity();
+        std::vector<BrickView> there = here;
+        if (stage == 0 || moves)
+            there = views(stage, last ? std::vector<double*>(spectra, spectra + n) : buffers(stage, n));
+        if (moves) exchanges_[stage]->run(n, here.data(), there.data());
+        for (std::size_t k = 0; k < there.size(); k++) transform(true, stage, moves ? there[k] : here[k], there[k]);
+        here = there;
     }
 }
 
-void Pencils::inverse(double* spectrum, const BrickView& owned) {
-    double* data = spectrum;
+void Pencils::inverse(int n, double* const* spectra, const BrickView* owned) {
+    std::vector<BrickView> here = views(2, std::vector<double*>(spectra, spectra + n));
     for (std::size_t stage = 3; stage-- > 0;) {
-        transform(false, stage, data);
-        if (stage == 0) {
-            exchanges_[0]->run_back(BrickView::packed(data, bricks_[0]), owned);
-        } else if (!exchanges_[stage]->identity()) {
-            double* next = buffer(stage - 1);
-            exchanges_[stage]->run_back(BrickView::packed(data, bricks_[stage]),
-                                        BrickView::packed(next, bricks_[stage - 1]));
-            data = next;
+        const bool moves = !exchanges_[stage]->identity();
+        std::vector<BrickView> there = here;
+        if (stage == 0) there.assign(owned, owned + n);
+        for (std::size_t k = 0; k < here.size(); k++) transform(false, stage, here[k], moves ? here[k] : there[k]);
+        if (!moves) {
+            here = there;
+            continue;
         }
+        if (stage > 0) there = views(stage - 1, buffers(stage - 1, n));
+        exchanges_[stage]->run_back(n, here.data(), there.data());
+        here = there;
     }
 }
 

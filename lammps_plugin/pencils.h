@@ -6,11 +6,8 @@
 #include <vector>
 
 #include "brick_exchange.h"
+#include "domains.h"
 #include "far_field/mesh/line_transform.hpp"
-
-namespace LAMMPS_NS {
-class Comm;
-}
 
 namespace mlcalc_lammps {
 
@@ -20,16 +17,18 @@ namespace mlcalc_lammps {
 class Pencils {
 public:
     /// For this rank's brick of the mesh. Collective.
-    Pencils(const LAMMPS_NS::Comm&, MPI_Comm, std::array<int, 3> shape, const mlcalc::Brick& owned, int n_threads);
+    Pencils(const Domains&, MPI_Comm, std::array<int, 3> shape, const mlcalc::Brick& owned, int n_threads);
     /// The reciprocal points that this rank gets, z fastest.
     const mlcalc::Brick& spectral() const { return bricks_[2]; }
-    /// Between the owned points in an array of the caller and a packed spectrum, which `inverse` uses up. Collective.
-    void forward(const BrickView& owned, double* spectrum);
-    void inverse(double* spectrum, const BrickView& owned);
+    /// Of n meshes, between the owned points in arrays of the caller and packed spectra, which `inverse` uses up.
+    /// Collective.
+    void forward(int n, const BrickView* owned, double* const* spectra);
+    void inverse(int n, double* const* spectra, const BrickView* owned);
 
 private:
-    void transform(bool forward, std::size_t stage, double* data);
-    double* buffer(std::size_t stage);
+    void transform(bool forward, std::size_t stage, const BrickView& from, const BrickView& to);
+    std::vector<double*> buffers(std::size_t stage, int n);
+    std::vector<BrickView> views(std::size_t stage, const std::vector<double*>& data) const;
 
     int n_threads_;
     std::array<std::size_t, 3> axes_;                            ///< in the order of the transforms

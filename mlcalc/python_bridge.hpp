@@ -83,7 +83,15 @@ public:
     Brick owned() const override { return owned_; }
     Brick ghosted() const override { return ghosted_; }
     Brick spectral() const override { return spectral_; }
-    void forward(double* grid, double* spectrum) override {
+    void forward(int n, double* const* grids, double* const* spectra) override {
+        for (int k = 0; k < n; ++k) forward(grids[k], spectra[k]);
+    }
+    void inverse(int n, double* const* spectra, double* const* grids) override {
+        for (int k = 0; k < n; ++k) inverse(spectra[k], grids[k]);
+    }
+
+private:
+    void forward(double* grid, double* spectrum) {
         halo(true, grid);
         const std::size_t length = row_length();
         for_owned_rows(owned_, ghosted_, grid, [&](const double* row, std::size_t number) {
@@ -91,7 +99,7 @@ public:
         });
         transform(true, packed_.data(), spectrum);
     }
-    void inverse(double* spectrum, double* grid) override {
+    void inverse(double* spectrum, double* grid) {
         transform(false, packed_.data(), spectrum);
         const std::size_t length = row_length();
         for_owned_rows(owned_, ghosted_, grid, [&](double* row, std::size_t number) {
@@ -99,8 +107,6 @@ public:
         });
         halo(false, grid);
     }
-
-private:
     std::size_t row_length() const { return 2 * static_cast<std::size_t>(owned_.hi[2] - owned_.lo[2]); }
     void halo(bool add, double* grid) {
         if (!calls_.halo(python_, handle_, add, grid, 2 * ghosted_.size(), 2)) python_raised("a halo exchange");

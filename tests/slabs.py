@@ -30,11 +30,10 @@ def cut(name, axis=2):
 def with_axis(atoms, axis):
     """The same slab, open along another axis of cell and space."""
     order = np.roll(np.arange(3), axis - 2)
-    inverse = np.argsort(order)
     out = atoms.copy()
-    out.set_cell(atoms.cell.array[inverse][:, inverse])
-    out.positions = atoms.positions[:, inverse]
-    out.pbc = atoms.pbc[inverse]
+    out.set_cell(atoms.cell.array[order][:, order])
+    out.positions = atoms.positions[:, order]
+    out.pbc = atoms.pbc[order]
     return out
 
 

@@ -14,6 +14,7 @@ from lammps_runs import Job, engine, needs_lammps, run, write_data
 from mpi import run_ranks
 from test_lammps_life import PE
 from test_lammps_manners import numbers, salt, script_run, start, with_salt
+from test_lammps_mesh import loser
 
 from mlcalc.model import Committee, Invariant, Linear, Model, Term
 from mlcalc.model.expansions import DensityExpansion
@@ -291,27 +292,13 @@ def test_a_new_decomposition_under_hybrid_is_noticed(paths, tmp_path, style, bri
     assert numbers(balanced, "PE ")[0][0] == pytest.approx(numbers(still, "PE ")[0][0], rel=1e-7)
 
 
-BROKEN_HALOS = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <unistd.h>
-#define NAME "_ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i"
-void _ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i(void *grid, int a, void *b, int c, int d, int e, void *f, void *g,
-                                                       int h) {
-    if (access("broken", F_OK) == 0) return;
-    ((void (*)(void *, int, void *, int, int, int, void *, void *, int))dlsym(RTLD_NEXT, NAME))(grid, a, b, c, d, e, f,
-                                                                                              g, h);
-}
-"""
-
-
 @needs_cc
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
 def test_the_fall_back_to_the_ksum_happens(paths, tmp_path, monkeypatch, later):
     """And the run goes on after it, through new lists, domains and runs; under the sanitizer of malloc."""
     atoms = salt() * (2, 2, 4)
     write_data(tmp_path / "salt.data", atoms, ["Na", "Cl"])
-    monkeypatch.setenv("LD_PRELOAD", preload(tmp_path, BROKEN_HALOS))
+    monkeypatch.setenv("LD_PRELOAD", loser(tmp_path))
     monkeypatch.setenv("MALLOC_PERTURB_", "165")
     more = "fix 1 all nve\nneigh_modify every 1 delay 0 check no\nfix b all balance 2 1.0 shift x 5 1.0\nrun 4\n"
     # a second mesh is needed where the first one works
@@ -327,7 +314,7 @@ def test_the_fall_back_to_the_ksum_happens(paths, tmp_path, monkeypatch, later):
     assert abs(after[0] - before[0]) < 1.0
     (tmp_path / "broken").touch()
     insist = script_run(tmp_path, start(paths["V"], "lode mesh accuracy 1e-4") + more, 2, check=False)
-    assert re.search("ERROR: the mesh cannot be divided over the ranks: LAMMPS's grids do not return", insist)
+    assert re.search("ERROR: the mesh cannot be divided over the ranks: the ranks do not get", insist)
 
 
 def test_the_mesh_follows_a_tilt_that_is_large_against_the_short_edge(paths, tmp_path):

@@ -1,5 +1,6 @@
 """The mesh spread over MPI domains is the serial mesh."""
 
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -10,7 +11,6 @@ import pytest
 from far_fields import liquid
 from lammps_runs import Job, assert_error_below_request, assert_same, engine, needs_lammps, run, write_data
 from test_lammps_agreement import droplet, salt, triclinic
-from test_lammps_build import HIDE
 from test_lammps_manners import numbers, script_run, start
 
 pytestmark = needs_lammps
@@ -89,10 +89,19 @@ def test_more_ranks_than_planes_of_the_mesh(paths, tmp_path):
         assert_same(got, expected)
 
 
-def test_tiles_whose_halos_meet_are_refused(paths, tmp_path):
-    job = Job(large_salt(), paths["linear V"], "lode mesh mesh 10 10 10", before=TILED, after="balance 1.0 rcb")
-    with pytest.raises(AssertionError, match="with tiled domains the mesh of the far field needs as many points"):
-        run(tmp_path, [job], 6)
+@pytest.mark.parametrize("ranks", [2, 6])
+def test_halos_that_meet_around_the_box(paths, tmp_path, ranks):
+    """Of bricks and of tiles: points that are several images of one, and halos of ranks that are no neighbors."""
+    mesh = {"mesh": (10, 10, 12), "order": 9}
+    options = "lode mesh mesh 10 10 12 order 9"
+    jobs = [
+        Job(salt(), paths["linear V"], options, before=TILED, after="balance 1.0 rcb"),
+        Job(salt(), paths["linear V"], options, before=f"processors 1 {ranks} 1"),
+        Job(triclinic(salt()), paths["linear V"], options, before=f"processors {ranks} 1 1"),
+    ]
+    results, _ = run(tmp_path, jobs, ranks)
+    for job, got in zip(jobs, results, strict=True):
+        assert_same(got, engine(job.atoms, job.model, lode="mesh", **mesh))
 
 
 def test_balance_during_a_run_changes_nothing(paths, tmp_path):
@@ -262,18 +271,33 @@ def test_check_measures_the_error_of_the_mesh(paths, tmp_path, options):
     assert "mlcalc instruction set" in text
 
 
-BROKEN = {
-    "has no distributed grids of the kind": HIDE % ("_ZN9LAMMPS_NS6Grid3d8get_sizeERiS1_S1_", "nothing of this name"),
-    "do not return what was put into them": "void _ZN9LAMMPS_NS6Grid3d12forward_commEiPviiiS1_S1_i() {}",
+# A library that is loaded before LAMMPS and loses what the mesh sends.
+LOSES = r"""
+#include <mpi.h>
+#include <stdlib.h>
+#include <unistd.h>
+int MPI_Isend(const void *data, int n, MPI_Datatype type, int to, int tag, MPI_Comm world, MPI_Request *request) {
+    if (tag == 7119 && access("broken", F_OK) == 0) data = calloc(n, 8);
+    return PMPI_Isend(data, n, type, to, tag, world, request);
 }
+"""
+needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
-@pytest.mark.parametrize("sentence", BROKEN)
-def test_where_grids_do_not_serve_the_ksum_does(paths, tmp_path, monkeypatch, sentence):
-    """A library loaded before LAMMPS answers in its place."""
-    (tmp_path / "host.c").write_text(BROKEN[sentence])
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", "host.so", "host.c"], cwd=tmp_path, check=True)
+def loser(folder):
+    """The path of that library; messages are lost once there is a file ``broken`` in the folder of the run."""
+    header = next(f for f in importlib.metadata.files("mpich") if f.name == "mpi.h").locate().resolve()
+    (folder / "host.c").write_text(LOSES)
+    command = ["cc", "-shared", "-fPIC", f"-I{header.parent}", "-o", "host.so", "host.c"]
+    subprocess.run(command, cwd=folder, check=True)
+    return str(folder / "host.so")
+
+
+@needs_cc
+def test_where_the_mesh_cannot_be_divided_the_ksum_serves(paths, tmp_path, monkeypatch):
+    sentence = "the ranks do not get what others send them"
+    monkeypatch.setenv("LD_PRELOAD", loser(tmp_path))
+    (tmp_path / "broken").touch()
     atoms = salt() * (2, 2, 4)
     jobs = [Job(atoms, paths["linear V"], "lode auto accuracy 1e-4")]
     monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "host.so"))

@@ -58,6 +58,8 @@ def jobs_of(paths):
         Job(atoms, field, "lode mesh accuracy 1e-6", before="processors * * 1"),
         Job(atoms, field, "lode mesh accuracy 1e-6", open="m"),
         Job(few, field, "lode mesh accuracy 1e-6"),
+        Job(with_axis(salt_cut() * (1, 1, 2), 0), field, "lode mesh accuracy 1e-5"),
+        Job(with_axis(salt_cut() * (1, 1, 2), 1), both, "lode mesh accuracy 1e-5", open="s"),
         Job(atoms, field, "lode mesh mesh 30 30 90 order 9", before=TILED, after="balance 1.0 rcb"),
         Job(atoms, field, "lode mesh accuracy 1e-6", after="balance 1.0 shift xyz 5 1.0"),
     ]
@@ -168,19 +170,6 @@ def test_boundaries_that_change_between_runs(paths, tmp_path):
     boxed.pbc = True
     assert periodic[0] == pytest.approx(engine(boxed, model, lode="mesh", accuracy=1e-5)["energy"], rel=1e-5)
     assert abs(periodic[0] - slab[0]) > 1e-2 * abs(slab[0])
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_open_along_x_or_y_the_ksum_serves_where_the_mesh_does_not(paths, tmp_path, ranks):
-    """LAMMPS's grids go beyond the box along z alone."""
-    job = Job(with_axis(salt_cut() * (1, 1, 4), 1), paths["linear V"], "lode mesh accuracy 1e-4")
-    _, text = run(tmp_path, [job], ranks, check=False)
-    assert ("can be divided over the ranks if the open direction is z" in text) == (ranks > 1)
-    assert ("ERROR" in text) == (ranks > 1)
-    job.options = "lode auto accuracy 1e-4"
-    (got,), text = run(tmp_path, [job], ranks)
-    assert ("falls back to the k-sum" in text) == (ranks > 1)
-    assert_same(got, engine(job.atoms, job.model, accuracy=1e-4), tolerance=1e-2)
 
 
 @pytest.mark.parametrize("boundary, model, sentence", [

@@ -33,11 +33,12 @@ void AtomGrid::start(const Atoms& atoms, const Lattice& lattice) {
     ghosted_ = backend_->ghosted();
     spectral_ = backend_->spectral();
     lattice_ = lattice;
-    grid_.stride_y = 2L * (ghosted_.hi[2] - ghosted_.lo[2]);
-    grid_.stride_x = grid_.stride_y * (ghosted_.hi[1] - ghosted_.lo[1]);
-    std::copy(ghosted_.lo.begin(), ghosted_.lo.end(), grid_.lo);
-    real_.resize(2 * ghosted_.size() + overrun);
-    grid_.data = real_.data();
+    stride_y_ = 2L * (ghosted_.hi[2] - ghosted_.lo[2]);
+    stride_x_ = stride_y_ * (ghosted_.hi[1] - ghosted_.lo[1]);
+    const std::size_t size = (2 * ghosted_.size() + overrun + 7) / 8 * 8;  // each on a cache line
+    grids_.resize(static_cast<std::size_t>(backend_->batch()));
+    real_.resize(grids_.size() * size);
+    for (std::size_t g = 0; g < grids_.size(); ++g) grids_[g] = real_.data() + g * size;
     place_atoms(atoms);
 }
 

@@ -14,8 +14,8 @@
 
 namespace mlcalc {
 
-/// Atoms on a mesh of complex points: what they have is spread over it and transformed, what its transform has is
-/// gathered at them. Knows nothing of fields.
+/// Atoms on meshes of complex points: what they have is spread over them and transformed, what their transforms have is
+/// gathered at them. Up to a batch of grids are transformed together. Knows nothing of fields.
 class AtomGrid {
 public:
     struct Settings {
@@ -43,10 +43,15 @@ public:
         Number* values;
         long stride, imaginary;
     };
-    /// spectrum <- transform of sum_k sum_t values_k,t (derivative t of the window at atom k). Collective.
-    void spread(int degree, const Tensors<const double>&, double* spectrum);
-    /// values_k,t += derivative t of the transform back, at atom k. The spectrum is used up. Collective.
-    void gather(double* spectrum, int degree, const Tensors<double>&);
+    std::size_t batch() const { return grids_.size(); }
+    /// Grid g of the batch <- sum_k sum_t values_k,t (derivative t of the window at atom k).
+    void spread(std::size_t g, int degree, const Tensors<const double>&);
+    /// The spectra of the first n grids of the batch, which are used up. Collective.
+    void forward(std::size_t n, double* const* spectra);
+    /// The grids of n spectra, which are used up. Collective.
+    void inverse(std::size_t n, double* const* spectra);
+    /// values_k,t += derivative t of grid g at atom k.
+    void gather(std::size_t g, int degree, const Tensors<double>&);
 
     std::size_t mesh_bytes() const { return 8 * real_.capacity(); }
     std::size_t atom_bytes() const {
@@ -59,8 +64,9 @@ private:
     void place_atoms(const Atoms&);
     bool place_atom(const Vec3& fractional, double* u) const;
     void sort_atoms();
-    // atom_grid_transfer.cpp
-    void fill(int degree, const Tensors<const double>&);
+    MeshGrid grid(std::size_t g) const {
+        return {grids_[g], stride_x_, stride_y_, {ghosted_.lo[0], ghosted_.lo[1], ghosted_.lo[2]}};
+    }
 
     Settings settings_;
     int n_threads_;
@@ -73,12 +79,13 @@ private:
     // of the present configuration
     std::array<int, 3> first_{};
     Brick owned_, ghosted_, spectral_;
-    MeshGrid grid_{};
+    long stride_x_ = 0, stride_y_ = 0;
     Lattice lattice_;
     std::vector<int> active_, sorted_, bins_;
     std::vector<std::size_t> places_;
     std::vector<double> u_, moved_;  ///< (n_active, 3) mesh coordinates
-    AlignedVector<double> real_;     ///< of the ghosted brick
+    AlignedVector<double> real_;     ///< a batch of ghosted bricks
+    std::vector<double*> grids_;     ///< where each begins
 };
 
 }  // namespace mlcalc

@@ -33,7 +33,6 @@ void Mesh::compute(const Atoms& atoms, double* v) {
     grid_.start(atoms, lattice);
     tensors_.set(lattice);
     filters_.set(lattice, grid_.spectral(), grid_.spectral_order());
-    spectrum_.resize(grid_.spectrum_size());
     const std::size_t n = active().size(), n_channels = static_cast<std::size_t>(channels_.size());
     buffer_.resize(n * n_channels);
     for (std::size_t k = 0; k < n; ++k) {
@@ -42,42 +41,86 @@ void Mesh::compute(const Atoms& atoms, double* v) {
         }
     }
     t_.assign(n * static_cast<std::size_t>(atom_stride_), 0.0);
-    for (std::size_t j = 0; j < jobs_.size(); ++j) {
-        sources_[j].resize(grid_.spectrum_size());
-        const double* weights = buffer_.data();
-        grid_.spread(0, tensors(weights, jobs_[j], channels_.size(), 1), sources_[j].data());
-        for (std::size_t q = 0; q < filters_.size(); ++q) {
-            filters_.apply(q, sources_[j].data(), spectrum_.data());
-            grid_.gather(spectrum_.data(), filters_.l_max(q) + 1,
-                         tensors(t_.data() + tensor_offset_[q], jobs_[j], atom_stride_, channel_stride_));
+    transform_sources();
+    const std::size_t n_filters = filters_.size();
+    in_batches(jobs_.size() * n_filters, [&](std::size_t begin, std::size_t end) {
+        std::vector<double*> spectra = scratch(end - begin);
+        for (std::size_t i = begin; i < end; ++i) {
+            filters_.apply(i % n_filters, sources_[i / n_filters].data(), spectra[i - begin]);
         }
-    }
+        grid_.inverse(spectra.size(), spectra.data());
+        for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t q = i % n_filters;
+            grid_.gather(i - begin, filters_.l_max(q) + 1,
+                         tensors(t_.data() + tensor_offset_[q], jobs_[i / n_filters], atom_stride_, channel_stride_));
+        }
+    });
     solid_harmonics(v);
 }
 
-void Mesh::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
-    const long n_slopes = 4L * channels_.size();
-    slopes_.assign(active().size() * static_cast<std::size_t>(n_slopes), 0.0);
-    for (auto& psi : psi_) psi.resize(grid_.spectrum_size());
-    for (std::size_t q = 0; q < filters_.size(); ++q) {
-        const int degree = filters_.l_max(q);
-        const long size = tensor_size(degree);
-        multipoles(q, v_adj, gradient, strain, atom_strain);
-        const double* moments = buffer_.data();
-        for (std::size_t j = 0; j < jobs_.size(); ++j) {
-            grid_.spread(degree, tensors(moments, jobs_[j], size * channels_.size(), size), spectrum_.data());
-            double* psi = filters_.size() > 1 ? psi_[j].data() : spectrum_.data();
-            filters_.backward(q, spectrum_.data(), sources_[j].data(), q > 0, psi, strain);
-            if (q + 1 < filters_.size()) continue;
-            grid_.gather(psi, 1, tensors(slopes_.data(), jobs_[j], n_slopes, 4));
+void Mesh::transform_sources() {
+    for (auto& source : sources_) source.resize(grid_.spectrum_size());
+    const double* weights = buffer_.data();
+    in_batches(jobs_.size(), [&](std::size_t begin, std::size_t end) {
+        std::vector<double*> spectra;
+        for (std::size_t j = begin; j < end; ++j) {
+            grid_.spread(j - begin, 0, tensors(weights, jobs_[j], channels_.size(), 1));
+            spectra.push_back(sources_[j].data());
         }
+        grid_.forward(spectra.size(), spectra.data());
+    });
+}
+
+/// Spectra that serve for the moment.
+std::vector<double*> Mesh::scratch(std::size_t n) {
+    if (scratch_.size() < n) scratch_.resize(n);
+    std::vector<double*> out;
+    for (std::size_t k = 0; k < n; ++k) {
+        scratch_[k].resize(grid_.spectrum_size());
+        out.push_back(scratch_[k].data());
     }
+    return out;
+}
+
+void Mesh::backward(const Atoms& atoms, const double* v_adj, Vec3* gradient, Mat3& strain, Mat3* atom_strain) {
+    slopes_.assign(active().size() * 4 * static_cast<std::size_t>(channels_.size()), 0.0);
+    for (auto& psi : psi_) psi.resize(grid_.spectrum_size());
+    const std::size_t n_jobs = jobs_.size();
+    in_batches(filters_.size() * n_jobs, [&](std::size_t begin, std::size_t end) {
+        std::vector<double*> spectra = scratch(end - begin);
+        for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t q = i / n_jobs, j = i % n_jobs;
+            if (j == 0) multipoles(q, v_adj, gradient, strain, atom_strain);
+            const double* moments = buffer_.data();
+            const long size = tensor_size(filters_.l_max(q));
+            grid_.spread(i - begin, filters_.l_max(q), tensors(moments, jobs_[j], size * channels_.size(), size));
+        }
+        grid_.forward(spectra.size(), spectra.data());
+        std::vector<double*> complete;  // adjoint potentials, of the last jobs that are done
+        for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t q = i / n_jobs, j = i % n_jobs;
+            double* psi = filters_.size() > 1 ? psi_[j].data() : spectra[i - begin];
+            filters_.backward(q, spectra[i - begin], sources_[j].data(), q > 0, psi, strain);
+            if (q + 1 == filters_.size()) complete.push_back(psi);
+        }
+        if (!complete.empty()) gather_slopes(end - (filters_.size() - 1) * n_jobs, complete);
+    });
     source_gradient(atoms, gradient);
     if (atom_strain != nullptr) field_strain(v_adj, atom_strain);
 }
 
+/// Of the jobs before `end`, at the sources.
+void Mesh::gather_slopes(std::size_t end, const std::vector<double*>& psi) {
+    grid_.inverse(psi.size(), psi.data());
+    for (std::size_t k = 0; k < psi.size(); ++k) {
+        const Job& job = jobs_[end - psi.size() + k];
+        grid_.gather(k, 1, tensors(slopes_.data(), job, 4L * channels_.size(), 4));
+    }
+}
+
 std::size_t Mesh::mesh_bytes() const {
-    std::size_t n = spectrum_.capacity();
+    std::size_t n = 0;
+    for (const auto& grid : scratch_) n += grid.capacity();
     for (const auto& grid : sources_) n += grid.capacity();
     for (const auto& grid : psi_) n += grid.capacity();
     return 8 * n + filters_.bytes() + grid_.mesh_bytes();

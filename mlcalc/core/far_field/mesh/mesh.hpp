@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "base/aligned.hpp"
@@ -49,6 +50,16 @@ private:
     AtomGrid::Tensors<Number> tensors(Number* values, const Job& job, long atom_stride, long channel_stride) const {
         return {values + job.channel * channel_stride, atom_stride, job.partner < 0 ? -1 : channel_stride};
     }
+    /// function(begin, end) for 0 .. n in batches of grids.
+    template <class Function>
+    void in_batches(std::size_t n, Function function) const {
+        for (std::size_t begin = 0; begin < n; begin += grid_.batch()) {
+            function(begin, std::min(n, begin + grid_.batch()));
+        }
+    }
+    std::vector<double*> scratch(std::size_t n);
+    void transform_sources();
+    void gather_slopes(std::size_t end, const std::vector<double*>& psi);
     // mesh_moments.cpp
     void filter_values(std::size_t q, int degree, const double* t, double* s) const;
     void solid_harmonics(double* v) const;
@@ -77,7 +88,7 @@ private:
     long channel_stride_ = 0, atom_stride_ = 0;
 
     // of the present configuration
-    AlignedVector<double> spectrum_;
+    std::vector<AlignedVector<double>> scratch_;        ///< spectra of a batch
     std::vector<AlignedVector<double>> sources_, psi_;  ///< spectra per job: sources, adjoint potential
     AlignedVector<double> t_;                           ///< (n_active, channels, filters, tensor)
     AlignedVector<double> buffer_;                      ///< (n_active, channels, ..) multipoles or source weights

@@ -33,11 +33,13 @@ public:
     /// Storage order of the spectral points, axes from slowest to fastest: {0, 1, 2} is z fastest. A distributed FFT
     /// saves one exchange by leaving the data transposed.
     virtual std::array<int, 3> spectral_order() const { return {0, 1, 2}; }
-    /// spectrum <- complex transform (exponent -i k r, not normalized) of a grid on the ghosted brick, once its halo
-    /// has been added to the owners. The grid is used up. Collective.
-    virtual void forward(double* grid, double* spectrum) = 0;
-    /// grid <- inverse transform, not normalized, and the halo of it. The spectrum is used up. Collective.
-    virtual void inverse(double* spectrum, double* grid) = 0;
+    /// So many grids at once cost least: where messages are small, several share one. The same on every rank.
+    virtual int batch() const { return 1; }
+    /// Of n grids, at most a batch: spectrum <- complex transform (exponent -i k r, not normalized) of a grid on the
+    /// ghosted brick, once its halo has been added to the owners. The grids are used up. Collective.
+    virtual void forward(int n, double* const* grids, double* const* spectra) = 0;
+    /// grid <- inverse transform, not normalized, and the halo of it. The spectra are used up. Collective.
+    virtual void inverse(int n, double* const* spectra, double* const* grids) = 0;
     /// Doubles that have to be there, whatever they are, behind the spectral points.
     static constexpr std::size_t overrun = 16;
 };

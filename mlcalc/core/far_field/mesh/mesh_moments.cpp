@@ -169,11 +169,17 @@ void Mesh::field_strain(const double* v_adj, Mat3* atom_strain) {
         for (std::size_t ab : {0, 1, 2, 4, 5, 8}) {
             const std::size_t a = ab / 3, b = ab % 3;
             buffer_.assign(active().size() * static_cast<std::size_t>(stride), 0.0);
-            for (std::size_t j = 0; j < jobs_.size(); ++j) {
-                filters_.apply_strain(q, static_cast<int>(a), static_cast<int>(b), sources_[j].data(),
-                                      spectrum_.data());
-                grid_.gather(spectrum_.data(), filters_.l_max(q), tensors(buffer_.data(), jobs_[j], stride, size));
-            }
+            in_batches(jobs_.size(), [&](std::size_t begin, std::size_t end) {
+                const std::vector<double*> spectra = scratch(end - begin);
+                for (std::size_t j = begin; j < end; ++j) {
+                    filters_.apply_strain(q, static_cast<int>(a), static_cast<int>(b), sources_[j].data(),
+                                          spectra[j - begin]);
+                }
+                grid_.inverse(spectra.size(), spectra.data());
+                for (std::size_t j = begin; j < end; ++j) {
+                    grid_.gather(j - begin, filters_.l_max(q), tensors(buffer_.data(), jobs_[j], stride, size));
+                }
+            });
             for_shares(n_threads_, active().size(), [&](std::size_t begin, std::size_t end, std::size_t) {
                 for (std::size_t k = begin; k < end; ++k) {
                     const double sum = contract(q, k, &buffer_[k * static_cast<std::size_t>(stride)]);

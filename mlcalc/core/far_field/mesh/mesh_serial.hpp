@@ -13,10 +13,16 @@ public:
     Brick owned() const override { return {{0, 0, 0}, shape_}; }
     Brick ghosted() const override;
     Brick spectral() const override { return owned(); }
-    void forward(double* grid, double* spectrum) override;
-    void inverse(double* spectrum, double* grid) override;
+    void forward(int n, double* const* grids, double* const* spectra) override {
+        for (int k = 0; k < n; ++k) forward(grids[k], spectra[k]);
+    }
+    void inverse(int n, double* const* spectra, double* const* grids) override {
+        for (int k = 0; k < n; ++k) inverse(spectra[k], grids[k]);
+    }
 
 private:
+    void forward(double* grid, double* spectrum);
+    void inverse(double* spectrum, double* grid);
     /// Doubles between neighbors along each axis of the ghosted brick.
     std::array<std::size_t, 3> strides() const;
     void add_halo(double* grid) const;
