@@ -58,6 +58,17 @@ void put_part(const BrickView& target, const Brick& to, const BrickView& source,
                      source.row(from.lo[0] + x, from.lo[1] + y, from.lo[2]), length);
 }
 
+Brick of_plane(Brick brick, int x) {
+    brick.lo[0] = x;
+    brick.hi[0] = x + 1;
+    return brick;
+}
+
+/// Of the planes of a packed brick before that of x.
+std::size_t doubles_before(const Brick& brick, int x) {
+    return 2 * static_cast<std::size_t>(x - brick.lo[0]) * of_plane(brick, x).size();
+}
+
 /// What a rank tells the others: where it is, and its bricks.
 struct Place {
     std::array<int, 3> column{};
@@ -119,8 +130,8 @@ void BrickExchange::find_parts(const Brick& from, const Brick& to, const Images*
                     const Brick sent = overlap(from, shifted(other.to, back));
                     const Brick received = overlap(to, shifted(other.from, there));
                     if (rank != me_) {
-                        if (!empty(sent)) before_.parts.push_back({rank, sent});
-                        if (!empty(received)) after_.parts.push_back({rank, received});
+                        if (!empty(sent)) before_.parts.push_back({rank, sent, 0});
+                        if (!empty(received)) after_.parts.push_back({rank, received, 0});
                     } else if (!empty(sent) && (images == nullptr || x != 0 || y != 0 || z != 0)) {
                         before_.kept.push_back(sent);
                         after_.kept.push_back(shifted(sent, there));
@@ -135,60 +146,122 @@ void BrickExchange::find_parts(const Brick& from, const Brick& to, const Images*
 
 void BrickExchange::find_messages(Side& side) {
     for (std::size_t k = 0; k < side.parts.size(); k++) {
-        const Part& part = side.parts[k];
+        Part& part = side.parts[k];
         if (side.messages.empty() || side.messages.back().rank != part.rank)
             side.messages.push_back({part.rank, k, k, side.size, 0});
         Message& message = side.messages.back();
         message.last = k + 1;
+        part.offset = message.size;
         message.size += 2 * part.brick.size();
         side.size += 2 * part.brick.size();
     }
 }
 
-template <bool back, bool add>
-void BrickExchange::move(int n, const BrickView* sources, const BrickView* targets) {
-    const Side &source = back ? after_ : before_, &target = back ? before_ : after_;
+/// Buffers, and receives.
+template <bool back>
+void BrickExchange::open(int n) {
+    n_ = n;
     const auto n_meshes = static_cast<std::size_t>(n);
+    const Side &source = giver<back>(), &target = taker<back>();
     if (sent_.size() < n_meshes * source.size) sent_.resize(n_meshes * source.size);
     if (received_.size() < n_meshes * target.size) received_.resize(n_meshes * target.size);
     requests_.assign(target.messages.size() + source.messages.size(), MPI_REQUEST_NULL);
-    MPI_Request* request = requests_.data();
-    for (const Message& m : target.messages)
+    for (std::size_t k = 0; k < target.messages.size(); k++) {
+        const Message& m = target.messages[k];
         MPI_Irecv(received_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
-                  world_, request++);
-    for (const Message& m : source.messages) {
-        double* packed = sent_.data() + n_meshes * m.offset;
-        for (std::size_t mesh = 0; mesh < n_meshes; mesh++) {
-            for (std::size_t k = m.first; k < m.last; k++) {
-                for_rows(sources[mesh], source.parts[k].brick, packed,
-                         [](const double* row, double* out, long length) { std::copy_n(row, length, out); });
-                packed += 2 * source.parts[k].brick.size();
-            }
-        }
+                  world_, &requests_[k]);
+    }
+}
+
+template <bool back>
+void BrickExchange::send() {
+    const auto n_meshes = static_cast<std::size_t>(n_);
+    MPI_Request* request = requests_.data() + taker<back>().messages.size();
+    for (const Message& m : giver<back>().messages)
         MPI_Isend(sent_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
                   world_, request++);
-    }
-    for (std::size_t mesh = 0; mesh < n_meshes; mesh++)
-        for (std::size_t k = 0; k < source.kept.size(); k++)
-            put_part<add>(targets[mesh], target.kept[k], sources[mesh], source.kept[k]);
-    // in the order of the ranks, so that sums do not depend on who was first
+}
+
+/// In the order of the ranks, so that sums do not depend on who was first. Without targets what came stays packed.
+template <bool back, bool add>
+void BrickExchange::receive(const BrickView* targets) {
+    const Side& target = taker<back>();
     for (std::size_t k = 0; k < target.messages.size(); k++) {
         const Message& m = target.messages[k];
         MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
-        double* packed = received_.data() + n_meshes * m.offset;
-        for (std::size_t mesh = 0; mesh < n_meshes; mesh++) {
-            for (std::size_t p = m.first; p < m.last; p++) {
-                for_rows(targets[mesh], target.parts[p].brick, packed,
+        for (int mesh = 0; mesh < n_ && targets != nullptr; mesh++)
+            for (std::size_t p = m.first; p < m.last; p++)
+                for_rows(targets[mesh], target.parts[p].brick, received_.data() + place(m, mesh, target.parts[p]),
                          [](double* row, const double* in, long length) { put<add>(row, in, length); });
-                packed += 2 * target.parts[p].brick.size();
-            }
-        }
     }
     for (std::size_t k = target.messages.size(); k < requests_.size(); k++) MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
 }
 
+template <bool back>
+void BrickExchange::pack(const BrickView* sources) {
+    const Side& source = giver<back>();
+    for (const Message& m : source.messages)
+        for (int mesh = 0; mesh < n_; mesh++)
+            for (std::size_t p = m.first; p < m.last; p++)
+                for_rows(sources[mesh], source.parts[p].brick, sent_.data() + place(m, mesh, source.parts[p]),
+                         [](const double* row, double* out, long length) { std::copy_n(row, length, out); });
+}
+
+template <bool back, bool add>
+void BrickExchange::move(int n, const BrickView* sources, const BrickView* targets) {
+    open<back>(n);
+    pack<back>(sources);
+    send<back>();
+    const Side &source = giver<back>(), &target = taker<back>();
+    for (int mesh = 0; mesh < n; mesh++)
+        for (std::size_t k = 0; k < source.kept.size(); k++)
+            put_part<add>(targets[mesh], target.kept[k], sources[mesh], source.kept[k]);
+    receive<back, add>(targets);
+}
+
+template void BrickExchange::open<false>(int);
 template void BrickExchange::move<false, false>(int, const BrickView*, const BrickView*);
 template void BrickExchange::move<true, false>(int, const BrickView*, const BrickView*);
 template void BrickExchange::move<true, true>(int, const BrickView*, const BrickView*);
+
+void BrickExchange::give(int mesh, int x, const BrickView& plane, const BrickView& to) {
+    for (const Message& m : before_.messages) {
+        for (std::size_t p = m.first; p < m.last; p++) {
+            const Part& part = before_.parts[p];
+            if (x < part.brick.lo[0] || x >= part.brick.hi[0]) continue;
+            for_rows(plane, of_plane(part.brick, x),
+                     sent_.data() + place(m, mesh, part) + doubles_before(part.brick, x),
+                     [](const double* row, double* out, long length) { std::copy_n(row, length, out); });
+        }
+    }
+    for (const Brick& kept : before_.kept)
+        if (x >= kept.lo[0] && x < kept.hi[0]) put_part<false>(to, of_plane(kept, x), plane, of_plane(kept, x));
+}
+
+void BrickExchange::finish(const BrickView* to) {
+    send<false>();
+    receive<false, false>(to);
+}
+
+void BrickExchange::begin_back(int n, const BrickView* to) {
+    open<true>(n);
+    pack<true>(to);
+    send<true>();
+    receive<true, false>(nullptr);
+}
+
+void BrickExchange::take(int mesh, int x, const BrickView& to, const BrickView& plane) {
+    for (const Message& m : before_.messages) {
+        for (std::size_t p = m.first; p < m.last; p++) {
+            const Part& part = before_.parts[p];
+            if (x < part.brick.lo[0] || x >= part.brick.hi[0]) continue;
+            double* packed = received_.data() + place(m, mesh, part) + doubles_before(part.brick, x);
+            const Brick rows = of_plane(part.brick, x);
+            put_part<false>(plane, rows, BrickView::packed(packed, rows), rows);
+        }
+    }
+    for (const Brick& kept : before_.kept)
+        if (x >= kept.lo[0] && x < kept.hi[0]) put_part<false>(plane, of_plane(kept, x), to, of_plane(kept, x));
+}
 
 }  // namespace mlcalc_lammps

@@ -50,11 +50,21 @@ public:
     /// The same, but what arrives is added.
     void add_back(int n, const BrickView* to, const BrickView* from) { move<true, true>(n, to, from); }
 
+    /// The same as `run` for whoever makes `from` plane by plane: between `begin` and `finish`, every plane of an x of
+    /// every mesh, in any order, from any thread. `finish` is collective.
+    void begin(int n) { open<false>(n); }
+    void give(int mesh, int x, const BrickView& plane, const BrickView& to);
+    void finish(const BrickView* to);
+    /// The same as `run_back` for whoever takes `from` plane by plane, after `begin_back`, which is collective.
+    void begin_back(int n, const BrickView* to);
+    void take(int mesh, int x, const BrickView& to, const BrickView& plane);
+
 private:
-    /// What this rank shares with another one, or with itself.
+    /// What this rank shares with another one, or with itself; offsets in doubles of one mesh.
     struct Part {
         int rank;
         mlcalc::Brick brick;
+        std::size_t offset;  ///< in the message
     };
     /// Parts first <= part < last are those of one rank; sizes in doubles of one mesh.
     struct Message {
@@ -69,11 +79,31 @@ private:
     };
     void find_parts(const mlcalc::Brick& from, const mlcalc::Brick& to, const Images*);
     static void find_messages(Side&);
+    /// Where the parts are from or to: what is sent, and what is received.
+    template <bool back>
+    const Side& giver() const {
+        return back ? after_ : before_;
+    }
+    template <bool back>
+    const Side& taker() const {
+        return back ? before_ : after_;
+    }
+    std::size_t place(const Message& m, int mesh, const Part& part) const {
+        return static_cast<std::size_t>(n_) * m.offset + static_cast<std::size_t>(mesh) * m.size + part.offset;
+    }
+    template <bool back>
+    void open(int n);
+    template <bool back>
+    void send();
+    template <bool back, bool add>
+    void receive(const BrickView* targets);
+    template <bool back>
+    void pack(const BrickView* sources);
     template <bool back, bool add>
     void move(int n, const BrickView* sources, const BrickView* targets);
 
     MPI_Comm world_;
-    int me_ = 0;
+    int me_ = 0, n_ = 0;
     bool identity_ = false;
     Side before_, after_;
     mlcalc::AlignedVector<double> sent_, received_;

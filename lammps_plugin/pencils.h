@@ -26,8 +26,21 @@ public:
     void inverse(int n, double* const* spectra, const BrickView* owned);
 
 private:
+    /// Stages first <= stage < last have no exchange between them.
+    struct Group {
+        std::size_t first, last;
+        bool planar;  ///< its lines lie in planes of an x
+    };
+    std::size_t n_planes(const Group& group) const {
+        return static_cast<std::size_t>(bricks_[group.first].hi[0] - bricks_[group.first].lo[0]);
+    }
     void transform(bool forward, std::size_t stage, const BrickView& from, const BrickView& to);
-    std::vector<double*> buffers(std::size_t stage, int n);
+    void transform_plane(bool forward, std::size_t stage, int x, const BrickView& from, const BrickView& to,
+                         mlcalc::AlignedVector<double>& work) const;
+    void give_planes(const Group&, const std::vector<BrickView>& here, const std::vector<BrickView>& there);
+    void take_planes(const Group&, const std::vector<BrickView>& here, const std::vector<BrickView>& there);
+    BrickView scratch(const Group&, int x, std::size_t share);
+    std::vector<double*> buffers(std::size_t group, int n);
     std::vector<BrickView> views(std::size_t stage, const std::vector<double*>& data) const;
 
     int n_threads_;
@@ -36,7 +49,8 @@ private:
     std::vector<std::unique_ptr<BrickExchange>> exchanges_;      ///< to each of them
     std::vector<std::unique_ptr<mlcalc::LineTransform>> lines_;  ///< along x, y, z
     std::array<mlcalc::AlignedVector<double>, 2> buffers_;
-    std::vector<mlcalc::AlignedVector<double>> work_;  ///< per thread
+    std::vector<Group> groups_;
+    std::vector<mlcalc::AlignedVector<double>> work_, planes_;  ///< per thread
 };
 
 }  // namespace mlcalc_lammps

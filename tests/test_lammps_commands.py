@@ -322,4 +322,4 @@ def test_a_mesh_that_cannot_be_counted_is_refused_before_it_is_made(paths, tmp_p
         options = f"lode mesh mesh {points} order 8 memory 100000"
         status, text = run_command(tmp_path, "run 0", paths["both"], options, ranks=2)
         assert status != 0
-        assert text.count("ERROR") == 1 and "has more than 2^29 points on one rank, which LAMMPS cannot count" in text
+        assert text.count("ERROR") == 1 and "has more than 2^29 points on one rank, which MPI cannot count" in text
