@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cost and traffic of the far field by particle mesh in LAMMPS, beside born/coul/long + pppm in the same run.
 
-    python benchmarks/lammps_mesh.py [--sizes 4000 32000] [--steps 5] [--repeat 1] [--traffic] [--crossover]
+    python benchmarks/lammps_mesh.py [--sizes 4000 32000] [--steps 5] [--repeat 1] [--traffic] [--crossover] [--slab]
 
 Molten NaCl (1000 ions repeated), p = 1, l_max 2, n_max 1, smearing 1.2 Angstrom, accuracy 1e-4, term rho x V. CPU time
 per atom and step on one core, the far field alone and the whole step; wall time of two ranks against one. ``--traffic``
 counts what MPI sends (needs a C compiler): bytes per step that the busiest rank sends to others, in messages and in
-reductions. ``--crossover`` compares k-sum and mesh for small systems and nothing else: wall time of the far field.
+reductions. ``--slab`` opens the box along z, with 1 Angstrom above and below the melt, beside ``kspace_modify slab 3``.
+``--crossover`` compares k-sum and mesh for small systems and nothing else: wall time of the far field.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from mlcalc.expansions import DensityExpansion, MultiWidth, PotentialExpansion
 from mlcalc.model import Invariant, Linear, Model, Term
 
 SIZES = {1000: (1, 1, 1), 4000: (2, 2, 1), 8000: (2, 2, 2), 16000: (4, 2, 2), 32000: (4, 4, 2), 64000: (4, 4, 4)}
+SLAB = "change_box all boundary p p f z delta -1 1 units box\n"
 DYNAMICS = "velocity all create 1300 1\nfix 1 all nve\ntimestep 0.001\nneighbor 1.0 bin\nrun 1\nrun {steps}\n"
 
 
@@ -41,11 +43,11 @@ def write_model(path, n_max=1):
     model.save(path)
 
 
-def simulate(directory, size, potential, steps, ranks, preload=None):
+def simulate(directory, size, potential, steps, ranks, preload=None, slab=False):
     """The text of a run; ``potential`` are input lines."""
     start = "units metal\natom_style charge\nread_data melt.data\nmass 1 22.98977\nmass 2 35.453\n"
     copies = "{} {} {}".format(*SIZES.get(size, (1, 1, 1)))
-    script = start + f"replicate {copies}\n" + potential + DYNAMICS.format(steps=steps)
+    script = start + f"replicate {copies}\n" + (SLAB if slab else "") + potential + DYNAMICS.format(steps=steps)
     (directory / "in.bench").write_text(script)
     environment = dict(os.environ, OMP_NUM_THREADS="1", **({"LD_PRELOAD": str(preload)} if preload else {}))
     done = subprocess.run(
@@ -112,6 +114,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5, help="for 16000 atoms and more; small systems run longer")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--traffic", action="store_true")
+    parser.add_argument("--slab", action="store_true", help="of a melt that is open along z")
     parser.add_argument("--crossover", action="store_true", help="k-sum and mesh for small systems, nothing else")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -122,7 +125,7 @@ def main():
         write_model(directory / "model.mlcalc")
         write_lammps_data(directory / "melt.data", molten_salt(5), specorder=["Na", "Cl"], atom_style="charge")
         ours = "pair_style mlcalc lode mesh accuracy 1e-4\npair_coeff * * model.mlcalc Na Cl\n"
-        peer = lammps_commands(accuracy=1e-4)
+        peer = lammps_commands(accuracy=1e-4) + ("kspace_modify slab 3.0\n" if options.slab else "")
         print(f"{machine()}, {instruction_set()}\n")
         print("| atoms | far field us/atom/step | whole step | born/coul/long + pppm | two ranks / one (wall) |")
         print("|---|---|---|---|---|")
@@ -130,8 +133,8 @@ def main():
             best = np.full(5, np.inf)
             steps = max(options.steps, options.steps * 16000 // size)
             for _ in range(options.repeat):
-                one, two = (simulate(directory, size, ours, steps, ranks) for ranks in (1, 2))
-                pppm = simulate(directory, size, peer, steps, 1)
+                one, two = (simulate(directory, size, ours, steps, ranks, slab=options.slab) for ranks in (1, 2))
+                pppm = simulate(directory, size, peer, steps, 1, slab=options.slab)
                 loop, use, far = times(one)
                 peer_loop, peer_use, _ = times(pppm)
                 row = [far * use, loop * use, peer_loop * peer_use, loop, times(two)[0]]

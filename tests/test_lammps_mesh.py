@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import models
 import numpy as np
@@ -13,7 +14,11 @@ from lammps_runs import Job, assert_error_below_request, assert_same, engine, ne
 from test_lammps_agreement import droplet, salt, triclinic
 from test_lammps_manners import numbers, script_run, start
 
+from mlcalc.model import Invariant
+from mlcalc.model.expansions import MultiWidth, PotentialExpansion
+
 pytestmark = needs_lammps
+COUNTER = Path(__file__).parents[1] / "benchmarks" / "mpi_bytes.c"
 TILED = "comm_style tiled\ncomm_modify cutoff 5.0\nneighbor 0.5 bin"
 
 
@@ -284,13 +289,52 @@ int MPI_Isend(const void *data, int n, MPI_Datatype type, int to, int tag, MPI_C
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing")
 
 
-def loser(folder):
-    """The path of that library; messages are lost once there is a file ``broken`` in the folder of the run."""
+def compiled(folder, code):
+    """The path of a library to be loaded before that of MPI."""
     header = next(f for f in importlib.metadata.files("mpich") if f.name == "mpi.h").locate().resolve()
-    (folder / "host.c").write_text(LOSES)
+    (folder / "host.c").write_text(code)
     command = ["cc", "-shared", "-fPIC", f"-I{header.parent}", "-o", "host.so", "host.c"]
     subprocess.run(command, cwd=folder, check=True)
     return str(folder / "host.so")
+
+
+def loser(folder):
+    """The path of that library; messages are lost once there is a file ``broken`` in the folder of the run."""
+    return compiled(folder, LOSES)
+
+
+def messages(folder, model, options, ranks):
+    """What the busiest rank sends per step, bytes and messages; counted by the library of benchmarks/lammps_mesh.py."""
+    counts = []
+    for steps in (2, 6):
+        script = start(model, options) + f"neigh_modify delay 50\nfix 1 all nve\ntimestep 1e-4\nrun {steps}\n"
+        text = script_run(folder, script, ranks)
+        counts.append(np.array(re.findall(r"MPIBYTES (\S+) (\S+)", text)[-1], dtype=float))
+    return (counts[1] - counts[0]) / 4
+
+
+@needs_cc
+@pytest.mark.parametrize("ranks", [2, 8])
+def test_several_small_grids_go_in_one_message(tmp_path, monkeypatch, ranks):
+    write_data(tmp_path / "salt.data", salt(), ["Na", "Cl"])
+    counter = compiled(tmp_path, COUNTER.read_text())
+    small, large = "lode mesh mesh 12 12 12 order 9 split no", "lode mesh mesh 48 48 48 order 9 split no"
+    sent = {}
+    for n_max in (1, 4):
+        widths = MultiWidth(tuple(np.linspace(1.0, 2.5, n_max)))
+        field = PotentialExpansion(name="V", n_max=n_max, l_max=1, smearing=1.0, basis=widths)
+        model = models.linear_model([field], [[Invariant(2, "V", "V")]], 3)
+        model.save(tmp_path / f"{n_max}.mlcalc")
+        monkeypatch.setenv("LD_PRELOAD", counter)
+        sent[n_max] = messages(tmp_path, tmp_path / f"{n_max}.mlcalc", small, ranks)
+        if ranks == 2:
+            sent[n_max, "large"] = messages(tmp_path, tmp_path / f"{n_max}.mlcalc", large, ranks)
+        monkeypatch.delenv("LD_PRELOAD")
+        (got,), _ = run(tmp_path, [Job(salt(), tmp_path / f"{n_max}.mlcalc", small)], ranks)
+        assert_same(got, engine(salt(), tmp_path / f"{n_max}.mlcalc", lode="mesh", mesh=(12, 12, 12), order=9, split=0))
+    assert sent[4][1] == sent[1][1] and sent[4][0] > 2 * sent[1][0]
+    if ranks == 2:  # they would leave the cache
+        assert sent[4, "large"][1] > sent[1, "large"][1]
 
 
 @needs_cc

@@ -186,6 +186,37 @@ def test_what_no_far_field_is_defined_for_is_refused_by_name(boundary, model, se
     assert text.count("ERROR") == 1 and sentence in text.split("ERROR")[1]
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_field_of_lammps_across_a_slab(paths, tmp_path, ranks):
+    """fix efield acts on the charges of the atoms, beside the model, and its work is in the conserved energy."""
+    atoms = salt_slab()
+    write_data(tmp_path / "salt.data", atoms, ["Na", "Cl"], "charge")
+    head = start(paths["linear V"], "lode mesh accuracy 1e-5").replace("boundary p p p", "boundary p p f")
+    head = head.replace("atom_modify", "atom_style charge\natom_modify")
+    head += "set type 1 charge 0.7\nset type 2 charge -0.5\n"
+    dump = "write_dump all custom {} id type z fx fy fz modify sort id format float %.17g\n"
+    field = "fix e all efield 0.0 0.0 0.2\nfix_modify e energy yes\n"
+    dynamics = """velocity all create 300 1
+fix 1 all nve
+timestep 0.0002
+thermo_style custom step etotal pe f_e
+run 0
+print "E $(etotal:%.17g) $(pe:%.17g) $(f_e:%.17g)"
+run 200
+print "E $(etotal:%.17g) $(pe:%.17g) $(f_e:%.17g)"
+"""
+    text = script_run(
+        tmp_path, head + "run 0\n" + dump.format("bare") + field + "run 0\n" + dump.format("field") + dynamics, ranks
+    )
+    bare, pulled = (np.loadtxt(tmp_path / name, skiprows=9) for name in ("bare", "field"))
+    charge = np.where(bare[:, 1] == 1, 0.7, -0.5)
+    expected = bare[:, 3:] + 0.2 * charge[:, None] * [0.0, 0.0, 1.0]
+    np.testing.assert_allclose(pulled[:, 3:], expected, rtol=0, atol=1e-12)
+    before, after = numbers(text, "E ")
+    assert abs(after[0] - before[0]) < 1e-3 * abs(after[1] - before[1])
+    assert abs(after[2] - before[2]) > 1e-3
+
+
 def test_a_barostat_in_the_plane(paths, tmp_path):
     """Its conserved quantity, while the area changes by much."""
     write_data(tmp_path / "salt.data", salt_slab(), ["Na", "Cl"])
