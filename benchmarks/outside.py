@@ -21,7 +21,7 @@ SETS = {
     "ethanol": ("rmd17/rmd17_ethanol_train_01.extxyz", "::2", {"energy": 1.1e-4, "forces": 0.01}),
 }
 KINDS = ["linear", "kernel"]
-WITHOUT = {"separated": None, "close": None}
+WITHOUT = {"separated": None, "close": None, "expanded": None}
 
 
 def options(name: str, kind: str, outside: bool, folder: str) -> dict:

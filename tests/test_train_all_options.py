@@ -108,6 +108,7 @@ EFFECTS = {
     "data.energy_offset": Effect("kind", seen=report("offsets")),
     "outside.separated": Effect(None),
     "outside.close": Effect(None),
+    "outside.expanded": Effect(None),
     "data.reference_energies": Effect({"Na": -2.0, "Cl": -5.0}),
     "data.max_force": Effect(0.029, seen=report("data")),
     "data.files[].path": Effect("b.xyz"),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models hold together and repel where there are no data."""
 
+import itertools
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -92,6 +94,51 @@ def test_rows_of_close_pairs_take_wells_away(tmp_path):
                          outside={"close": close}, solver={"regularization": 1e-10})  # fmt: skip
         wells[close] = deepest_well(fit(wanted, data, progress=False, figures=False).model, data)
     assert wells[None] > 1000 and wells[0.5] < 10
+
+
+def off_the_curve(model: Model, frames, scales) -> float:
+    """Largest deviation of expanded structures from the universal curve, as a part of their cohesion."""
+    calc, worst = MLCalculator(model), 0.0
+    alone = {s: calc.get_potential_energy(Atoms(s, cell=[30.0] * 3, pbc=True)) for s in ("Na", "Cl")}
+    for atoms, s in itertools.product(frames, scales):
+        calc.reset()
+        apart = atoms.copy()
+        apart.set_cell(atoms.cell * s, scale_atoms=True)
+        separated = sum(alone[symbol] for symbol in atoms.get_chemical_symbols())
+        x = (s - 1) / 0.22
+        part = (calc.get_potential_energy(apart) - separated) / (atoms.get_potential_energy() - separated)
+        worst = max(worst, abs(part - (1 + x) * np.exp(-x)))
+    return worst
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_pulled_apart_comes_apart_along_the_universal_curve(tmp_path, kind):
+    frames, off = [bulk("NaCl", "rocksalt", a=a, cubic=True) for a in np.linspace(5.5, 5.8, 30)], {}
+    for k, atoms in enumerate(frames):
+        atoms.rattle(0.05, seed=k)
+    data = labeled(frames, FumiTosi())
+    wide = {**RHO, "cutoff": 6.0, "n_max": 6}
+    kept = {**KINDS[kind], "expansions": [wide, FAR] if kind == "far field" else [wide]}
+    for expanded in (0.02, None):
+        wanted = options(tmp_path / str(expanded), **kept, data={"reference_energies": {"Na": 0.0, "Cl": 0.0}})
+        wanted |= {"outside": {"expanded": expanded}, "solver": {"regularization": 1e-6}}
+        model = fit(wanted, data, progress=False, figures=False).model
+        off[expanded] = off_the_curve(model, data[:4], (1.15, 1.2))
+    assert off[0.02] < 0.17 and off[0.02] < 0.65 * off[None]
+
+
+def test_energies_that_are_not_known_pull_nothing_apart(tmp_path):
+    """Without cohesion, or with a mean in its place, there is no curve, and no row."""
+    weights = {}
+    for reference in ("fit", {"Na": -100.0, "Cl": -100.0}):
+        for expanded in (0.15, None):
+            folder = tmp_path / f"{len(weights)}"
+            wanted = options(folder, data={"reference_energies": reference}, solver={"regularization": 1e-3})
+            wanted["outside"]["expanded"] = expanded
+            model = fit(wanted, known_data(), progress=False, figures=False).model
+            weights[str(reference), expanded] = model.terms[0].regressor.weights
+    for reference in ("fit", str({"Na": -100.0, "Cl": -100.0})):
+        assert np.array_equal(weights[reference, 0.15], weights[reference, None])
 
 
 @pytest.mark.parametrize("kind", ["linear", "kernel", "far field"])

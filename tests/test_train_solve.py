@@ -117,6 +117,23 @@ def test_normal_equations_admit_when_they_are_too_ill_conditioned():
     assert np.allclose(normal_solve(rows, 1e-3), ridge(rows, 1e-3), rtol=1e-6)
 
 
+def test_energies_that_are_far_off_do_not_decide_alone():
+    """One kind of label is worse by a factor of 1000 whatever the strength, and by 1 % less where the other is lost."""
+    rng = np.random.default_rng(8)
+    n = 30
+    a, w = rng.normal(size=(200, n)), rng.normal(size=n)
+    forces = np.column_stack([a, a @ w + 0.1 * rng.normal(size=200)])
+    held = rng.normal(size=(80, n))
+    energies = np.column_stack([held[:10], held[:10] @ w + 300.0 * np.sign(rng.normal(size=10))])
+    validation = {"energy": (energies, 10), "forces": (np.column_stack([held, held @ w]), 80)}
+    choice = choose_strength(Problem([forces], validation, 200, n), Prior([]), "validation")
+    path = RidgePath(forces)
+    errors = [np.sqrt(np.mean((held @ (path.solutions([lam])[:, 0] - w)) ** 2)) for lam in (choice.lam, choice.lams[0])]
+    assert errors[0] < 1.05 * errors[1]
+    alone = [np.sum((energies[:, :-1] @ v - energies[:, -1]) ** 2) for v in path.solutions(choice.lams).T]
+    assert np.argmin(alone) > choice.lams.index(choice.lam) + 5, "the test cannot fail: energies want the same"
+
+
 @pytest.mark.parametrize("criterion", ["validation", "folds", "gcv", "structures"])
 def test_every_criterion_finds_a_strength_that_generalizes(criterion):
     rng = np.random.default_rng(8)

@@ -60,7 +60,7 @@ def options(tmp_path, term=None, **changes):
         "terms": changes.pop("terms", None) or [term or SOAP],
         "weights": {"energy": 0.001, "forces": 0.01, "virial": 0.01}, "budget": {"threads": 1},
         # known models are recovered: they need not repel
-        "outside": {"separated": None, "close": None}, **changes,
+        "outside": {"separated": None, "close": None, "expanded": None}, **changes,
     }  # fmt: skip
 
 

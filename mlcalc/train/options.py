@@ -128,9 +128,14 @@ class OutsideOptions(Options):
         "that is an estimate; null: any",
     )
     close: Positive | None = Field(
-        0.5,
+        0.2,
         description="expected relative deviation of pairs closer than in the data from the screened nuclear "
         "repulsion; null: any",
+    )
+    expanded: Positive | None = Field(
+        0.15,
+        description="expected deviation of the energy of expanded training structures from the universal binding "
+        "curve, as a part of the cohesion of an atom; null: any",
     )
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is known of every potential without data: atoms far apart do not interact, and close pairs repel.
+"""What is known of every potential without data: atoms far apart do not interact, close pairs repel, and matter that is
+pulled apart gains energy along one and the same curve.
 
 Each piece of this knowledge is a row of the fit with a wide sigma, so that data outweigh it wherever there are any:
 
 * The terms of the model give nothing for an atom without neighbors.
 * The energy of a pair brought closer than any in the data, alone and inside training structures, grows by what the
-  screened nuclear repulsion of Ziegler, Biersack and Littmark grows, within half of that.
+  screened nuclear repulsion of Ziegler, Biersack and Littmark grows, within a fifth of that at each step inward.
+* The cohesion of a training structure whose lengths are s times as large is (1 + x) exp(-x) of its own, x = (s - 1) / L
+  [Rose, Smith, Guinea, Ferrante, PRB 29, 2963 (1984)], L = sqrt(E / (9 B V)) from cohesion, bulk modulus and volume.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import itertools
 import numpy as np
 from ase import Atoms
 
-from ..checks.curves import BOX, a_few_atoms
+from ..checks.curves import BOX, a_few_atoms, at_volume
 from ..model import Model, Zbl
 from ..running.neighbors import full_neighbor_list
 from .data import Structure
@@ -24,18 +27,26 @@ from .engine import Engine, ordered_map
 from .job import Case, Job
 from .repulsion import REACH
 
-#: distances of close pairs beside the shortest in the data
-CLOSENESS = (0.85, 0.7, 0.55, 0.4, 0.25, 0.12)
+#: distances of close pairs beside the shortest in the data, on the way inward
+CLOSENESS = tuple(np.round(0.9 * 0.84 ** np.arange(12), 3))
 #: environments in which each pair of species is brought together
 ENVIRONMENTS = 3
 #: of the shortest distance within which a pair is near enough to be brought together
 NEAR = 1.6
+#: L of the binding curve: 0.17 Mo, 0.20 Cu and Si, 0.22 Al and BaTiO3, 0.23 diamond, 0.25 MgO, 0.27 Na, 0.33 NaCl
+LENGTH = 0.22
+#: s of expanded structures, three for each of so many structures; less is for the data, which may be compressed
+EXPANSIONS = (1.15, 1.2, 1.25, 1.32, 1.4, 1.52, 1.7, 1.9)
+EXPANDED = 60
+#: nearest neighbors are within so much of the cutoff
+SEEN = 0.85
 #: of the far field: errors are far below the sigmas
 ACCURACY = 1e-4
 #: eV, sigma of the repulsion at least: charges and bonds change the energy of a pair by as much
 FLOOR = 3.0
-#: sigma of an estimated energy of separated atoms, eV: compounds are bound by their heat of formation, too
-ESTIMATED = 2.0
+#: sigma of an estimated energy of separated atoms, eV: of an element that of the mean of its structures; compounds are
+#: bound by their heat of formation, too
+ESTIMATED_ELEMENT, ESTIMATED_COMPOUND = 0.3, 2.0
 
 
 def rows_outside(job: Job, case: Case) -> np.ndarray | None:
@@ -48,13 +59,20 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     if wanted.separated is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
         alone = [a_few_atoms(job.boundaries, [z], [[0.0, 0.0, 0.0]]) for z in job.species]
         rows = np.array([_energy_row(maker, atoms) for atoms in alone])
-        sigma = np.where(case.references.estimated, max(ESTIMATED, wanted.separated), wanted.separated)
+        sigma = np.maximum(_unsure(job, case), wanted.separated)
         blocks.append(_augmented(rows, np.zeros(len(rows)), sigma, maker))
     if wanted.close is not None:
         rows, grown, modeled = _growth(job, case, maker)
         labels = np.zeros(len(rows)) if based else grown - modeled  # what the baseline says is right
         blocks.append(_augmented(rows, labels, np.maximum(FLOOR, wanted.close * np.abs(grown)), maker))
+    if wanted.expanded is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
+        blocks += _pulled_apart(job, case, maker, wanted.expanded)
     return np.concatenate(blocks) if blocks else None
+
+
+def _unsure(job: Job, case: Case) -> np.ndarray:
+    """Sigma (n_species,), eV, of the energies of separated atoms as far as they are estimates."""
+    return np.where(case.references.estimated, ESTIMATED_ELEMENT if len(job.species) == 1 else ESTIMATED_COMPOUND, 0.0)
 
 
 def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
@@ -67,6 +85,47 @@ def _augmented(rows, labels, sigma, maker: RowMaker) -> np.ndarray:
 def _energy_row(maker: RowMaker, atoms: Atoms) -> np.ndarray:
     """Derivatives (n_weights,) of the energy with respect to the weights."""
     return maker.unscaled(Target(Structure(atoms, source="a structure outside the data"), None, None, None))["sum"][0]
+
+
+def _pulled_apart(job: Job, case: Case, maker: RowMaker, relative: float) -> list[np.ndarray]:
+    """Rows of expanded training structures; of none if their energies or their cohesion are unknown."""
+    rng = np.random.default_rng([job.options.seed, 32452843])
+    alone = dict(zip(job.species, case.references.values, strict=True))
+    unsure = dict(zip(job.species, _unsure(job, case), strict=True))
+    bound = []
+    for s in job.train:
+        if s.energy is not None and len(s.atoms) > 1:
+            cohesion = sum(alone[int(z)] for z in s.atoms.numbers) - s.energy
+            if cohesion > 0:
+                bound.append((s.atoms, cohesion))
+    cutoff = max((e.cutoff for e in maker.engine.model.expansions if hasattr(e, "cutoff")), default=0.0)
+    bound.sort(key=lambda pair: len(pair[0]))
+    bound = bound[: max(EXPANDED, len(bound) // 2)]
+    chosen = [bound[k] for k in np.sort(rng.permutation(len(bound))[:EXPANDED])]
+    expanded, labels, sigmas = [], [], []
+    for atoms, cohesion in chosen:
+        # nothing can be asked of atoms that do not see each other
+        seen = [s for s in EXPANSIONS if s * _usual_distance(atoms, cutoff) <= SEEN * cutoff]
+        for s in rng.choice(seen, min(3, len(seen)), replace=False):
+            x = (s - 1) / LENGTH
+            left = (1 + x) * np.exp(-x)
+            expanded.append(at_volume(atoms, s**3))
+            labels.append(-cohesion * left)
+            estimate = (1 - left) * sum(unsure[int(z)] for z in atoms.numbers)
+            # atoms count as independent, as in the sigmas of labels
+            sigmas.append(np.hypot(relative * cohesion, estimate) / np.sqrt(len(atoms)))
+    if not expanded:
+        return []
+    rows = ordered_map(lambda atoms: _energy_row(maker, atoms), expanded, job.threads)
+    return [_augmented(np.array(list(rows)), np.array(labels), np.array(sigmas), maker)]
+
+
+def _usual_distance(atoms: Atoms, cutoff: float) -> float:
+    """Å, median over atoms of the distance to the nearest neighbor; the cutoff where there is none."""
+    first, _, r_ij = full_neighbor_list(atoms, cutoff)
+    nearest = np.full(len(atoms), cutoff)
+    np.minimum.at(nearest, np.repeat(np.arange(len(atoms)), np.diff(first)), np.linalg.norm(r_ij, axis=1))
+    return float(np.median(nearest))
 
 
 def _growth(job: Job, case: Case, maker: RowMaker) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,7 +150,7 @@ def _energies_of(job: Job, zbl: Zbl):
 
 
 def _changes(job: Job):
-    """(before, after) of every pair that is brought together."""
+    """(before, after) of every step of a pair that is brought together: each is to rise, so that there is no well."""
     rng = np.random.default_rng([job.options.seed, 15485863])
     distances = np.minimum(job.shortest, REACH)
     structures = sorted(job.train, key=lambda s: len(s.atoms))
@@ -99,15 +158,15 @@ def _changes(job: Job):
     for i, j in itertools.combinations_with_replacement(range(len(job.species)), 2):
         d, pair = distances[i, j], [job.species[i], job.species[j]]
         apart = a_few_atoms(job.boundaries, pair, [[0.0, 0.0, 0.0], [0.4 * BOX, 0.0, 0.0]])
-        for factor in CLOSENESS:
-            yield apart, a_few_atoms(job.boundaries, pair, [[0.0, 0.0, 0.0], [factor * d, 0.0, 0.0]])
+        closer = [a_few_atoms(job.boundaries, pair, [[0.0, 0.0, 0.0], [factor * d, 0.0, 0.0]]) for factor in CLOSENESS]
+        yield from itertools.pairwise([apart, *closer])
         # of the smaller ones in which the pair is near each other
         near = [(s.atoms, found[i, j]) for s, found in zip(structures, nearest, strict=True) if (i, j) in found]
         near = near[: max(ENVIRONMENTS, len(near) // 2)]
         chosen = np.sort(rng.choice(len(near), min(ENVIRONMENTS, len(near)), replace=False)) if near else ()
         for k in chosen:
             atoms, nearest_pair = near[k]
-            yield from _brought_together(atoms, nearest_pair, d)
+            yield from itertools.pairwise([atoms, *_brought_together(atoms, nearest_pair, d)])
 
 
 def _nearest_pairs(atoms: Atoms, species, reach: np.ndarray) -> dict:
@@ -125,11 +184,11 @@ def _nearest_pairs(atoms: Atoms, species, reach: np.ndarray) -> dict:
 
 
 def _brought_together(atoms: Atoms, nearest, d: float):
-    """A structure and itself with its nearest pair nearer, both atoms moved by the same length."""
+    """The structure with its nearest pair nearer and nearer, both atoms moved by the same length."""
     i, j, vector = nearest
     for factor in CLOSENESS:
         moved = atoms.copy()
         step = 0.5 * (1 - factor * d / np.linalg.norm(vector)) * vector
         moved.positions[i] += step
         moved.positions[j] -= step
-        yield atoms, moved
+        yield moved

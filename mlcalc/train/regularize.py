@@ -15,7 +15,7 @@ from .solve import Prior, RidgePath, leave_structures_out, merge, solution_path,
 @dataclass
 class Choice:
     """The strength that was chosen and the curve it was chosen from: ``lams`` and ``scores`` (mean squared error in
-    units of the sigmas, averaged over kinds of labels), for the report."""
+    units of the sigmas), for the report."""
 
     lam: float
     criterion: str
@@ -73,7 +73,11 @@ class Problem:
 
 
 def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Strengths and their scores. One matrix of singular vectors is held at a time, whatever the number of folds."""
+    """Strengths and their scores. One matrix of singular vectors is held at a time, whatever the number of folds.
+
+    Of several kinds of labels in a validation set the score is the geometric mean of their errors: it is the likelihood
+    where the sigmas are right but for a factor of each kind, so that a few structures whose energies are far off do not
+    decide alone."""
     if criterion == "folds":
         return _cross_validation(problem, prior, n_folds)
     augmented = prior.whiten(problem.union())
@@ -82,7 +86,7 @@ def score_curve(problem: Problem, prior: Prior, criterion: str, n_folds: int) ->
         lams = path.grid()
         v = path.solutions(lams)
         errors = [sum_of_squares(prior.whiten(a), v) / n for a, n in problem.validation.values()]
-        return lams, np.mean(errors, axis=0)
+        return lams, np.exp(np.mean(np.log(np.maximum(errors, np.finfo(float).tiny)), axis=0))
     path = RidgePath(augmented, problem.n_free)
     if criterion == "structures":
         assert problem.structure_rows is not None

@@ -22,8 +22,8 @@ STEPS, POINTS, WEIGHTS = 10, 300, 800
 HELD_OUT = 0.25
 #: a far field must take so much off the error that it is worth its time
 WORTH = 0.9
-#: a kernel on two factors is calmer where there are no data: more factors must take so much off its error
-BETTER = 0.75
+#: a kernel is as good a choice unless more factors take so much off its error
+BETTER = 0.9
 #: fewer structures tell nothing
 FEWEST = 16
 
