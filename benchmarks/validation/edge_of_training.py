@@ -46,13 +46,11 @@ INPUT = """units metal
 atom_modify map yes
 boundary {boundary}
 read_data start.data
-pair_style mlcalc
-pair_coeff * * {model} {elements}
+{style}
 velocity all create {first} 1 mom yes
 timestep {timestep}
 {ensemble}
-fix measure all pair 100 mlcalc extrapolation 1
-compute largest all reduce max f_measure
+{measure}
 thermo 100
 thermo_style custom step temp vol c_largest
 run {steps}
@@ -81,13 +79,21 @@ def train(system, kind, folder):
     return path
 
 
-def run(atoms, model, ensemble, first, steps, folder):
-    """(rows of step, temperature, volume and largest measure; step of the warning or None; largest of the run)."""
+MEASURE = "fix measure all pair 100 mlcalc extrapolation 1\ncompute largest all reduce max f_measure"
+NO_MEASURE = "variable zero atom 0\ncompute largest all reduce max v_zero"
+
+
+def run(atoms, model, ensemble, first, steps, folder, style=None):
+    """(rows of step, temperature, volume and largest measure; step of the warning or None; largest of the run).
+
+    ``style`` are lines of LAMMPS in place of the model, whose measure is 0."""
     elements = sorted(set(atoms.get_chemical_symbols()))
     write_lammps_data(folder / "start.data", atoms, specorder=elements, masses=True)
     periodic = atoms.pbc.all()
+    ours = f"pair_style mlcalc\npair_coeff * * {model} {' '.join(elements)}"
     text = INPUT.format(
-        boundary="p p p" if periodic else "s s s", model=model, elements=" ".join(elements), first=first,
+        boundary="p p p" if periodic else "s s s", style=style or ours, first=first,
+        measure=NO_MEASURE if style else MEASURE,
         timestep=0.001 if periodic else 0.0005, ensemble=ensemble, steps=steps,
     )  # fmt: skip
     (folder / "in.run").write_text(text)
@@ -101,7 +107,7 @@ def run(atoms, model, ensemble, first, steps, folder):
     ]
     warned = re.search(r"the run has left .*: on step (\d+)", done.stdout)
     largest = re.search(r"largest of the run: (\S+)", done.stdout)
-    return rows, int(warned[1]) if warned else None, float(largest[1])
+    return rows, int(warned[1]) if warned else None, float(largest[1]) if largest else 0.0
 
 
 def main():
