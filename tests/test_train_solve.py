@@ -134,6 +134,20 @@ def test_energies_that_are_far_off_do_not_decide_alone():
     assert np.argmin(alone) > choice.lams.index(choice.lam) + 5, "the test cannot fail: energies want the same"
 
 
+def test_of_strengths_that_are_alike_the_largest_is_taken():
+    """Directions that no label needs: without noise a plateau reaches down to no regularization at all."""
+    rng = np.random.default_rng(9)
+    n = 20
+    scales = np.where(np.arange(n) < 10, 1.0, 1e-4)
+    a = rng.normal(size=(200, n)) * scales
+    w = np.where(np.arange(n) < 10, 1.0, 0.0)
+    rows, held = (np.column_stack([x, x @ w + 0.1 * rng.normal(size=len(x))]) for x in (a[:150], a[150:]))
+    choice = choose_strength(Problem([rows], {"forces": (held, 50)}, 150, n), Prior([]), "validation")
+    assert choice.score <= 1.02 * min(choice.scores) and choice.lam > 10 * choice.lams[np.argmin(choice.scores)]
+    later = choice.scores[choice.lams.index(choice.lam) + 1 :]
+    assert min(later) > 1.02 * min(choice.scores)
+
+
 @pytest.mark.parametrize("criterion", ["validation", "folds", "gcv", "structures"])
 def test_every_criterion_finds_a_strength_that_generalizes(criterion):
     rng = np.random.default_rng(8)

@@ -11,6 +11,9 @@ import numpy as np
 from .label_checks import Sample
 from .solve import Prior, RidgePath, leave_structures_out, merge, solution_path, sum_of_squares
 
+#: scores, mean squared errors, within this factor are alike
+ALIKE = 1.02
+
 
 @dataclass
 class Choice:
@@ -112,9 +115,10 @@ def _cross_validation(problem, prior, n_folds):
 
 
 def choose_strength(problem: Problem, prior: Prior, criterion: str, n_folds: int = 5) -> Choice:
-    """The strength with the lowest score."""
+    """The largest strength whose score cannot be told from the lowest: weights that no label asks for are noise outside
+    the data."""
     lams, scores = score_curve(problem, prior, criterion, n_folds)
-    best = int(np.nanargmin(scores))
+    best = int(np.flatnonzero(scores <= ALIKE * np.nanmin(scores))[-1])
     return Choice(float(lams[best]), criterion, float(scores[best]), lams.tolist(), scores.tolist())
 
 

@@ -131,7 +131,7 @@ def _fit(frames, paths, form: str, far: bool) -> Tried:
 
 
 def _choice(tried: list[Tried]) -> Tried:
-    """Products of many factors where they are much more accurate than the kernel."""
+    """Products of many factors where they are more accurate than the kernel."""
     kernel = next((t for t in tried if t.form == "kernel"), None)
     bodies = next((t for t in tried if t.form == "bodies"), None)
     if kernel is None or (bodies is not None and bodies.error < BETTER * kernel.error):
@@ -149,7 +149,7 @@ def _text(tried: list[Tried], best: Tried, far: bool, n: int) -> str:
     lines += [_line(t) for t in tried]
     lines.append(f"Chosen: {TITLES[best.form, far]}. With all data errors are smaller, and may come in another order.")
     if best.form == "kernel" and min(t.error for t in tried if not t.far) < best.error:
-        lines.append("Four factors are more accurate here, but less calm where there are no data: docs/choosing.md.")
+        lines.append("Four factors are about as accurate here, and cost less: docs/choosing.md.")
     if tried[-1].far:
         change = 100 * (1 - tried[-1].error / best.error)
         verdict = "so it is in" if far else "less than the 10 % that it is worth, so it is left out"
