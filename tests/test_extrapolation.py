@@ -91,6 +91,8 @@ def test_few_features_are_looked_at_where_there_are_few_environments():
     assert len(columns_seen(x, 1)) == 1
     factors = np.repeat([1, 2, 3], 10)
     assert columns_seen(x, 100, factors).max() < 20
+    assert columns_seen(x, 200, factors).tolist() == list(range(20)), "also where all of them would be allowed"
+    assert columns_seen(x, 200, np.repeat([1, 2], 15)) is None and columns_seen(x, 200, np.full(30, 3)) is None
     x[:, :5] *= 100.0
     assert set(range(5)) <= set(columns_seen(x, 40))
 

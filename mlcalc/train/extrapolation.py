@@ -23,9 +23,9 @@ def columns_seen(x: np.ndarray, fewest: int, factors: np.ndarray | None = None) 
     [Golub, Numer. Math. 7, 206 (1965)]; None for all. ``fewest`` environments has the rarest species; ``factors``
     (n_features,) of products: those of more than two, whose tails are long, are left out where there are others."""
     most = min(MOST_COLUMNS, max(1, fewest // ENVIRONMENTS_PER_COLUMN))
-    if x.shape[1] <= most:
-        return None
-    candidates = np.arange(x.shape[1]) if factors is None else np.flatnonzero(factors <= min(2, factors.min() + 1))
+    candidates = np.arange(x.shape[1]) if factors is None else np.flatnonzero(factors <= max(2, factors.min()))
+    if len(candidates) <= most:
+        return None if len(candidates) == x.shape[1] else candidates.astype(np.int32)
     # pivoting is slow: of the triangle of the environments, which has the same columns but for a rotation
     (triangle,) = linalg.qr(x[:, candidates], mode="r", check_finite=False)
     order = linalg.qr(triangle[: len(candidates)], mode="r", pivoting=True, check_finite=False)[1]
