@@ -144,7 +144,7 @@ def test_farthest_points_are_far_from_each_other():
     assert covered <= nearest(chosen) * 1.0001  # what is left is nearer to them than they to each other
 
 
-def test_the_validation_score_is_the_mean_over_the_kinds_of_labels():
+def test_the_validation_score_is_the_geometric_mean_over_the_kinds_of_labels():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(30, 6))
     kinds = {kind: (rng.normal(size=(n, 6)), n) for kind, n in (("energy", 7), ("forces", 20), ("virial", 12))}
@@ -154,7 +154,7 @@ def test_the_validation_score_is_the_mean_over_the_kinds_of_labels():
         return score_curve(Problem([rows], validation, 30, 5), prior, "validation", 5)[1]
 
     alone = [scores({kind: part}) for kind, part in kinds.items()]
-    np.testing.assert_allclose(scores(kinds), np.mean(alone, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(scores(kinds), np.exp(np.mean(np.log(alone), axis=0)), rtol=1e-12)
     assert not np.allclose(alone[0], alone[1])
 
 

@@ -128,14 +128,14 @@ def test_the_limit_of_the_training_set_lets_it_pass_and_stops_what_is_pushed(com
             for atoms in noisy()[:10]:
                 calc.get_potential_energy(atoms.copy())
         with pytest.raises(UncertaintyError, match="forces_uncertainty is above"):
-            calc.get_potential_energy(pushed(noisy()[0]))
+            calc.get_potential_energy(pushed(noisy()[0], 0.5))
 
 
 def test_the_documented_command_runs_on_the_training_distribution(committee, tmp_path, capsys):
     noisy()[0].write(tmp_path / "a.xyz")
     command = ["md", str(tmp_path / "a.xyz"), "-m", str(committee.model_path), "--max-uncertainty", "auto"]
     assert main([*command, "-T", "50", "-n", "20", "-o", str(tmp_path / "run")]) == 0
-    pushed(noisy()[0]).write(tmp_path / "b.xyz")
+    pushed(noisy()[0], 0.5).write(tmp_path / "b.xyz")
     command[1] = str(tmp_path / "b.xyz")
     assert main([*command, "-n", "20", "-o", str(tmp_path / "stop")]) == 1
     assert "not trained for such an environment" in capsys.readouterr().err

@@ -32,13 +32,13 @@ def salt(n, seed=0, amplitude=0.15):
     return made
 
 
-def pushed(atoms):
-    """With one atom pushed to 0.7 of its shortest distance."""
+def pushed(atoms, fraction=0.7):
+    """With one atom pushed to this part of its shortest distance."""
     out = atoms.copy()
     d = out.get_all_distances(mic=True)
     np.fill_diagonal(d, np.inf)
     i, j = np.unravel_index(d.argmin(), d.shape)
-    out.positions[j] = out.positions[i] + 0.7 * out.get_distance(i, j, mic=True, vector=True)
+    out.positions[j] = out.positions[i] + fraction * out.get_distance(i, j, mic=True, vector=True)
     return out
 
 
