@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
-from mlcalc.neighbors import SkinNeighborList, full_neighbor_list
+from mlcalc.neighbors import SkinNeighborList, full_neighbor_list, nearest_distances
 
 
 def pairs_of(first, j, r_ij, cutoff):
@@ -93,6 +93,12 @@ def test_isolated_atoms_and_no_atoms_have_no_pairs():
     assert first.tolist() == [0] and len(j) == 0
     first, j, r_ij = full_neighbor_list(bulk("Al"), 0.0)
     assert first.tolist() == [0, 0]
+
+
+def test_the_nearest_neighbor_of_each_atom():
+    atoms = Atoms("H4", [[0, 0, 0], [0, 0, 1.0], [0, 0, 3.0], [0, 9.0, 0]])
+    assert nearest_distances(atoms, 2.5).tolist() == [1.0, 1.0, 2.0, np.inf]
+    assert nearest_distances(bulk("Cu", a=3.6), 3.0) == pytest.approx(3.6 / np.sqrt(2))
 
 
 def same_as_new(neighbors, atoms):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.cluster import Octahedron
 from training_cases import RHO, SOAP, known_data, labeled, options, salt
 
 from mlcalc import MLCalculator
-from mlcalc.checks.curves import dimer_curve
+from mlcalc.checks.curves import at_volume, dimer_curve, energy, isolated_energies
 from mlcalc.commands.info import describe
 from mlcalc.demo.salt import FumiTosi
 from mlcalc.model import Model
@@ -99,14 +101,12 @@ def test_rows_of_close_pairs_take_wells_away(tmp_path):
 def off_the_curve(model: Model, frames, scales) -> float:
     """Largest deviation of expanded structures from the universal curve, as a part of their cohesion."""
     calc, worst = MLCalculator(model), 0.0
-    alone = {s: calc.get_potential_energy(Atoms(s, cell=[30.0] * 3, pbc=True)) for s in ("Na", "Cl")}
+    alone = isolated_energies(model, calc)
     for atoms, s in itertools.product(frames, scales):
-        calc.reset()
-        apart = atoms.copy()
-        apart.set_cell(atoms.cell * s, scale_atoms=True)
-        separated = sum(alone[symbol] for symbol in atoms.get_chemical_symbols())
+        separated = sum(alone[int(z)] for z in atoms.numbers)
+        cohesion = separated - atoms.get_potential_energy()
         x = (s - 1) / 0.22
-        part = (calc.get_potential_energy(apart) - separated) / (atoms.get_potential_energy() - separated)
+        part = (separated - energy(calc, at_volume(atoms, s**3))) / cohesion
         worst = max(worst, abs(part - (1 + x) * np.exp(-x)))
     return worst
 
@@ -127,18 +127,48 @@ def test_what_is_pulled_apart_comes_apart_along_the_universal_curve(tmp_path, ki
     assert off[0.02] < 0.17 and off[0.02] < 0.65 * off[None]
 
 
-def test_energies_that_are_not_known_pull_nothing_apart(tmp_path):
-    """Without cohesion, or with a mean in its place, there is no curve, and no row."""
-    weights = {}
-    for reference in ("fit", {"Na": -100.0, "Cl": -100.0}):
-        for expanded in (0.15, None):
-            folder = tmp_path / f"{len(weights)}"
-            wanted = options(folder, data={"reference_energies": reference}, solver={"regularization": 1e-3})
-            wanted["outside"]["expanded"] = expanded
-            model = fit(wanted, known_data(), progress=False, figures=False).model
-            weights[str(reference), expanded] = model.terms[0].regressor.weights
-    for reference in ("fit", str({"Na": -100.0, "Cl": -100.0})):
-        assert np.array_equal(weights[reference, 0.15], weights[reference, None])
+@pytest.mark.parametrize("pbc", [(1, 1, 1), (1, 1, 0), (1, 0, 0), (0, 0, 0)])
+def test_all_lengths_grow_alike_whatever_the_boundaries(pbc):
+    """Along axes without a vector of the cell as well."""
+    atoms = bulk("Cu", "fcc", a=3.6, cubic=True)
+    atoms.cell[~np.array(pbc, dtype=bool)] = 0
+    atoms.pbc = pbc
+    grown = at_volume(atoms, 1.2**3)
+    assert np.allclose(grown.positions, 1.2 * atoms.positions) and np.allclose(grown.cell, 1.2 * atoms.cell.array)
+
+
+def test_clusters_come_apart_too(tmp_path):
+    data, off = [], {}
+    for k in range(24):
+        data.append(Octahedron("Cu", 3, 1, latticeconstant=3.6 + 0.01 * (k % 5)))
+        data[k] = Atoms(data[k].symbols, data[k].positions)
+        data[k].rattle(0.05, seed=k)
+    data = labeled(data, EMT(), ("energy", "forces"))
+    alone = float(EMT().get_potential_energy(Atoms("Cu", [[0, 0, 0]])))
+    for expanded in (0.02, None):
+        wanted = options(tmp_path / str(expanded), expansions=[{**RHO, "cutoff": 6.0, "n_max": 6}],
+                         data={"reference_energies": {"Cu": alone}, "stress": None})  # fmt: skip
+        wanted |= {"outside": {"expanded": expanded}, "solver": {"regularization": 1e-6}}
+        off[expanded] = off_the_curve(fit(wanted, data, progress=False, figures=False).model, data[:3], (1.15, 1.25))
+    assert off[0.02] < 0.05 and off[0.02] < 0.3 * off[None]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"reference_energies": "fit"}, {"reference_energies": {"Na": -100.0, "Cl": -100.0}},
+     {"reference_energies": {"Na": 2.0, "Cl": 1.0}, "energy_offset": "curve"}],
+)  # fmt: skip
+def test_energies_that_are_not_known_pull_nothing_apart(tmp_path, unknown):
+    """Without cohesion, with a mean in its place, or with energies that have a zero of their own, there is no curve."""
+    data, weights = known_data(), []
+    for k, atoms in enumerate(data):
+        data[k] = atoms.copy()
+        data[k].calc, data[k].info["curve"] = atoms.calc, k % 2
+    for expanded in (0.15, None):
+        wanted = options(tmp_path / str(expanded), data=unknown, solver={"regularization": 1e-3})
+        wanted["outside"]["expanded"] = expanded
+        weights.append(fit(wanted, data, progress=False, figures=False).model.terms[0].regressor.weights)
+    assert np.array_equal(*weights)
 
 
 @pytest.mark.parametrize("kind", ["linear", "kernel", "far field"])

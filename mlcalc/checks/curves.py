@@ -79,9 +79,10 @@ def check_dimers(model, calculator) -> Check:
 
 
 def at_volume(atoms: Atoms, factor: float) -> Atoms:
-    """A copy with so many times the volume, positions scaled with the cell."""
+    """A copy with so many times the volume: all lengths scaled alike, also along axes without a vector of the cell."""
     scaled = atoms.copy()
-    scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
+    scaled.set_cell(atoms.cell * factor ** (1 / 3))
+    scaled.positions *= factor ** (1 / 3)
     return scaled
 
 

@@ -35,6 +35,14 @@ def full_neighbor_list(atoms, cutoff: float):
     return neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
 
 
+def nearest_distances(atoms, reach: float) -> np.ndarray:
+    """Distance (n_atoms,), Angstrom, of each atom to its nearest neighbor, inf where none is within ``reach``."""
+    first, _, r_ij = full_neighbor_list(atoms, reach)
+    nearest = np.full(len(atoms), np.inf)
+    np.minimum.at(nearest, np.repeat(np.arange(len(atoms)), np.diff(first)), np.linalg.norm(r_ij, axis=1))
+    return nearest
+
+
 class SkinNeighborList:
     """A neighbor list made with ``cutoff + skin`` and kept while no pair can have come within ``cutoff`` unseen.
 

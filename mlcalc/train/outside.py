@@ -20,7 +20,7 @@ from ase import Atoms
 
 from ..checks.curves import BOX, a_few_atoms, at_volume
 from ..model import Model, Zbl
-from ..running.neighbors import full_neighbor_list
+from ..running.neighbors import full_neighbor_list, nearest_distances
 from .data import Structure
 from .design import RowMaker, Target
 from .engine import Engine, ordered_map
@@ -52,11 +52,12 @@ ESTIMATED_ELEMENT, ESTIMATED_COMPOUND = 0.3, 2.0
 def rows_outside(job: Job, case: Case) -> np.ndarray | None:
     """Rows [A y] / sigma (n_rows, n_columns + 1) of what the options of ``outside`` ask for; None: of nothing."""
     wanted, based = job.options.outside, job.base is not None
+    absolute = not based and job.options.data.reference_energies not in ("fit", "zero")
     # a few atoms in a large cell are no case for a mesh that was set by hand for the data
     maker = RowMaker(job.options, Engine(case.maker.engine.model, {"accuracy": ACCURACY}), case.columns,
                      list(case.maker.offsets), case.maker.scales)  # fmt: skip
     blocks = []
-    if wanted.separated is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
+    if wanted.separated is not None and absolute:
         alone = [a_few_atoms(job.boundaries, [z], [[0.0, 0.0, 0.0]]) for z in job.species]
         rows = np.array([_energy_row(maker, atoms) for atoms in alone])
         sigma = np.maximum(_unsure(job, case), wanted.separated)
@@ -65,7 +66,7 @@ def rows_outside(job: Job, case: Case) -> np.ndarray | None:
         rows, grown, modeled = _growth(job, case, maker)
         labels = np.zeros(len(rows)) if based else grown - modeled  # what the baseline says is right
         blocks.append(_augmented(rows, labels, np.maximum(FLOOR, wanted.close * np.abs(grown)), maker))
-    if wanted.expanded is not None and not based and job.options.data.reference_energies not in ("fit", "zero"):
+    if wanted.expanded is not None and absolute and not case.maker.offsets:
         blocks += _pulled_apart(job, case, maker, wanted.expanded)
     return np.concatenate(blocks) if blocks else None
 
@@ -98,14 +99,15 @@ def _pulled_apart(job: Job, case: Case, maker: RowMaker, relative: float) -> lis
             cohesion = sum(alone[int(z)] for z in s.atoms.numbers) - s.energy
             if cohesion > 0:
                 bound.append((s.atoms, cohesion))
-    cutoff = max((e.cutoff for e in maker.engine.model.expansions if hasattr(e, "cutoff")), default=0.0)
+    cutoff = maker.engine.model.cutoff
     bound.sort(key=lambda pair: len(pair[0]))
     bound = bound[: max(EXPANDED, len(bound) // 2)]
     chosen = [bound[k] for k in np.sort(rng.permutation(len(bound))[:EXPANDED])]
     expanded, labels, sigmas = [], [], []
     for atoms, cohesion in chosen:
         # nothing can be asked of atoms that do not see each other
-        seen = [s for s in EXPANSIONS if s * _usual_distance(atoms, cutoff) <= SEEN * cutoff]
+        usual = np.median(np.minimum(nearest_distances(atoms, cutoff), cutoff))
+        seen = [s for s in EXPANSIONS if s * usual <= SEEN * cutoff]
         for s in rng.choice(seen, min(3, len(seen)), replace=False):
             x = (s - 1) / LENGTH
             left = (1 + x) * np.exp(-x)
@@ -118,14 +120,6 @@ def _pulled_apart(job: Job, case: Case, maker: RowMaker, relative: float) -> lis
         return []
     rows = ordered_map(lambda atoms: _energy_row(maker, atoms), expanded, job.threads)
     return [_augmented(np.array(list(rows)), np.array(labels), np.array(sigmas), maker)]
-
-
-def _usual_distance(atoms: Atoms, cutoff: float) -> float:
-    """Å, median over atoms of the distance to the nearest neighbor; the cutoff where there is none."""
-    first, _, r_ij = full_neighbor_list(atoms, cutoff)
-    nearest = np.full(len(atoms), cutoff)
-    np.minimum.at(nearest, np.repeat(np.arange(len(atoms)), np.diff(first)), np.linalg.norm(r_ij, axis=1))
-    return float(np.median(nearest))
 
 
 def _growth(job: Job, case: Case, maker: RowMaker) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

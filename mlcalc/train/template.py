@@ -176,13 +176,12 @@ def _shown(line: str, active: bool) -> str:
 
 def _nearest_distance(frames) -> float:
     """Median over sampled atoms of the distance to the nearest neighbor."""
-    from ..running.neighbors import full_neighbor_list
+    from ..running.neighbors import nearest_distances
 
-    distances = []
+    distances: list[float] = []
     for atoms in frames[:: max(1, len(frames) // 20)]:
-        first, _, r_ij = full_neighbor_list(atoms, 5.0)
-        r = np.linalg.norm(r_ij, axis=1)
-        distances += [r[first[i] : first[i + 1]].min() for i in range(len(atoms)) if first[i + 1] > first[i]]
+        nearest = nearest_distances(atoms, 5.0)
+        distances += nearest[np.isfinite(nearest)].tolist()
     if distances:
         return float(np.median(distances))
     return float(2 * np.mean([covalent_radii[z] for a in frames[:1] for z in a.numbers] or [1.0]))
