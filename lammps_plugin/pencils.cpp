@@ -171,23 +171,23 @@ void Pencils::forward(int n, const BrickView* owned, double* const* spectra) {
         const bool last = group + 1 >= groups_.size();
         return views(groups_[group].first, last ? std::vector<double*>(spectra, spectra + n) : buffers(group, n));
     };
+    const bool at_home = exchanges_[0]->identity();  // the first group has no exchange before it
     std::vector<BrickView> here(owned, owned + n);
-    bool done = exchanges_[0]->identity();  // is the exchange to the next group done?
+    if (!at_home) {
+        const std::vector<BrickView> there = behind(0);
+        exchanges_[0]->run(n, here.data(), there.data());
+        here = there;
+    }
     for (std::size_t g = 0; g < groups_.size(); g++) {
         const Group& group = groups_[g];
         const bool last = g + 1 == groups_.size();
-        if (g == 0 && !done) {
-            const std::vector<BrickView> there = behind(0);
-            exchanges_[0]->run(n, here.data(), there.data());
-            here = there;
-        }
         if (group.planar && !last) {
             const std::vector<BrickView> there = behind(g + 1);
             give_planes(group, here, there);
             here = there;
             continue;
         }
-        const std::vector<BrickView> there = g == 0 && done ? behind(0) : here;
+        const std::vector<BrickView> there = g == 0 && at_home ? behind(0) : here;
         for (std::size_t stage = group.first; stage < group.last; stage++)
             for (std::size_t k = 0; k < there.size(); k++)
                 transform(true, stage, stage == group.first ? here[k] : there[k], there[k]);

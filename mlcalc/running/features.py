@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from ..model import Equivariant, Invariant, Model, PotentialExpansion, Term
+from ..model import Equivariant, Invariant, Model, Term
 from .labels import channels, labels, n_components
 from .views import UnknownSpecies, views
 
@@ -99,10 +99,10 @@ class Descriptor:
     def n_features(self):
         return len(self.properties)
 
-    @functools.cached_property
+    @property
     def cutoff(self):
         """The largest cutoff of the expansions in Angstrom, 0 if there are only potentials."""
-        return max((e.cutoff for e in self.model.expansions if not isinstance(e, PotentialExpansion)), default=0.0)
+        return self.model.cutoff
 
     @functools.cached_property
     def properties(self):

@@ -28,6 +28,11 @@ class Choice:
     term_weights: list[float] = field(default_factory=list)
 
     @property
+    def lowest(self) -> float:
+        """The lowest score: representations are compared by it, not by that of the strength, which is only alike."""
+        return float(np.nanmin(self.scores))
+
+    @property
     def at_the_end(self) -> str:
         """Why the strength is at the end of the grid, empty if it is not."""
         if len(self.lams) < 2 or self.lams[0] < self.lam < self.lams[-1]:
@@ -142,9 +147,9 @@ def choose_term_weights(problem: Problem, prior: Prior, terms: list[int], criter
                 while True:
                     trial = {**weights, t: weights[t] * direction}
                     trial_prior, trial_choice = attempt(trial)
-                    if trial_choice.score >= choice.score * (1 - 1e-4):
+                    if trial_choice.lowest >= choice.lowest * (1 - 1e-4):
                         break
                     weights, prior, choice = trial, trial_prior, trial_choice
-                    say(f"term weights {[round(w, 6) for w in weights.values()]}: score {choice.score:.4g}")
+                    say(f"term weights {[round(w, 6) for w in weights.values()]}: score {choice.lowest:.4g}")
     choice.term_weights = [weights[t] for t in names]
     return prior, choice

@@ -324,4 +324,4 @@ def trial_score(job: Job) -> float:
         case = plan_of(job, checkpoint)
         problem = problem_of(job, case, checkpoint, _method(options, case))
         case = balanced(case, problem)
-        return _choose(job, case, problem)[1].score
+        return _choose(job, case, problem)[1].lowest
