@@ -157,9 +157,19 @@ void BrickExchange::find_messages(Side& side) {
     }
 }
 
+/// Views are nullptr where points are not in place: what is added, or made and taken plane by plane.
+double* BrickExchange::block(const Side& side, const Message& message, const BrickView* views) const {
+    if (views == nullptr || n_ != 1 || message.last - message.first != 1) return nullptr;
+    const Brick& part = side.parts[message.first].brick;
+    const long row = 2L * (part.hi[2] - part.lo[2]), n_y = part.hi[1] - part.lo[1];
+    const bool whole_planes = n_y == 1 || views->stride_y == row;
+    if (!whole_planes || (part.hi[0] - part.lo[0] > 1 && views->stride_x != n_y * row)) return nullptr;
+    return views->row(part.lo[0], part.lo[1], part.lo[2]);
+}
+
 /// Buffers, and receives.
 template <bool back>
-void BrickExchange::open(int n) {
+void BrickExchange::open(int n, const BrickView* targets) {
     n_ = n;
     const auto n_meshes = static_cast<std::size_t>(n);
     const Side &source = giver<back>(), &target = taker<back>();
@@ -168,18 +178,21 @@ void BrickExchange::open(int n) {
     requests_.assign(target.messages.size() + source.messages.size(), MPI_REQUEST_NULL);
     for (std::size_t k = 0; k < target.messages.size(); k++) {
         const Message& m = target.messages[k];
-        MPI_Irecv(received_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
-                  world_, &requests_[k]);
+        double* place = block(target, m, targets);
+        if (place == nullptr) place = received_.data() + n_meshes * m.offset;
+        MPI_Irecv(place, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag, world_, &requests_[k]);
     }
 }
 
 template <bool back>
-void BrickExchange::send() {
+void BrickExchange::send(const BrickView* sources) {
     const auto n_meshes = static_cast<std::size_t>(n_);
     MPI_Request* request = requests_.data() + taker<back>().messages.size();
-    for (const Message& m : giver<back>().messages)
-        MPI_Isend(sent_.data() + n_meshes * m.offset, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag,
-                  world_, request++);
+    for (const Message& m : giver<back>().messages) {
+        const double* place = block(giver<back>(), m, sources);
+        if (place == nullptr) place = sent_.data() + n_meshes * m.offset;
+        MPI_Isend(place, static_cast<int>(n_meshes * m.size), MPI_DOUBLE, m.rank, tag, world_, request++);
+    }
 }
 
 /// In the order of the ranks, so that sums do not depend on who was first. Without targets what came stays packed.
@@ -189,7 +202,8 @@ void BrickExchange::receive(const BrickView* targets) {
     for (std::size_t k = 0; k < target.messages.size(); k++) {
         const Message& m = target.messages[k];
         MPI_Wait(&requests_[k], MPI_STATUS_IGNORE);
-        for (int mesh = 0; mesh < n_ && targets != nullptr; mesh++)
+        if (targets == nullptr || (!add && block(target, m, targets) != nullptr)) continue;
+        for (int mesh = 0; mesh < n_; mesh++)
             for (std::size_t p = m.first; p < m.last; p++)
                 for_rows(targets[mesh], target.parts[p].brick, received_.data() + place(m, mesh, target.parts[p]),
                          [](double* row, const double* in, long length) { put<add>(row, in, length); });
@@ -200,18 +214,20 @@ void BrickExchange::receive(const BrickView* targets) {
 template <bool back>
 void BrickExchange::pack(const BrickView* sources) {
     const Side& source = giver<back>();
-    for (const Message& m : source.messages)
+    for (const Message& m : source.messages) {
+        if (block(source, m, sources) != nullptr) continue;
         for (int mesh = 0; mesh < n_; mesh++)
             for (std::size_t p = m.first; p < m.last; p++)
                 for_rows(sources[mesh], source.parts[p].brick, sent_.data() + place(m, mesh, source.parts[p]),
                          [](const double* row, double* out, long length) { std::copy_n(row, length, out); });
+    }
 }
 
 template <bool back, bool add>
 void BrickExchange::move(int n, const BrickView* sources, const BrickView* targets) {
-    open<back>(n);
+    open<back>(n, add ? nullptr : targets);
     pack<back>(sources);
-    send<back>();
+    send<back>(sources);
     const Side &source = giver<back>(), &target = taker<back>();
     for (int mesh = 0; mesh < n; mesh++)
         for (std::size_t k = 0; k < source.kept.size(); k++)
@@ -219,7 +235,7 @@ void BrickExchange::move(int n, const BrickView* sources, const BrickView* targe
     receive<back, add>(targets);
 }
 
-template void BrickExchange::open<false>(int);
+template void BrickExchange::open<false>(int, const BrickView*);
 template void BrickExchange::move<false, false>(int, const BrickView*, const BrickView*);
 template void BrickExchange::move<true, false>(int, const BrickView*, const BrickView*);
 template void BrickExchange::move<true, true>(int, const BrickView*, const BrickView*);
@@ -239,14 +255,14 @@ void BrickExchange::give(int mesh, int x, const BrickView& plane, const BrickVie
 }
 
 void BrickExchange::finish(const BrickView* to) {
-    send<false>();
+    send<false>(nullptr);
     receive<false, false>(to);
 }
 
 void BrickExchange::begin_back(int n, const BrickView* to) {
-    open<true>(n);
+    open<true>(n, nullptr);
     pack<true>(to);
-    send<true>();
+    send<true>(to);
     receive<true, false>(nullptr);
 }
 

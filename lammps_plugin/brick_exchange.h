@@ -35,7 +35,8 @@ struct Images {
 };
 
 /// Moves the points of meshes from one division over the ranks to another. What stays on a rank is copied, the rest
-/// goes in one message per pair of ranks, all meshes in the same.
+/// goes in one message per pair of ranks, all meshes in the same. A message that is one block of the memory of a mesh
+/// is sent and received where it is: for large meshes copies cost as much as what MPI does.
 class BrickExchange {
 public:
     /// The bricks of this rank before and after. Collective.
@@ -52,7 +53,7 @@ public:
 
     /// The same as `run` for whoever makes `from` plane by plane: between `begin` and `finish`, every plane of an x of
     /// every mesh, in any order, from any thread. `finish` is collective.
-    void begin(int n) { open<false>(n); }
+    void begin(int n, const BrickView* to) { open<false>(n, to); }
     void give(int mesh, int x, const BrickView& plane, const BrickView& to);
     void finish(const BrickView* to);
     /// The same as `run_back` for whoever takes `from` plane by plane, after `begin_back`, which is collective.
@@ -91,10 +92,12 @@ private:
     std::size_t place(const Message& m, int mesh, const Part& part) const {
         return static_cast<std::size_t>(n_) * m.offset + static_cast<std::size_t>(mesh) * m.size + part.offset;
     }
+    /// The block of a mesh that a message is, if it is one.
+    double* block(const Side&, const Message&, const BrickView* views) const;
     template <bool back>
-    void open(int n);
+    void open(int n, const BrickView* targets);
     template <bool back>
-    void send();
+    void send(const BrickView* sources);
     template <bool back, bool add>
     void receive(const BrickView* targets);
     template <bool back>

@@ -116,7 +116,7 @@ BrickView Pencils::scratch(const Group& group, int x, std::size_t share) {
 /// Transforms of a group and the exchange behind it: what leaves a plane is copied while it is in the cache.
 void Pencils::give_planes(const Group& group, const std::vector<BrickView>& here, const std::vector<BrickView>& there) {
     BrickExchange& exchange = *exchanges_[group.last];
-    exchange.begin(static_cast<int>(here.size()));
+    exchange.begin(static_cast<int>(here.size()), there.data());
     for (std::size_t k = 0; k < here.size() && bricks_[group.first].size() > 0; k++) {
         mlcalc::for_shares(n_threads_, n_planes(group), [&](std::size_t begin, std::size_t end, std::size_t share) {
             for (std::size_t plane = begin; plane < end; plane++) {
