@@ -12,6 +12,7 @@ if importlib.util.find_spec("mlcalc._engine") is None:
     )
 
 _HOME = {
+    "ChannelEquivariant": "model",
     "ChannelProduct": "model",
     "DensityExpansion": "model",
     "Descriptor": "running.features",

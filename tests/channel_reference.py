@@ -14,7 +14,8 @@ def coupling(l1, l2, l):
 
 
 def reference_features(product, l_max, a):
-    """(n_centers, n_paths, n_channels) by dense einsum over the table."""
+    """(n_centers, n_paths, n_channels) by dense einsum over the table; of a ChannelEquivariant
+    (n_centers, 2 lambda + 1, n_paths, n_channels)."""
     nodes, paths = product.numbered(l_max)
     values = [a[l] for l in range(l_max + 1)]
     ls = list(range(l_max + 1))
@@ -22,6 +23,12 @@ def reference_features(product, l_max, a):
         values.append(np.einsum("abm,sak,sbk->smk", coupling(ls[x], ls[y], l), values[x], values[y]))
         ls.append(l)
     features = []
+    if hasattr(product, "o3_lambda"):
+        for x, y in paths:
+            c = coupling(ls[x], ls[y], product.o3_lambda)
+            both = values[x] if y < 0 else np.einsum("abm,sak,sbk->smk", c, values[x], values[y])
+            features.append(both)
+        return np.stack(features, axis=2)
     for x, y in paths:
         if y < 0:
             features.append(values[x][:, 0])

@@ -21,6 +21,7 @@ from mlcalc.expansions import (
     WillattScaling,
 )
 from mlcalc.model import (
+    ChannelEquivariant,
     ChannelProduct,
     Committee,
     Equivariant,
@@ -370,6 +371,18 @@ NEAR_OUTPUTS = {
     "spin": ("vector", {1: [Equivariant(2, "rho", "rho", 1, -1)]}, {}),
     "charge": ("scalar", {0: lambda_soap(0, "rho rho")}, {"baseline": [1.0, -1.0]}),
 }
+
+
+def of_channels(o3_lambda, l_max=(3, 2, 2), **options):
+    return ChannelEquivariant.up_to("A", l_max, o3_lambda=o3_lambda, **options)
+
+
+CHANNEL_OUTPUTS = {
+    "dipole": ("vector", {1: [of_channels(1, (3, 2, 2, 1)), *lambda_soap(1, "rho rho")]}, {"unit": "e*Angstrom"}),
+    "polarizability": ("symmetric", {0: [of_channels(0)], 2: [of_channels(2)]}, {"baseline": [0.4, -0.2]}),
+    "spin": ("vector", {1: [of_channels(1, o3_sigma=-1)]}, {}),
+}
+FAR_CHANNEL_OUTPUTS = {"dipole": ("vector", {1: [of_channels(1, scale=0.2)]}, {"unit": "e*Angstrom"})}
 FAR_OUTPUTS = {"dipole": ("vector", {1: lambda_soap(1, "rho V", "V", "rho rho")}, {"unit": "e*Angstrom"})}
 CHARGED = {"dipole": ("vector", {1: lambda_soap(1, "rho rho")}, {"unit": "e*Angstrom", "baseline": [0.8, -0.8]})}
 TENSORS = {
@@ -380,6 +393,9 @@ TENSORS = {
     "tensors committee": lambda: with_tensors(build("linear committee"), NEAR_OUTPUTS, 75),
     "tensors kernel committee": lambda: with_tensors(build("kernel committee"), NEAR_OUTPUTS, 76, kernel=POWER),
     "tensors alone": lambda: with_tensors(build("linear mixed species"), NEAR_OUTPUTS, 77, alone=True),
+    "tensors of channels": lambda: with_tensors(build("linear channels committee"), CHANNEL_OUTPUTS, 79),
+    "tensors of channels with V": lambda: with_tensors(build("linear channels with V"), FAR_CHANNEL_OUTPUTS, 80),
+    "tensors kernel of channels": lambda: with_tensors(build("kernel channels"), CHANNEL_OUTPUTS, 81, kernel=CHANNELS),
     "tensors charges": lambda: with_tensors(build("linear two cutoffs"), CHARGED, 78),
 }
 _BUILDERS = {**SHORT_RANGED, **FAR_FIELDS, **TENSORS}

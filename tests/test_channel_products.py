@@ -11,7 +11,7 @@ from harmonics import directions, real_harmonics, rotation_of
 from models import RHO, SALT, V, arguments, evaluate, mixing
 
 from mlcalc import ChannelProduct, Descriptor, Invariant, Linear, Mixing, Model, Term, _engine
-from mlcalc.model.products import coupling_table, n_invariants
+from mlcalc.model.products import coupling_table, n_equivariants
 
 # couplings, from the definition: C couples real harmonics like <l1 m1 l2 m2 | l m> couples complex ones
 
@@ -71,12 +71,12 @@ def test_tables_have_every_independent_invariant_once(l_max, n_paths):
 
 
 def test_numbers_of_invariants():
-    assert [n_invariants([l, l]) for l in range(5)] == [1] * 5
-    assert n_invariants([1, 1, 1]) == 0
-    assert n_invariants([1, 1, 2]) == 1
-    assert n_invariants([1, 1, 1, 1]) == 1
-    assert n_invariants([2, 2, 2, 2]) == 1
-    assert n_invariants([2, 2, 2, 2, 2, 2]) == 2
+    assert [n_equivariants([l, l]) for l in range(5)] == [1] * 5
+    assert n_equivariants([1, 1, 1]) == 0
+    assert n_equivariants([1, 1, 2]) == 1
+    assert n_equivariants([1, 1, 1, 1]) == 1
+    assert n_equivariants([2, 2, 2, 2]) == 1
+    assert n_equivariants([2, 2, 2, 2, 2, 2]) == 2
 
 
 @pytest.mark.parametrize("l_max", [(), (2, 3), (1,) * 7, (-1,)])
@@ -245,7 +245,7 @@ def channel_model(**changes):
         ({"nodes": np.array([[2, 1, 7]])}, "does not come before its use"),
         ({"nodes": np.array([[3, 0, 1]])}, "do not couple to 3"),
         ({"nodes": np.array([[1, 1, 1]])}, "coupled with itself to odd l vanishes"),
-        ({"nodes": np.array([[2, 1, 1]]), "paths": np.array([[3, 1]])}, "two nodes of equal l"),
+        ({"nodes": np.array([[2, 1, 1]]), "paths": np.array([[3, 1]])}, "l 2 and 1 do not couple to 0"),
         ({"nodes": np.array([[1, 1, 2], [2, 1, 2]]), "paths": np.array([[4, 2]])}, "changes its sign with inversion"),
         ({"paths": np.array([[1, -1]])}, "only one path may be one node alone"),
         ({"nodes": np.zeros((0, 3), int), "paths": np.zeros((0, 2), int)}, "1 to 4096 paths"),

@@ -262,8 +262,9 @@ def test_the_documentation_runs(capsys):
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, namespace)
     assert namespace["features"].values.shape == (2, 5 * 12 * 13 // 2)
-    shape, labels, many = capsys.readouterr().out.splitlines()
+    shape, labels, many, turning = capsys.readouterr().out.splitlines()
     assert shape == f"(2, {4 * 12 * 13 // 2 + 4 * 12 * 4})"
     assert labels.startswith("('invariant', 'l', ") and "'l_2', 'o3_lambda', 'o3_sigma', 'o3_mu')" in labels
     assert set(namespace["vectors"].properties["o3_mu"]) == {-1, 0, 1}
     assert many.startswith(f"(2, {8 * len(namespace['many'].invariants[0].paths)}) [")
+    assert turning == f"(2, {3 * 8 * len(namespace['turning'].invariants[0].paths)}) 1"

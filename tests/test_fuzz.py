@@ -17,6 +17,7 @@ def test_mutated_model_files_are_refused_with_one_sentence(tmp_path):
         "linear pair tables",
         "tensors kernel committee",
         "tensors alone",
+        "tensors of channels",
     ]
     done = fuzzing.run(fuzzing.build(tmp_path), tmp_path, seed=1, n_mutations=300, kinds=kinds)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -10,7 +10,9 @@ from models import build, saved
 from mlcalc import MLCalculator
 
 pytestmark = needs_lammps
-KINDS = ["tensors", "tensors far", "tensors kernel committee", "tensors kernel far"]
+KINDS = ["tensors", "tensors far", "tensors kernel committee", "tensors kernel far", "tensors of channels",
+         "tensors of channels with V"]  # fmt: skip
+FAR = [kind for kind in KINDS if "far" in kind or "V" in kind]
 SIX = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])  # xx yy zz xy xz yz
 OUTPUTS = {"dipole": 3, "polarizability": 6, "spin": 3, "charge": 1}
 
@@ -59,11 +61,11 @@ def expected_of(atoms, model, names, **options):
 def test_sums_and_atoms_are_those_of_the_calculator(ranks, crystal, paths, tmp_path):
     jobs, wanted = [], []
     for number, kind in enumerate(KINDS):
-        names = list(OUTPUTS) if "far" not in kind else ["dipole"]
+        names = [output.name for output in build(kind).outputs]
         before, after = asked(names, number=number)
-        options = "lode ksum accuracy 1e-10" if "far" in kind else ""
+        options = "lode ksum accuracy 1e-10" if kind in FAR else ""
         jobs.append(Job(crystal, paths[kind], options=options, after=before, run=f"run 0\n{after}"))
-        given = {"lode": "ksum", "accuracy": 1e-10} if "far" in kind else {}
+        given = {"lode": "ksum", "accuracy": 1e-10} if kind in FAR else {}
         wanted.append(expected_of(crystal, paths[kind], names, **given))
     run(tmp_path, jobs, ranks)
     for number, (total, shares) in enumerate(wanted):
@@ -78,7 +80,7 @@ def test_sums_and_atoms_are_those_of_the_calculator(ranks, crystal, paths, tmp_p
 def test_forces_in_a_field_are_those_of_the_calculator(ranks, crystal, paths, tmp_path):
     field, jobs, wanted = (0.03, -0.02, 0.05), [], []
     for kind in KINDS:
-        far = {"lode": "ksum", "accuracy": 1e-10} if "far" in kind else {}
+        far = {"lode": "ksum", "accuracy": 1e-10} if kind in FAR else {}
         options = f"efield {' '.join(map(str, field))} {'lode ksum accuracy 1e-10' if far else ''}"
         jobs.append(Job(crystal, paths[kind], options=options))
         wanted.append(engine(crystal, paths[kind], electric_field=field, **far))

@@ -124,6 +124,52 @@ def test_conventions_of_labels(convention, tmp_path):
         assert result.report["tensors"]["dipole"]["errors"]["test"]["derivative"]["relative"] < 1e-5
 
 
+LAYER = {"name": "A", "inputs": ["rho"], "channels": 8, "l_max": 2}
+BODIES = {"a": "A", "l_max": [2, 2, 1]}
+
+
+@pytest.mark.parametrize("mixing", ["random", "pca"])
+def test_products_of_many_factors_are_trained_alone(mixing, tmp_path):
+    """As many channels as columns: one factor alone is the truth. The scalars have few labels and many features."""
+    layers = [{**LAYER, "channels": 6, "mixing": mixing}]
+    dipole = {**DIPOLE, "products": [BODIES], "derivative": {"key": "born", "error": 0.01}}
+    result = alone(tmp_path, dipole, {**ALPHA, "products": [BODIES]}, layers=layers)
+    model = Model.load(result.model_path)
+    assert model.layers[0].matrices.any()
+    check_against_truth(model, 1e-4, ("polarization", "born_effective_charges"))
+    check_against_truth(model, 1e-2, ("alpha",))
+    assert result.report["tensors"]["dipole"]["errors"]["test"]["derivative"]["relative"] < 1e-3
+
+
+def test_products_of_many_factors_share_the_layer_of_the_energy(tmp_path):
+    term = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2]}], "regressor": {"type": "linear"}}
+    kernel = {**ALPHA, "products": [{"a": "A", "l_max": [2, 2]}], "regressor": {"type": "kernel", "points": 60}}
+    dipole = {**DIPOLE, "products": [BODIES, "rho"]}
+    result = train(tmp_path, dipole, kernel, layers=[LAYER], terms=[term])
+    model = Model.load(result.model_path)
+    assert [layer.name for layer in model.layers] == ["A"] and model.has_energy
+    check_against_truth(model, 1e-3, ("polarization",))
+    assert result.report["tensors"]["alpha"]["errors"]["test"]["value"]["relative"] < 0.3
+    restarted = train(tmp_path, dipole, kernel, layers=[LAYER], terms=[term])
+    assert Model.load(restarted.model_path).output("dipole").parts[0].regressor.weights.tolist() == (
+        model.output("dipole").parts[0].regressor.weights.tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("product", "sentence"),
+    [({"a": "B", "l_max": [2]}, "uses expansion 'B', did you mean|uses expansion 'B'"),
+     ({"a": "rho", "l_max": [2]}, "l_max is for layers, 'rho' is an expansion"),
+     ({"a": "A", "l_max": [3, 1]}, "l_max must be at most 2, that of layer 'A'"),
+     ({"a": "A", "l_max": [0]}, "no product of l up to"), ({"a": "A", "l_max": [1, 2]}, "grow with the body order"),
+     ({"a": "A"}, "'l_max' is missing"), ({"a": "A", "lmax": [2]}, "unknown option 'lmax'"),
+     (3, "uses expansion '3'"), ([2], "must be a mapping or text")],
+)  # fmt: skip
+def test_products_that_cannot_be_are_refused(product, sentence, tmp_path):
+    with pytest.raises(OptionError, match=sentence):
+        alone(tmp_path, {**DIPOLE, "products": [product]}, layers=[LAYER])
+
+
 def test_six_numbers_of_a_symmetric_matrix(tmp_path):
     result = alone(tmp_path, {**ALPHA, "key": "voigt", "unit": "bohr^3"})
     check_against_truth(Model.load(result.model_path), names=("alpha",))

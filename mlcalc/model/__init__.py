@@ -22,11 +22,12 @@ from .information import Information
 from .layers import Mixing
 from .outputs import TensorKernel, TensorOutput, TensorPart
 from .pair_table import PairTable, TabulatedPairs
-from .products import ChannelProduct
+from .products import ChannelEquivariant, ChannelProduct
 from .triples import TripleKernel
 
 __all__ = [
     "FORMAT_VERSION",
+    "ChannelEquivariant",
     "ChannelProduct",
     "Committee",
     "Delta",

@@ -17,7 +17,7 @@ from .information import Information
 from .layers import Mixing
 from .outputs import TensorKernel, TensorOutput, TensorPart, prefix_of
 from .pair_table import TabulatedPairs
-from .products import ChannelProduct
+from .products import ChannelEquivariant, ChannelProduct
 from .triples import TripleKernel
 
 #: the newest that is written; a model is written as the oldest version that holds it: 4 has tensors, 3 layers, tables
@@ -239,7 +239,7 @@ class Model:
 
     def _version(self):
         """The oldest format that holds this model."""
-        equivariants = any(isinstance(invariant, Equivariant) for term in self.terms for invariant in term.invariants)
+        equivariants = any(hasattr(invariant, "o3_lambda") for term in self.terms for invariant in term.invariants)
         if equivariants or self.outputs or not self.has_energy:
             return 4
         if any(_has_edge(term.regressor) for term in self.terms):
@@ -388,11 +388,14 @@ def _term_to_json(term, species):
 def _invariant_to_json(invariant):
     scale, selection = float(invariant.scale), invariant.selection is not None
     if isinstance(invariant, ChannelProduct):
-        return {"within_channels": True, "a": invariant.a, "scale": scale, "selection": selection}
-    names = {"a": invariant.a} if invariant.nu == 1 else {"a": invariant.a, "b": invariant.b}
-    if isinstance(invariant, Equivariant):
-        names |= {"o3_lambda": int(invariant.o3_lambda), "o3_sigma": int(invariant.o3_sigma)}
-    return {"nu": int(invariant.nu), **names, "scale": scale, "selection": selection}
+        kind = {"within_channels": True, "a": invariant.a}
+    else:
+        kind = {"nu": int(invariant.nu), "a": invariant.a}
+        if invariant.nu == 2:
+            kind["b"] = invariant.b
+    if hasattr(invariant, "o3_lambda"):
+        kind |= {"o3_lambda": int(invariant.o3_lambda), "o3_sigma": int(invariant.o3_sigma)}
+    return {**kind, "scale": scale, "selection": selection}
 
 
 def _output_to_json(output):
@@ -436,7 +439,8 @@ def _invariants_from_json(entries, prefix, document, tensors):
             table = {key: tensors[f"{prefix}table.{k}.{key}"] for key in ("nodes", "paths")}
             table = {"nodes": table["nodes"].reshape(-1, 3), "paths": table["paths"].reshape(-1, 2)}
             table["l_max"] = l_max_of[invariant["a"]]
-            invariants.append(ChannelProduct(**{**invariant, **table, "selection": selection}))
+            kind = ChannelEquivariant if "o3_lambda" in invariant else ChannelProduct
+            invariants.append(kind(**{**invariant, **table, "selection": selection}))
         else:
             kind = Equivariant if "o3_lambda" in invariant else Invariant
             invariants.append(kind(**{**invariant, "selection": selection}))

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _engine
 from .equivariants import Equivariant
+from .products import ChannelEquivariant
 
 #: Cartesian shape of each type, and the degrees that its parts may have
 SHAPES = {"scalar": (), "vector": (3,), "symmetric": (3, 3)}
@@ -46,7 +47,7 @@ class TensorPart:
     """Components of one degree: a ``Linear`` regressor on equivariants, T_i^mu = w[Z_i] . p_i^mu, or a
     ``TensorKernel``."""
 
-    equivariants: list[Equivariant]
+    equivariants: list[Equivariant | ChannelEquivariant]
     regressor: Any
 
     @property

@@ -20,6 +20,7 @@ class ChannelProduct:
     two before it. ``paths`` (n, 2) are (x, y): the scalar product of two nodes of equal l, or (0, -1), node 0 alone.
     Features [path][channel], times ``scale``, of which ``selection`` are kept (None: all). ``ChannelProduct.up_to``
     makes the table from the largest l of each body order; the layer may have a larger one.
+    :class:`ChannelEquivariant` is the same for what turns with the atoms.
     """
 
     a: str
@@ -35,11 +36,7 @@ class ChannelProduct:
 
         Raises ValueError for more than 6 body orders or an l_max that grows with nu.
         """
-        l_max = tuple(int(l) for l in l_max)
-        if not 1 <= len(l_max) <= MOST_FACTORS:
-            raise ValueError(f"products have 1 to {MOST_FACTORS} factors, got {len(l_max)} values of l_max")
-        if min(l_max) < 0 or any(b > a for a, b in itertools.pairwise(l_max)):
-            raise ValueError(f"l_max must not be negative or grow with the body order, got {list(l_max)}")
+        l_max = _checked(l_max)
         return cls(a, *coupling_table(l_max), l_max[0], scale)
 
     def numbered(self, l_max):
@@ -68,23 +65,67 @@ class ChannelProduct:
         return [tuple(sorted(of_node[x] + (of_node[y] if y >= 0 else ()))) for x, y in self.paths]
 
     def last_l(self):
-        """The angular momentum of the scalar product that ends each path, 0 for one factor, (n_paths,)."""
+        """The angular momenta of the two nodes that are coupled at the end of each path, (n_paths, 2); -1 for the
+        second of one factor."""
         of_node = [*range(self.l_max + 1), *(l for l, _, _ in self.nodes)]
-        return np.array([of_node[x] for x, _ in self.paths])
+        return np.array([(of_node[x], of_node[y] if y >= 0 else -1) for x, y in self.paths])
 
 
-def n_invariants(ls):
-    """Number of linearly independent invariants, even under inversion, of a product of one spherical tensor with these
-    angular momenta, those of equal l being the same tensor.
+@dataclass
+class ChannelEquivariant(ChannelProduct):
+    """Products within the channels of a layer that turn like the real harmonics of degree ``o3_lambda``, and take the
+    sign ``o3_sigma`` (-1)^lambda under inversion [Nigam, Pozdnyakov, Ceriotti, JCP 153, 121101 (2020)].
 
-    The multiplicity of l = 0 in the product of the symmetric powers, from characters: 1/pi int (1 - cos t) prod h dt
-    with k h_k = sum_i chi_l(i t) h_(k-i).
+    A :class:`ChannelProduct` whose ``paths`` (x, y) couple two nodes to o3_lambda, or are (o3_lambda, -1), this node
+    alone. Features [path][channel] of each component m = -lambda .. lambda; with o3_lambda = 0 they are those of the
+    ChannelProduct.
     """
-    if sum(ls) % 2:
+
+    o3_lambda: int = 1
+    o3_sigma: int = 1
+
+    @classmethod
+    def up_to(cls, a, l_max, scale=1.0, o3_lambda=1, o3_sigma=1):
+        """All independent products of nu = 1, 2, .. factors with angular momenta up to ``l_max[nu - 1]``.
+
+        Raises ValueError for more than 6 body orders, an l_max that grows with nu, and where nothing couples to
+        ``o3_lambda`` and ``o3_sigma``."""
+        l_max = _checked(l_max)
+        if o3_lambda < 0 or o3_sigma not in (-1, 1):
+            raise ValueError(f"o3_lambda must be 0 or more and o3_sigma 1 or -1, got {o3_lambda} and {o3_sigma}")
+        nodes, paths = coupling_table(l_max, o3_lambda, o3_sigma)
+        if not len(paths):
+            raise ValueError(f"no product of l up to {list(l_max)} has o3_lambda {o3_lambda} and o3_sigma {o3_sigma}")
+        return cls(a, nodes, paths, l_max[0], scale, o3_lambda=o3_lambda, o3_sigma=o3_sigma)
+
+    @property
+    def n_components(self):
+        """2 lambda + 1"""
+        return 2 * self.o3_lambda + 1
+
+
+def _checked(l_max):
+    """The largest l of each body order. Raises ValueError for what makes no table."""
+    l_max = tuple(int(l) for l in l_max)
+    if not 1 <= len(l_max) <= MOST_FACTORS:
+        raise ValueError(f"products have 1 to {MOST_FACTORS} factors, got {len(l_max)} values of l_max")
+    if min(l_max) < 0 or any(b > a for a, b in itertools.pairwise(l_max)):
+        raise ValueError(f"l_max must not be negative or grow with the body order, got {list(l_max)}")
+    return l_max
+
+
+def n_equivariants(ls, o3_lambda=0, o3_sigma=1):
+    """Number of linearly independent equivariants of this type of a product of one spherical tensor with these angular
+    momenta, those of equal l being the same tensor.
+
+    The multiplicity of lambda in the product of the symmetric powers, from characters:
+    1/pi int (1 - cos t) chi_lambda(t) prod h dt with k h_k = sum_i chi_l(i t) h_(k-i).
+    """
+    if (-1) ** (sum(ls) + o3_lambda) != o3_sigma:
         return 0
-    n = 4 * sum(ls) + 16
+    n = 4 * sum(ls) + 4 * o3_lambda + 16
     t = (np.arange(n) + 0.5) * np.pi / n
-    total = 1.0 - np.cos(t)
+    total = (1.0 - np.cos(t)) * np.sin((2 * o3_lambda + 1) * t / 2) / np.sin(t / 2)
     for l in set(ls):
         k_max = ls.count(l)
         chi = [np.sin((2 * l + 1) * i * t / 2) / np.sin(i * t / 2) for i in range(1, k_max + 1)]
@@ -128,18 +169,23 @@ def _trees(ls):
     return list(found)
 
 
-def _candidates(ls):
-    """Scalar products of two nodes that together have these factors; what is cheap and shared comes first."""
+def _candidates(ls, o3_lambda):
+    """Pairs of nodes that couple to lambda and together have these factors; what is cheap and shared comes first."""
     n, found = len(ls), {}
     sizes = {2: 1, 3: 1, 4: 2, 5: 2, 6: 3}[n]
     for chosen in itertools.combinations(range(n), sizes):
         first = [ls[k] for k in chosen]
         second = [ls[k] for k in range(n) if k not in chosen]
         for x, y in itertools.product(_trees(first), _trees(second)):
-            if _l(x) == _l(y) and _parity(x) == _parity(y):
+            fits = abs(_l(x) - _l(y)) <= o3_lambda <= _l(x) + _l(y)
+            if fits and not (x == y and o3_lambda % 2):
                 found[tuple(sorted((x, y), key=_key))] = None
-    natural = lambda pair: (_parity(pair[0]) + _l(pair[0])) % 2  # noqa: E731
-    return sorted(found, key=lambda pair: (natural(pair), _l(pair[0]), _key(pair[0]), _key(pair[1])))
+
+    def cost(pair):
+        unnatural = sum((_parity(node) + _l(node)) % 2 for node in pair)
+        return unnatural, sum(map(_l, pair)), _key(pair[0]), _key(pair[1])
+
+    return sorted(found, key=cost)
 
 
 @functools.cache
@@ -162,17 +208,17 @@ def _evaluate(node, a, cache):
     return cache[node]
 
 
-def _independent(ls, seed=0):
-    """Scalar products that span all invariants of these factors, as many as there are."""
-    n = n_invariants(ls)
+def _independent(ls, o3_lambda, o3_sigma, seed=0):
+    """Pairs of nodes whose couplings span all equivariants of these factors, as many as there are."""
+    n = n_equivariants(ls, o3_lambda, o3_sigma)
     if n == 0:
         return []
-    candidates = _candidates(ls)
+    candidates = _candidates(ls, o3_lambda)
     rng = np.random.default_rng(seed)
     a = {l: rng.normal(size=(3 * len(candidates) + 20, 2 * l + 1)) for l in set(ls)}
     kept, basis, cache = [], [], {}
     for x, y in candidates:
-        value = np.einsum("sm,sm->s", _evaluate(x, a, cache), _evaluate(y, a, cache))
+        value = _evaluate((o3_lambda, x, y), a, cache).ravel()
         size = np.linalg.norm(value)
         for _ in range(2):
             for b in basis:
@@ -182,13 +228,14 @@ def _independent(ls, seed=0):
             basis.append(value / np.linalg.norm(value))
         if len(kept) == n:
             return kept
-    raise AssertionError(f"{len(kept)} of {n} invariants of l = {ls} were found")
+    raise AssertionError(f"{len(kept)} of {n} products of l = {ls} with lambda {o3_lambda} were found")
 
 
 @functools.lru_cache(maxsize=32)
-def coupling_table(l_max):
-    """(nodes, paths) of ChannelProduct.up_to; nodes that several invariants use are made once."""
-    nodes, paths, index = [], [[0, -1]], {l: l for l in range(l_max[0] + 1)}
+def coupling_table(l_max, o3_lambda=0, o3_sigma=1):
+    """(nodes, paths) of up_to; nodes that several products use are made once."""
+    nodes, index = [], {l: l for l in range(l_max[0] + 1)}
+    paths = [[o3_lambda, -1]] if o3_sigma == 1 and o3_lambda <= l_max[0] else []
 
     def place(node):
         if node not in index:
@@ -199,6 +246,6 @@ def coupling_table(l_max):
 
     for nu, top in enumerate(l_max[1:], start=2):
         for ls in itertools.combinations_with_replacement(range(top + 1), nu):
-            for x, y in _independent(list(ls)):
+            for x, y in _independent(list(ls), o3_lambda, o3_sigma):
                 paths.append([place(x), place(y)])
-    return np.array(nodes, dtype=np.int32).reshape(-1, 3), np.array(paths, dtype=np.int32)
+    return np.array(nodes, dtype=np.int32).reshape(-1, 3), np.array(paths, dtype=np.int32).reshape(-1, 2)

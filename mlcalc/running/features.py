@@ -62,9 +62,10 @@ class Descriptor:
     >>> features.values.shape, features.properties[:3]
 
     `species` are symbols or atomic numbers; `expansions` one expansion or several, of a density or of a potential;
-    `invariants` a list of mlcalc.model.Invariant, Equivariant and ChannelProduct, by default the invariants nu = 2 of
-    every expansion with itself; `layers` a list of mlcalc.model.Mixing, for invariants of what they mix. `options` are
-    those of the engine (``accuracy`` of the far field, ``n_threads``, ..). Raises ValueError for what does not fit.
+    `invariants` a list of mlcalc.model.Invariant, Equivariant, ChannelProduct and ChannelEquivariant, by default the
+    invariants nu = 2 of every expansion with itself; `layers` a list of mlcalc.model.Mixing, for products of what they
+    mix. `options` are those of the engine (``accuracy`` of the far field, ``n_threads``, ..). Raises ValueError for
+    what does not fit.
     """
 
     def __init__(self, species, expansions, invariants=None, layers=(), **options):

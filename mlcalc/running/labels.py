@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ..model import ChannelProduct, Equivariant, Model
+from ..model import ChannelEquivariant, ChannelProduct, Equivariant, Model
 from ..model.products import MOST_FACTORS
 
 _FIELDS = [(name, np.int32) for name in ("invariant", "l", "channel_1", "n_1", "channel_2", "n_2")]
@@ -21,10 +21,10 @@ def labels(model: Model, invariants) -> np.ndarray:
     With an equivariant among the invariants also l_2 (``l`` is that of the first factor), o3_lambda, o3_sigma and
     o3_mu: its columns are all features of mu = -lambda, then those of the next component. With a product of channels of
     a layer also path (index into its ``paths``), n_factors, and l_factors (the angular momenta of the factors, -1
-    after the last); its ``l`` is that of the scalar product which ends the path, ``channel_1`` the channel.
+    after the last); its ``l`` and ``l_2`` are those of the coupling which ends the path, ``channel_1`` the channel.
     """
     fields = list(_FIELDS)
-    if any(isinstance(i, Equivariant) for i in invariants):
+    if any(isinstance(i, (Equivariant, ChannelEquivariant)) for i in invariants):
         fields += _OF_EQUIVARIANTS
     if any(isinstance(i, ChannelProduct) for i in invariants):
         fields += _OF_CHANNELS
@@ -105,11 +105,15 @@ def _of_channel_product(model, product):
     n_channels, _ = model.shape(product.a)
     n_paths, factors = len(product.paths), product.factors()
     l_factors = np.array([[*ls, *[-1] * (MOST_FACTORS - len(ls))] for ls in factors])
-    path = np.repeat(np.arange(n_paths), n_channels)
+    o3_lambda, o3_sigma = getattr(product, "o3_lambda", 0), getattr(product, "o3_sigma", 1)
+    n_mu = n_components(product)
+    path = np.tile(np.repeat(np.arange(n_paths), n_channels), n_mu)
+    l_1, l_2 = product.last_l()[path].T
     return {
-        "l": product.last_l()[path],
-        "channel_1": np.tile(np.arange(n_channels), n_paths),
+        "l": l_1, "l_2": l_2, "channel_1": np.tile(np.arange(n_channels), n_paths * n_mu),
         "path": path, "n_factors": np.array([len(ls) for ls in factors])[path], "l_factors": l_factors[path],
+        "o3_lambda": o3_lambda, "o3_sigma": o3_sigma,
+        "o3_mu": np.repeat(np.arange(-o3_lambda, o3_lambda + 1), n_paths * n_channels),
     }  # fmt: skip
 
 
@@ -117,4 +121,8 @@ def _factor(k, q):
     return {f"channel_{k}": q[:, 0], f"n_{k}": q[:, 1]}
 
 
-_LABELS = {Equivariant: _of_equivariant, ChannelProduct: _of_channel_product}
+_LABELS = {
+    Equivariant: _of_equivariant,
+    ChannelProduct: _of_channel_product,
+    ChannelEquivariant: _of_channel_product,
+}

@@ -197,6 +197,10 @@ class FieldOptions(Options):
 Expansion = one_of(DensityOptions, FieldOptions)
 
 
+#: of products of 1, 2, .. factors within the channels of a layer
+FactorsL = list[Annotated[Whole, Field(ge=0)]]
+
+
 class RandomChannels(Options):
     """Gaussian random numbers: needs no data, and many channels make up for it."""
 
@@ -222,7 +226,7 @@ class OptimizedChannels(Options):
     structures: Count = Field(300, description="training structures that are fitted meanwhile, at most")
     iterations: Count = Field(30, description="steps of the optimizer, at most")
     patience: Count = Field(8, description="steps without a better validation loss after which it ends")
-    l_max: list[Annotated[Whole, Field(ge=0)]] | None = Field(
+    l_max: FactorsL | None = Field(
         None, description="products that are fitted meanwhile; by default those of the term, of l at most 3"
     )
 
@@ -254,7 +258,7 @@ class InvariantOptions(Options):
     nu: choice(1, 2, None) = Field(None, description="number of expansions in the product, 1 or 2")
     a: Text = Field(description="name of an expansion or a layer")
     b: Text | None = Field(None, description="name of the second expansion, for nu 2; by default the first again")
-    l_max: list[Annotated[Whole, Field(ge=0)]] | None = Field(
+    l_max: FactorsL | None = Field(
         None, description="in place of nu, for a layer: largest l of products of 1, 2, .. factors, such as [4, 4, 4, 3]"
     )
     scale: word_or("auto", Positive) = Field("auto", description="factor; auto: mean squared norm 1 in the data")

@@ -18,6 +18,7 @@ from .design import sigmas
 from .errors import calibrate, predict
 from .job import Case, Job
 from .learning_curve import HOW, Curve, errors_of_curve
+from .mixed_channels import mixed_channels
 from .options import TrainOptions
 from .plan import build_model, split_weights
 from .provenance import provenance
@@ -82,7 +83,8 @@ def _with_base(job: Job, model):
 def model_of_tensors(job: Job, checkpoint: Checkpoint, frames_given, started, figures) -> FitResult:
     """A model without an energy, with its report, written."""
     options = job.options
-    plan = make_plan(options, job.species, job.train, job.threads, job.progress)
+    layers = mixed_channels(job, None)  # none is optimized: that is for an energy
+    plan = make_plan(options, job.species, job.train, job.threads, job.progress, layers)
     tensors = fit_tensors(job, plan, checkpoint)
     extra = {"regularization": {"lam": None, "criterion": None, "term_weights": []}, "data": job.data.describe(),
              "offsets": {}, "tensors": tensors.report, **_of_the_run(job, started)}  # fmt: skip
@@ -90,7 +92,7 @@ def model_of_tensors(job: Job, checkpoint: Checkpoint, frames_given, started, fi
     origin = provenance(options, job.data, frames_given, report, job.notes)
     committee = (options.committee.members, 1.0) if options.committee.members else None
     model = build_model(options, plan, boundaries=job.boundaries, committee=committee, provenance=origin)
-    model = dataclasses.replace(model, layers=[], outputs=tensors.outputs, has_energy=False)
+    model = dataclasses.replace(model, outputs=tensors.outputs, has_energy=False)
     model.save(options.model)
     folder = Path(options.report)
     write_report(folder, report, [], figures=figures, tensors=tensors.of(job))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from ..model import ChannelProduct, Model, Zbl
+from ..model import Model, Zbl
 from ..running.boundaries import kind_of
 from .base_models import compute_baseline, load_models
 from .baseline import AtomEnergies, make_targets, reference_energies, remarks_on_atoms
@@ -27,7 +27,7 @@ from .learning_curve import check_sizes
 from .mixed_channels import mixed_channels
 from .option_checks import DataError, OptionError, check_keys
 from .options import TrainOptions
-from .plan import Columns, Plan, build_model, layout, rows_plan, zero_weights
+from .plan import Columns, Plan, build_model, layout, paths_of, rows_plan, zero_weights
 from .progress import Progress
 from .repulsion import repulsion_of, shortest_distances, too_far
 from .review.outliers import notes_of
@@ -190,25 +190,10 @@ def plan_of(job: Job, checkpoint: Checkpoint) -> Case:
     bare, scales = rows_plan(options, plan, described)
     skeleton = build_model(options, bare, weights=zero_weights(options, bare, n_features), boundaries=job.boundaries)
     maker = RowMaker(options, Engine(skeleton, options.engine.arguments()), columns, groups, scales)
-    paths = {t.name: _paths(described, t) for t in described.terms}
+    paths = {t.name: paths_of(described, t) for t in described.terms}
     linear = {t.name for t in options.terms if t.regressor.type == "linear"}
     paths = {name: p for name, p in paths.items() if p is not None and name in linear}
     return Case(plan, references, n_features, columns, _prior(options, plan, columns), job.zbl, targets, maker, paths)
-
-
-def _paths(model, term) -> np.ndarray | None:
-    """Numbers the features of a term so that those of one path of a product within channels, or of one other invariant,
-    have the same number; None for a term without products within channels."""
-    if not any(isinstance(i, ChannelProduct) for i in term.invariants):
-        return None
-    numbers, first = [], 0
-    for invariant in term.invariants:
-        size = model.full_size(invariant)
-        kept = np.arange(size) if invariant.selection is None else invariant.selection
-        of_channels = isinstance(invariant, ChannelProduct)
-        numbers.append(first + (kept // (size // len(invariant.paths)) if of_channels else 0 * kept))
-        first += len(invariant.paths) if of_channels else 1
-    return np.concatenate(numbers)
 
 
 def _stored_plan(job: Job, references, checkpoint: Checkpoint) -> Plan:

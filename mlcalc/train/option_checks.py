@@ -164,6 +164,18 @@ def mapping_or(annotation, of):
     ]
 
 
+def text_or(group):
+    """An annotation: text, or the options of a group."""
+
+    def mark(value):
+        return "<group>" if isinstance(value, (dict, group)) else "<or a mapping>"
+
+    return Annotated[
+        Annotated[group, Tag("<group>")] | Annotated[Text, Tag("<or a mapping>")],
+        Discriminator(mark),
+    ]
+
+
 def _number(value):
     if isinstance(value, bool):
         raise ValueError(f"must be a number, got {value!r}")

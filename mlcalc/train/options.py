@@ -251,24 +251,20 @@ class TrainOptions(Options):
                 for name in (invariant.a, invariant.b):
                     if name is not None and name not in sets:
                         raise ValueError(f" term '{term.name}' uses expansion '{name}'{nearest(name, sets)}")
-                if invariant.l_max is None:
-                    continue
-                if invariant.a not in layers:
-                    raise ValueError(f" term '{term.name}': l_max is for layers, '{invariant.a}' is an expansion")
-                if invariant.l_max[0] > layers[invariant.a].l_max:
-                    raise ValueError(
-                        f" term '{term.name}': l_max must be at most {layers[invariant.a].l_max}, that of layer "
-                        f"'{invariant.a}'"
-                    )
+                if invariant.l_max is not None:
+                    _check_channels(f" term '{term.name}'", invariant, layers)
         for target in self.targets:
             if not NAME.fullmatch(target.name) or target.name in RESERVED:
                 raise ValueError(
                     f" targets: '{target.name}' cannot be the name of an output: 1 to 64 letters, digits, '_', '-' or "
                     f"'+', and none of {', '.join(RESERVED)}"
                 )
-            for name in " ".join(target.products).split():
-                if name not in expansions:
-                    raise ValueError(f" target '{target.name}' uses expansion '{name}'{nearest(name, expansions)}")
+            for name in target.sets:
+                if name not in sets:
+                    raise ValueError(f" target '{target.name}' uses expansion '{name}'{nearest(name, sets)}")
+            for product in target.products:
+                if not isinstance(product, str):
+                    _check_channels(f" target '{target.name}'", product, layers)
         for layer in self.layers:
             if isinstance(layer.mixing, OptimizedChannels):
                 users = [t for t in self.terms if any(layer.name in (i.a, i.b) for i in t.invariants)]
@@ -281,7 +277,7 @@ class TrainOptions(Options):
         """Notes about options that are legal and have no effect."""
         notes = []
         used = {name for term in self.terms for i in term.invariants for name in (i.a, i.b)}
-        used |= {name for target in self.targets for name in " ".join(target.products).split()}
+        used |= {name for target in self.targets for name in target.sets}
         used |= {name for layer in self.layers if layer.name in used for name in layer.inputs}
         notes += [
             f"WARNING: layer '{x.name}' is in no invariant of the terms" for x in self.layers if x.name not in used
@@ -296,6 +292,14 @@ class TrainOptions(Options):
     def as_dict(self) -> dict:
         """Plain data, as recorded in the provenance of the model."""
         return self.model_dump(mode="json")
+
+
+def _check_channels(where: str, product, layers):
+    """Raises ValueError if the products within channels are not of a layer, or need larger l than it has."""
+    if product.a not in layers:
+        raise ValueError(f"{where}: l_max is for layers, '{product.a}' is an expansion")
+    if product.l_max[0] > layers[product.a].l_max:
+        raise ValueError(f"{where}: l_max must be at most {layers[product.a].l_max}, that of layer '{product.a}'")
 
 
 def parse_options(options) -> TrainOptions:

@@ -222,6 +222,21 @@ def zero_weights(options: TrainOptions, plan: Plan, n_features: dict[str, int]) 
     return weights
 
 
+def paths_of(model, term) -> np.ndarray | None:
+    """Numbers the features of a term, or of one component of its equivariants, so that those of one path of a product
+    within channels, or of one other invariant, have the same number; None without products within channels."""
+    if not any(isinstance(i, ChannelProduct) for i in term.invariants):
+        return None
+    numbers, first = [], 0
+    for invariant in term.invariants:
+        size = model.full_size(invariant)
+        kept = np.arange(size) if invariant.selection is None else invariant.selection
+        of_channels = isinstance(invariant, ChannelProduct)
+        numbers.append(first + (kept // (size // len(invariant.paths)) if of_channels else 0 * kept))
+        first += len(invariant.paths) if of_channels else 1
+    return np.concatenate(numbers)
+
+
 def split_weights(w: np.ndarray, options: TrainOptions, plan: Plan, columns: list[Columns]) -> dict:
     """Columns (n_members, n_columns) -> the weights of every term as the model stores them."""
     weights: dict = {}

@@ -70,6 +70,10 @@ class Problem:
             self.total = self.of(range(len(self.folds)))
         return self.total
 
+    def squares(self) -> np.ndarray:
+        """Sums of the squares of each column of the training rows."""
+        return np.sum([np.einsum("ij,ij->j", fold, fold) for fold in self.folds], axis=0)
+
     def of(self, folds, noise: np.random.Generator | None = None) -> np.ndarray:
         """Of these folds and what is known without data, whose labels get ``noise`` of their sigmas if given."""
         known = []

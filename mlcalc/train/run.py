@@ -29,7 +29,15 @@ from .progress import Progress
 from .regularize import Choice, Problem, choose_strength, choose_term_weights
 from .row_store import RowStore
 from .row_tasks import RowTask, factor_of, fold_of, kinds_of, validation_of
-from .solve import IllConditioned, Prior, augmented_solve, information_triangle, merge, normal_solve
+from .solve import (
+    IllConditioned,
+    Prior,
+    augmented_solve,
+    block_of_paths,
+    information_triangle,
+    merge,
+    normal_solve,
+)
 from .splits import dealt
 from .team import ALONE, Team
 from .tensors import fit_tensors
@@ -220,19 +228,14 @@ def weights_of(job: Job, case: Case, checkpoint: Checkpoint) -> Solution:
 
 
 def balanced(case: Case, problem: Problem) -> Case:
-    """The case with a prior in which each path of a product within channels may add as much to the labels: weights have
-    prior standard deviations of the inverse root mean square of the rows of their path."""
+    """The case with a prior in which each path of a product within channels may add as much to the labels."""
     if not case.paths:
         return case
-    squares = sum(np.einsum("ij,ij->j", fold, fold) for fold in problem.folds)
-    blocks = []
+    squares, blocks = problem.squares(), []
     for column, block in zip(case.columns, case.prior.blocks, strict=True):
         paths = case.paths.get(column.name)
         if paths is not None:
-            mine = squares[column.start : column.stop]
-            mean = np.bincount(paths, mine) / np.maximum(np.bincount(paths), 1)
-            mean = np.maximum(mean, 1e-20 * max(mean.max(), np.finfo(float).tiny))
-            block = dataclasses.replace(block, cholesky=np.sqrt(mean / mean.max())[paths])
+            block = block_of_paths(block, squares, paths)
         blocks.append(block)
     return dataclasses.replace(case, prior=Prior(blocks))
 

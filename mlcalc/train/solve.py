@@ -8,7 +8,7 @@ committee member - is computed from factors, never from the rows again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -124,6 +124,15 @@ class PriorBlock:
     stop: int
     cholesky: np.ndarray | None = None
     weight: float = 1.0
+
+
+def block_of_paths(block: PriorBlock, squares: np.ndarray, paths: np.ndarray) -> PriorBlock:
+    """The block with prior standard deviations of the inverse root mean square of the rows of a path, so that each may
+    add as much to the labels. ``squares``: of all columns of the rows, ``paths``: of each column of the block."""
+    mine = squares[block.start : block.stop]
+    mean = np.bincount(paths, mine) / np.maximum(np.bincount(paths), 1)
+    mean = np.maximum(mean, 1e-20 * max(mean.max(), np.finfo(float).tiny))
+    return replace(block, cholesky=np.sqrt(mean / mean.max())[paths])
 
 
 class Prior:

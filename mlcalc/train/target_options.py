@@ -8,7 +8,10 @@ from typing import Annotated, ClassVar, Literal
 from ase.units import Bohr, Debye
 from pydantic import Field, model_validator
 
-from .option_checks import Count, Number, Options, Positive, Symbol, Text, Whole, choice, one_of, word_or
+from ..model import ChannelEquivariant
+from ..model.outputs import DEGREES
+from .expansion_options import FactorsL
+from .option_checks import Count, Number, Options, Positive, Symbol, Text, Whole, choice, one_of, text_or, word_or
 
 #: units that are converted, and what they are in the stored one
 DIPOLES = {"e*Angstrom": 1.0, "e*bohr": Bohr, "Debye": Debye}
@@ -50,15 +53,23 @@ class DerivativeOptions(Options):
     error: Positive = Field(0.1, description="expected error, in the unit of the tensor per Å")
 
 
+class LayerProductOptions(Options):
+    """Products of any number of factors within the channels of a layer."""
+
+    a: Text = Field(description="name of a layer")
+    l_max: FactorsL = Field(description="largest l of products of 1, 2, .. factors, such as [3, 3, 2]")
+
+
 class TargetOptions(Options):
     """A tensor that is learned: a sum over atoms that turns with them."""
 
     name: Text = Field(min_length=1, description="name of the output; dipole is what an electric field acts on")
     key: Text = Field(description="name of the labels, an entry of a structure or, with per atom, of its atoms")
     type: choice("scalar", "vector", "symmetric") = Field(description="one number, three, or a symmetric 3x3 (9 or 6)")
-    products: list[Text] = Field(
+    products: list[text_or(LayerProductOptions)] = Field(
         min_length=1,
-        description="what the equivariants are made of, names of expansions: 'rho rho', 'rho V', or one: 'V'",
+        description="what the equivariants are made of, names of expansions: 'rho rho', 'rho V', or one: 'V'; of a "
+        "layer: {a: A, l_max: [3, 3, 2]}",
     )
     unit: Text = Field(
         "", description="of the labels; converted: vectors " + ", ".join(DIPOLES) + "; per volume "
@@ -102,9 +113,26 @@ class TargetOptions(Options):
         if self.per == "atom" and (self.derivative or (self.type == "vector" and self.baseline)):
             raise ValueError(": labels of atoms have no derivative, and vectors of atoms no baseline")
         for product in self.products:
-            if not 1 <= len(product.split()) <= 2:
+            if isinstance(product, LayerProductOptions):
+                self._check_channels(product)
+            elif not 1 <= len(product.split()) <= 2:
                 raise ValueError(f".products: '{product}' must be the names of one or two expansions")
         return self
+
+    def _check_channels(self, product):
+        for o3_lambda in self.degrees:
+            try:
+                ChannelEquivariant.up_to(product.a, product.l_max, o3_lambda=o3_lambda)
+            except ValueError as error:
+                raise ValueError(f".products: {error}") from None
+
+    @property
+    def sets(self) -> list[str]:
+        """Names of the expansions and layers that its products are made of."""
+        names = []
+        for product in self.products:
+            names += [product.a] if isinstance(product, LayerProductOptions) else product.split()
+        return names
 
     @property
     def factor(self) -> float:
@@ -123,4 +151,4 @@ class TargetOptions(Options):
     @property
     def degrees(self) -> tuple[int, ...]:
         """o3_lambda of its parts."""
-        return {"scalar": (0,), "vector": (1,), "symmetric": (0, 2)}[self.type]
+        return DEGREES[self.type]

@@ -7,10 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..model import Equivariant, Invariant, Linear, Model, TensorKernel, TensorPart, Term
+from ..model import (
+    ChannelEquivariant,
+    ChannelProduct,
+    Equivariant,
+    Invariant,
+    Linear,
+    Model,
+    TensorKernel,
+    TensorPart,
+    Term,
+)
 from ..model.outputs import n_components, spherical
 from .data import located
 from .engine import Engine, ordered_map
+from .plan import paths_of
 from .select import choose
 from .solve import PriorBlock, kernel_cholesky
 
@@ -29,11 +40,10 @@ class PartRows:
         self.n_mu = 2 * o3_lambda + 1
         self.to_spherical = spherical(target.type, o3_lambda)
         self.species = [int(z) for z in model.species]
-        names = [product.split() for product in target.products]
-        equivariants = [Equivariant(len(n), n[0], n[1] if len(n) > 1 else None, o3_lambda) for n in names]
-        invariants = [Invariant(len(n), n[0], n[1] if len(n) > 1 else None) for n in names]
+        equivariants = [_equivariant(product, o3_lambda) for product in target.products]
         kernel = target.regressor.type == "kernel"
-        bare = replace(model, terms=[Term("p", equivariants), *([Term("q", invariants)] if kernel else [])])
+        terms = [Term("p", equivariants), *([Term("q", list(map(_invariant, target.products)))] if kernel else [])]
+        bare = replace(model, terms=terms, layers=[layer for layer in model.layers if layer.name in target.sets])
         chosen = self._some(structures, seed)
         sample = self._sample(Engine(bare, engine_options), bare, chosen)
         self.model = replace(bare, terms=[Term(t.name, self._scaled(t.invariants, x, bare))
@@ -41,6 +51,8 @@ class PartRows:
         self.engine = Engine(self.model, engine_options)
         self.equivariants = self.model.terms[0].invariants
         self.n_features = sum(map(self.model.n_selected, self.equivariants))
+        #: of each feature, see paths_of; None of a kernel
+        self.paths = None if kernel else paths_of(self.model, self.model.terms[0])
         self.points: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if kernel:
             self._choose_points(sample[0], sample[1], np.concatenate([s.atoms.numbers for s in chosen]))
@@ -172,6 +184,21 @@ class PartRows:
         return TensorPart(
             self.equivariants, TensorKernel(invariants, points, tensors, split, kernel.zeta, kernel.epsilon)
         )
+
+
+def _equivariant(product, o3_lambda):
+    """Of a product of the options."""
+    if isinstance(product, str):
+        a, *b = product.split()
+        return Equivariant(1 + len(b), a, *b, o3_lambda=o3_lambda)
+    return ChannelEquivariant.up_to(product.a, product.l_max, o3_lambda=o3_lambda)
+
+
+def _invariant(product):
+    if isinstance(product, str):
+        a, *b = product.split()
+        return Invariant(1 + len(b), a, *b)
+    return ChannelProduct.up_to(product.a, product.l_max)
 
 
 def _of_atoms(atoms, species, baseline):

@@ -19,7 +19,7 @@ from .job import Job
 from .option_checks import OptionError
 from .plan import Plan, build_model
 from .regularize import Choice, Problem, choose_strength
-from .solve import Factor, Prior, augmented_solve
+from .solve import Factor, Prior, augmented_solve, block_of_paths
 from .splits import dealt
 from .target_options import TargetOptions
 from .tensor_errors import LabeledTensors, TensorPrediction, members_and_errors, predict_tensors, table_of
@@ -43,7 +43,7 @@ def fit_tensors(job: Job, plan: Plan, checkpoint: Checkpoint) -> FittedTensors:
     """All targets of the options. Raises OptionError for a target without training labels."""
     options, members = job.options, job.options.committee.members
     bare = build_model(options, plan)
-    bare = replace(bare, terms=[], layers=[], boundaries=tuple(job.boundaries))
+    bare = replace(bare, terms=[], boundaries=tuple(job.boundaries))
     outputs: list[TensorOutput] = []
     report: dict = {}
     if not options.targets:
@@ -113,7 +113,7 @@ class _PartFit:
         solver, committee = self.job.options.solver, self.job.options.committee
         criterion = self._criterion(labeled)
         problem = self._problem(labeled, self._n_folds(criterion, len(labeled["train"])))
-        prior = Prior(self.rows.prior)
+        prior = self._prior(problem)
         with threadpool_limits(self.job.threads if self.rows.n_columns > 500 else 1, user_api="blas"):
             if criterion == "given":
                 choice = Choice(float(self.target.regularization), "given", None)
@@ -129,6 +129,13 @@ class _PartFit:
             gauge = Gauge(np.zeros((0, self.rows.n_columns)), 1.0)
             seed = self.job.options.seed
             return fit_members(problem, prior, choice.lam, center, committee, seed, self.job.progress, gauge), choice
+
+    def _prior(self, problem: Problem) -> Prior:
+        blocks, paths = self.rows.prior, self.rows.paths
+        if paths is not None:
+            squares = problem.squares()
+            blocks = [block_of_paths(block, squares, paths) for block in blocks]
+        return Prior(blocks)
 
     def _criterion(self, labeled) -> str:
         wanted = self.job.options.solver.criterion

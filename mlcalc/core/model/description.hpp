@@ -83,8 +83,8 @@ struct MixingDescription {
 };
 
 /// The products within channels of an invariant. Nodes 0 .. l_max are the coefficients of angular momentum l; every
-/// other one couples two before it, x and y, to its l. A path is the scalar product of two nodes of equal l, or node 0
-/// itself (y = -1).
+/// other one couples two before it, x and y, to its l. A path couples two nodes to the lambda of the product, 0 of an
+/// invariant, or is node lambda itself (y = -1).
 struct ChannelTable {
     struct Node {
         int l, x, y;
@@ -97,15 +97,17 @@ struct ChannelTable {
 };
 
 /// The highest body order of a table, from the checks of all that it couples: nodes come before their use, angular
-/// momenta fulfill the triangle rule, no product vanishes or changes its sign with inversion, at most 6 factors. Throws
+/// momenta fulfill the triangle rule, no product vanishes, paths invert as their type, at most 6 factors. Throws
 /// std::invalid_argument with what does not fit.
-int body_order(const ChannelTable& table, int l_max);
+int body_order(const ChannelTable& table, const SphericalType& type, int l_max);
 
 /// nu = 1: p_q = c_q,00.
 /// nu = 2: p_l,qq' = (-1)^l / sqrt(2l+1) sum_m a_q,lm b_q',lm, l up to the smaller l_max. If a and b are the same
 /// set only q <= q' is kept, times sqrt(2) for q < q': the dot products, and so every kernel, equal those of the
 /// full set. Feature order: nu=1 q; nu=2 [l][q][q'] [Bartok, Kondor, Csanyi, PRB 87, 184115 (2013)].
-/// With a table: (-1)^l / sqrt(2l+1) sum_m X_k,lm Y_k,lm of its paths, in the order [path][k].
+/// With a table: its paths within the channels k, in the order [path][k]; of an invariant (-1)^l / sqrt(2l+1)
+/// sum_m X_k,lm Y_k,lm, of an equivariant sum_(m1 m2) C^(lambda mu)_(l1 m1, l2 m2) X_k,l1m1 Y_k,l2m2, which is the same
+/// for lambda 0.
 /// With a type, an equivariant, which is the invariant where lambda is 0. nu=1 p^mu_q = c_q,lambda mu; nu=2
 /// p^mu_(l1 l2)qq' = sum_(m1 m2) C^(lambda mu)_(l1 m1, l2 m2) a_q,l1m1 b_q',l2m2 with real_clebsch_gordan. If a and b
 /// are the same set, of two features that differ by an exchange of the factors only one is kept, times sqrt(2).

@@ -53,9 +53,11 @@ private:
     std::vector<Invariant> read_invariants(const Field& list, const Model& model, const std::string& prefix,
                                            std::size_t& n_features);
     Invariant read_invariant(const Field& field, const Model& model, const std::string& prefix);
-    SphericalType read_type(const Field& field, const Invariant& invariant, const Model& model) const;
+    static SphericalType read_type(const Field& field);
+    static void check_type(const Field& field, const Invariant& invariant, const Model& model);
     int read_set(const Field& field, const Model& model) const;
-    std::shared_ptr<const ChannelTable> read_table(const Field& field, const std::string& prefix, int l_max, int& nu);
+    std::shared_ptr<const ChannelTable> read_table(const Field& field, const std::string& prefix,
+                                                   const SphericalType& type, int l_max, int& nu);
     std::vector<int> read_selection(const std::string& name, std::size_t n_features);
     LinearDescription read_linear(const Field& field, const Term& term, const Model& model);
     KernelDescription read_kernel(const Field& field, const Term& term, const Model& model);

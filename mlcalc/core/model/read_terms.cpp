@@ -68,48 +68,58 @@ int ModelReader::read_set(const Field& field, const Model& model) const {
 
 Invariant ModelReader::read_invariant(const Field& field, const Model& model, const std::string& prefix) {
     Invariant invariant;
+    std::vector<const char*> keys = {"a", "scale", "selection"};
     const bool channels = version_ >= 3 && field.has("within_channels") && field["within_channels"].boolean();
     if (channels) {
-        field.only({"within_channels", "a", "scale", "selection"});
         invariant.a = read_set(field["a"], model);
         if (static_cast<std::size_t>(invariant.a) < model.expansions.size()) {
             field["a"].refuse("must be a layer: products within channels need mixed channels");
         }
         const int l_max = model.shapes()[static_cast<std::size_t>(invariant.a)].l_max;
-        invariant.table = read_table(field, prefix, l_max, invariant.nu);
+        if (version_ >= 4 && field.has("o3_lambda")) invariant.type = read_type(field);
+        invariant.table = read_table(field, prefix, invariant.type.value_or(SphericalType{}), l_max, invariant.nu);
         invariant.b = invariant.a;
+        keys.push_back("within_channels");
     } else {
         invariant.nu = static_cast<int>(field["nu"].integer(1, 2));
         invariant.a = read_set(field["a"], model);
         invariant.b = invariant.nu == 1 ? invariant.a : read_set(field["b"], model);
-        if (version_ >= 4 && field.has("o3_lambda")) invariant.type = read_type(field, invariant, model);
-        std::vector<const char*> keys = {"nu", "a", "scale", "selection"};
+        if (version_ >= 4 && field.has("o3_lambda")) {
+            invariant.type = read_type(field);
+            check_type(field, invariant, model);
+        }
+        keys.push_back("nu");
         if (invariant.nu == 2) keys.push_back("b");
-        if (invariant.type) keys.insert(keys.end(), {"o3_lambda", "o3_sigma"});
-        field.only(keys);
     }
+    if (invariant.type) keys.insert(keys.end(), {"o3_lambda", "o3_sigma"});
+    field.only(keys);
     invariant.scale = field["scale"].above(0, max_number);
     return invariant;
 }
 
-/// How an equivariant turns; refused if no angular momenta couple to it.
-SphericalType ModelReader::read_type(const Field& field, const Invariant& invariant, const Model& model) const {
+/// How an equivariant turns.
+SphericalType ModelReader::read_type(const Field& field) {
     SphericalType type;
     type.lambda = static_cast<int>(field["o3_lambda"].integer(0, largest_l));
     type.sigma = static_cast<int>(field["o3_sigma"].integer(-1, 1));
+    if (type.sigma == 0) field["o3_sigma"].refuse("must be 1 or -1");
+    return type;
+}
+
+/// Refused if no angular momenta couple to the type.
+void ModelReader::check_type(const Field& field, const Invariant& invariant, const Model& model) {
+    const SphericalType type = *invariant.type;
     const std::vector<CoefficientShape> shapes = model.shapes();
     const int l_a = shapes[static_cast<std::size_t>(invariant.a)].l_max;
     const int l_b = shapes[static_cast<std::size_t>(invariant.b)].l_max;
     const bool one = invariant.nu == 1 && type.sigma == 1 && type.lambda <= l_a;
     const bool two = invariant.nu == 2 && !coupled_blocks(type, l_a, l_b, invariant.a == invariant.b).empty();
-    if (type.sigma == 0) field["o3_sigma"].refuse("must be 1 or -1");
     if (!one && !two) field.refuse("has no features: its angular momenta do not couple to o3_lambda and o3_sigma");
-    return type;
 }
 
 /// The integers of a table of products within channels; its couplings are checked by making them.
-std::shared_ptr<const ChannelTable> ModelReader::read_table(const Field& field, const std::string& prefix, int l_max,
-                                                            int& nu) {
+std::shared_ptr<const ChannelTable> ModelReader::read_table(const Field& field, const std::string& prefix,
+                                                            const SphericalType& type, int l_max, int& nu) {
     constexpr std::size_t max_nodes = 4096;
     const std::vector<int> nodes = tensors_.integers(prefix + ".nodes"), paths = tensors_.integers(prefix + ".paths");
     if (nodes.size() % 3 != 0 || nodes.size() / 3 > max_nodes) {
@@ -122,7 +132,7 @@ std::shared_ptr<const ChannelTable> ModelReader::read_table(const Field& field, 
     for (std::size_t k = 0; k < nodes.size(); k += 3) table->nodes.push_back({nodes[k], nodes[k + 1], nodes[k + 2]});
     for (std::size_t k = 0; k < paths.size(); k += 2) table->paths.push_back({paths[k], paths[k + 1]});
     try {
-        nu = body_order(*table, l_max);
+        nu = body_order(*table, type, l_max);
     } catch (const std::invalid_argument& error) {
         field.refuse(error.what());
     }
@@ -236,7 +246,9 @@ KernelDescription ModelReader::read_kernel(const Field& field, const Term& term,
 
 void ModelReader::require_smooth_normalization(const Field& field, const Term& term, const Model& model) const {
     for (const Invariant& invariant : term.invariants) {
-        const auto* density = std::get_if<DensityDescription>(&model.expansions[static_cast<std::size_t>(invariant.a)]);
+        const auto set = static_cast<std::size_t>(invariant.a);
+        if (set >= model.expansions.size()) continue;  // a layer may mix the center away
+        const auto* density = std::get_if<DensityDescription>(&model.expansions[set]);
         if (density && invariant.a == invariant.b && density->center_atom_weight != 0) return;
     }
     field["epsilon"].refuse(

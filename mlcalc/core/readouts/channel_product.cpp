@@ -38,11 +38,12 @@ ChannelProduct::ChannelProduct(const Invariant& invariant, const std::vector<Coe
       set_(invariant.a),
       scale_(invariant.scale),
       shape_(shapes[size(invariant.a)]),
-      couplings_(std::make_shared<ChannelCouplings>(*invariant.table, shape_.l_max)),
+      couplings_(
+          std::make_shared<ChannelCouplings>(*invariant.table, invariant.type.value_or(SphericalType{}), shape_.l_max)),
       products_(&channel_products()) {}
 
 std::size_t ChannelProduct::padded_features() const {
-    return size(couplings_->program().n_paths) * size(shape_.stride());
+    return size(couplings_->program().n_features) * size(shape_.stride());
 }
 
 std::size_t ChannelProduct::full_scratch_size() const {
@@ -51,7 +52,7 @@ std::size_t ChannelProduct::full_scratch_size() const {
 
 void ChannelProduct::pad(const double* p, double* rows) const {
     const int n_k = shape_.n_q(), ld = shape_.stride();
-    for (int path = 0; path < couplings_->program().n_paths; ++path, p += n_k, rows += ld) {
+    for (int f = 0; f < couplings_->program().n_features; ++f, p += n_k, rows += ld) {
         for (int k = 0; k < n_k; ++k) rows[k] = scale_ * p[k];
         std::fill(rows + n_k, rows + ld, 0.0);
     }
@@ -62,7 +63,7 @@ void ChannelProduct::compute_all(const double* const* c, double* p, double* scra
     const ChannelProgram program = couplings_->program();
     double* rows = scratch;
     products_->features(program, ld, c[set_], ld, rows, ld, rows + padded_features());
-    for (int path = 0; path < program.n_paths; ++path, p += n_k, rows += ld) {
+    for (int f = 0; f < program.n_features; ++f, p += n_k, rows += ld) {
         for (int k = 0; k < n_k; ++k) p[k] = scale_ * rows[k];
     }
 }
@@ -85,7 +86,7 @@ void ChannelProduct::tangent_all(const double* const* c, int, const ColumnChange
     }
     const ChannelProgram program = couplings_->program();
     products_->tangent(program, ld, c[set_], ld, c_dot, ld, rows, ld, work);
-    for (int path = 0; path < program.n_paths; ++path, dp += n_k, rows += ld) {
+    for (int f = 0; f < program.n_features; ++f, dp += n_k, rows += ld) {
         for (int k = 0; k < n_k; ++k) dp[k] += scale_ * rows[k];
     }
 }

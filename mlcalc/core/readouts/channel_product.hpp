@@ -9,8 +9,8 @@
 namespace mlcalc {
 
 /// Products of any number of factors within the channels of one coefficient set: recursive Clebsch-Gordan coupling of
-/// its spherical tensors, closed by scalar products [Nigam, Pozdnyakov, Ceriotti, JCP 153, 121101 (2020); Darby et al.,
-/// PRL 131, 028001 (2023)]. Features [path][k], times the scale.
+/// its spherical tensors, the last one to the type of the features, a scalar product for invariants [Nigam, Pozdnyakov,
+/// Ceriotti, JCP 153, 121101 (2020); Darby et al., PRL 131, 028001 (2023)]. Features [mu][path][k], times the scale.
 class ChannelProduct : public Product {
 public:
     ChannelProduct(const Invariant& invariant, const std::vector<CoefficientShape>& shapes);
@@ -29,7 +29,7 @@ protected:
 
 private:
     friend class FoldedChannels;
-    /// Features with padded channels, times the scale: rows[path * stride + k] from p[path * K + k].
+    /// Features with padded channels, times the scale: rows[f * stride + k] from p[f * K + k], f = (mu, path).
     void pad(const double* p, double* rows) const;
     std::size_t padded_features() const;
 

@@ -18,7 +18,7 @@ struct Placed {
     int l, row;
 };
 
-/// The rows of a node; each product of two rows once where a node is coupled with itself.
+/// Appends the rows of a node; each product of two rows once where a node is coupled with itself.
 void couple(const Placed& x, const Placed& y, int l, Entries& nodes) {
     const std::size_t row = nodes.size();
     nodes.resize(row + static_cast<std::size_t>(2 * l + 1));
@@ -59,28 +59,33 @@ ChannelCouplings::Rows::Rows(const Entries& rows) {
     }
 }
 
-ChannelCouplings::ChannelCouplings(const ChannelTable& table, int l_max)
-    : n_inputs_((l_max + 1) * (l_max + 1)), n_rows_(0), n_paths_(static_cast<int>(table.paths.size())), linear_(-1) {
-    body_order(table, l_max);  // throws for what does not fit
+ChannelCouplings::ChannelCouplings(const ChannelTable& table, const SphericalType& type, int l_max)
+    : n_inputs_((l_max + 1) * (l_max + 1)), n_rows_(0), n_features_(0), one_(-1) {
+    body_order(table, type, l_max);  // throws for what does not fit
     std::vector<Placed> placed;
     for (int l = 0; l <= l_max; ++l) placed.push_back({l, l * l});
     const auto node = [&](int index) { return placed[static_cast<std::size_t>(index)]; };
-    Entries nodes, features;
+    Entries nodes;
     for (const ChannelTable::Node& n : table.nodes) {
         placed.push_back({n.l, n_inputs_ + static_cast<int>(nodes.size())});
         couple(node(n.x), node(n.y), n.l, nodes);
     }
-    for (const ChannelTable::Path& path : table.paths) {
-        features.emplace_back();
+    const std::size_t n_paths = table.paths.size(), n_mu = static_cast<std::size_t>(type.n_components());
+    Entries features(n_mu * n_paths);
+    for (std::size_t k = 0; k < n_paths; ++k) {
+        const ChannelTable::Path& path = table.paths[k];
+        Entries components;
         if (path.y < 0) {
-            linear_ = static_cast<int>(features.size()) - 1;
-            continue;
+            one_ = n_inputs_ + static_cast<int>(nodes.size());
+            for (int mu = 0; mu < type.n_components(); ++mu) components.push_back({{1.0, node(path.x).row + mu, one_}});
+        } else {
+            couple(node(path.x), node(path.y), type.lambda, components);
         }
-        const Placed x = node(path.x), y = node(path.y);
-        const double factor = (x.l % 2 == 0 ? 1.0 : -1.0) / std::sqrt(2.0 * x.l + 1.0);
-        for (int m = 0; m < 2 * x.l + 1; ++m) features.back().push_back({factor, x.row + m, y.row + m});
+        for (std::size_t mu = 0; mu < n_mu; ++mu) features[mu * n_paths + k] = std::move(components[mu]);
     }
+    if (one_ >= 0) nodes.emplace_back();  // the row of ones is coupled from nothing
     n_rows_ = n_inputs_ + static_cast<int>(nodes.size());
+    n_features_ = static_cast<int>(features.size());
     Entries direct(static_cast<std::size_t>(n_rows_)), chain(static_cast<std::size_t>(n_rows_));
     add_adjoint(features, 0, direct);
     add_adjoint(nodes, n_inputs_, chain);
@@ -88,7 +93,7 @@ ChannelCouplings::ChannelCouplings(const ChannelTable& table, int l_max)
 }
 
 ChannelProgram ChannelCouplings::program() const {
-    return {n_inputs_, n_rows_, n_paths_, linear_, rows_[0].view(), rows_[1].view(), rows_[2].view(), rows_[3].view()};
+    return {n_inputs_, n_rows_, n_features_, one_, rows_[0].view(), rows_[1].view(), rows_[2].view(), rows_[3].view()};
 }
 
 }  // namespace mlcalc

@@ -8,11 +8,12 @@
 
 namespace mlcalc {
 
-/// The entries of channel_products.hpp for a table of couplings.
+/// The entries of channel_products.hpp for a table of couplings whose paths turn as the type says: rows of features
+/// [mu][path].
 class ChannelCouplings {
 public:
     /// Throws std::invalid_argument for nodes and paths that do not fit each other.
-    ChannelCouplings(const ChannelTable& table, int l_max);
+    ChannelCouplings(const ChannelTable& table, const SphericalType& type, int l_max);
     ChannelProgram program() const;
 
 private:
@@ -22,7 +23,7 @@ private:
         explicit Rows(const std::vector<std::vector<ChannelEntry>>& rows);
         ChannelRows view() const { return {first.data(), entries.data()}; }
     };
-    int n_inputs_, n_rows_, n_paths_, linear_;
+    int n_inputs_, n_rows_, n_features_, one_;
     std::vector<Rows> rows_;  ///< nodes, features, direct, chain
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/aligned.hpp"
 #include "base/clebsch_gordan.hpp"
+#include "readouts/product.hpp"
 #include "simd/small_products.hpp"
 
 namespace mlcalc {
@@ -124,10 +125,37 @@ void FoldedCoupling::backward(const double* const* c, const double* y_adj, doubl
     }
 }
 
+/// Products within channels: T^mu = w . p^mu of the equivariants, whose components share what is coupled.
+class FormedTensor : public FoldedTensor {
+public:
+    FormedTensor(const Invariant& equivariant, const std::vector<CoefficientShape>& shapes, const double* w)
+        : product_(make_product(equivariant, shapes)),
+          n_mu_(size(equivariant.n_components())),
+          w_(w, w + product_->n_features() / n_mu_) {}
+    std::size_t scratch_size() const override { return padded() + product_->scratch_size(); }
+    void compute(const double* const* c, double* y, double* scratch) const override {
+        product_->compute(c, scratch, scratch + padded());
+        for (std::size_t mu = 0; mu < n_mu_; ++mu) y[mu] += dot(w_.data(), scratch + mu * w_.size(), n());
+    }
+    void backward(const double* const* c, const double* y_adj, double* const* c_adj, double* scratch) const override {
+        std::fill_n(scratch, product_->n_features(), 0.0);
+        for (std::size_t mu = 0; mu < n_mu_; ++mu) add(y_adj[mu], w_.data(), n(), scratch + mu * w_.size());
+        product_->backward(c, scratch, c_adj, scratch + padded());
+    }
+
+private:
+    int n() const { return static_cast<int>(w_.size()); }
+    std::size_t padded() const { return (product_->n_features() + 7) / 8 * 8; }
+    std::unique_ptr<const Product> product_;
+    std::size_t n_mu_;
+    std::vector<double> w_;
+};
+
 }  // namespace
 
 std::unique_ptr<FoldedTensor> fold_tensor(const Invariant& equivariant, const std::vector<CoefficientShape>& shapes,
                                           const double* w) {
+    if (equivariant.table != nullptr) return std::make_unique<FormedTensor>(equivariant, shapes, w);
     std::vector<double> all(n_full_features(equivariant, shapes), 0.0);
     if (equivariant.selection.empty()) std::copy_n(w, all.size(), all.begin());
     for (std::size_t k = 0; k < equivariant.selection.size(); ++k) all[size(equivariant.selection[k])] = w[k];

@@ -9,7 +9,7 @@
 
 namespace mlcalc {
 
-/// T^mu = w . p^mu of one center for fixed weights, without forming the equivariants p^mu.
+/// T^mu = w . p^mu of one center for fixed weights, without forming the equivariants p^mu of products of pairs.
 class FoldedTensor {
 public:
     virtual ~FoldedTensor() = default;

@@ -11,6 +11,11 @@ struct Channels {
         for (int w = 0; w < W; ++w) out.of[w] = Lanes{};
         return out;
     }
+    __attribute__((always_inline)) static Channels ones() {
+        Channels out;
+        for (int w = 0; w < W; ++w) out.of[w] = broadcast(1.0);
+        return out;
+    }
     __attribute__((always_inline)) static Channels read(const double* p) {
         Channels out;
         for (int w = 0; w < W; ++w) out.of[w] = load(p + w * lanes);
@@ -48,6 +53,7 @@ void fill_rows(const ChannelProgram& program, const double* c, int ldc, double* 
         add_entries(program.nodes, r - program.n_inputs, v, ld, v, ld, sum);
         sum.write(v + r * ld);
     }
+    if (program.one >= 0) Channels<W>::ones().write(v + program.one * ld);
 }
 
 template <int W>
@@ -55,15 +61,14 @@ void features_of(const ChannelProgram& program, const double* c, int ldc, double
     constexpr int ld = W * lanes;
     double* v = scratch;
     fill_rows<W>(program, c, ldc, v);
-    for (int f = 0; f < program.n_paths; ++f) {
-        Channels<W> sum = f == program.linear ? Channels<W>::read(v) : Channels<W>::zero();
+    for (int f = 0; f < program.n_features; ++f) {
+        Channels<W> sum = Channels<W>::zero();
         add_entries(program.features, f, v, ld, v, ld, sum);
         sum.write(p + f * ldp);
     }
 }
 
-/// g [row][W * lanes] = d (sum w p) / dv, rows in reverse; returns sum w p: what is linear in a row whole, the rest,
-/// all products of two rows, half for each of them.
+/// g [row][W * lanes] = d (sum w p) / dv, rows in reverse; returns sum w p, all products of two rows: half for each.
 template <int W>
 double fill_adjoints(const ChannelProgram& program, const double* v, const double* w, int ldw, int first_row,
                      double* g) {
@@ -76,25 +81,15 @@ double fill_adjoints(const ChannelProgram& program, const double* v, const doubl
         add_entries(program.chain, r, g, ld, v, ld, sum);
         sum.write(g + r * ld);
     }
-    double total = 0.5 * sum_of_lanes(energy);
-    if (program.linear >= 0) {
-        Lanes linear{};
-        for (int k = 0; k < W; ++k) linear += load(w + program.linear * ldw + k * lanes) * load(v + k * lanes);
-        total += sum_of_lanes(linear);
-    }
-    return total;
+    return 0.5 * sum_of_lanes(energy);
 }
 
-/// c_adj += g, and the weight of what is linear in row 0.
+/// c_adj += g
 template <int W>
-void add_inputs(const ChannelProgram& program, const double* g, double factor, const double* w, int ldw, double* c_adj,
-                int ld_adj) {
+void add_inputs(const ChannelProgram& program, const double* g, double* c_adj, int ld_adj) {
     constexpr int ld = W * lanes;
     for (int r = 0; r < program.n_inputs; ++r) {
         Channels<W> sum = Channels<W>::read(g + r * ld);
-        if (r == 0 && program.linear >= 0) {
-            for (int k = 0; k < W; ++k) sum.of[k] += factor * load(w + program.linear * ldw + k * lanes);
-        }
         sum.add_row(c_adj + r * ld_adj);
         sum.write(c_adj + r * ld_adj);
     }
@@ -113,14 +108,10 @@ double fold_of(const ChannelProgram& program, const double* c, int ldc, const do
             add_entries(program.direct, r, w, ldw, v, W * lanes, sum);
             for (int k = 0; k < W; ++k) energy += sum.of[k] * load(v + r * W * lanes + k * lanes);
         }
-        energy = 0.5 * energy;
-        for (int k = 0; k < W && program.linear >= 0; ++k) {
-            energy += load(w + program.linear * ldw + k * lanes) * load(v + k * lanes);
-        }
-        return sum_of_lanes(energy);
+        return 0.5 * sum_of_lanes(energy);
     }
     const double sum = fill_adjoints<W>(program, v, w, ldw, 0, g);
-    add_inputs<W>(program, g, 1.0, w, ldw, c_adj, ld_adj);
+    add_inputs<W>(program, g, c_adj, ld_adj);
     return sum;
 }
 
@@ -144,8 +135,8 @@ void tangent_of(const ChannelProgram& program, const double* c, int ldc, const d
     double *v = scratch, *v_dot = v + program.n_rows * ld;
     fill_rows<W>(program, c, ldc, v);
     fill_tangents<W>(program, v, c_dot, ld_dot, v_dot);
-    for (int f = 0; f < program.n_paths; ++f) {
-        Channels<W> sum = f == program.linear ? Channels<W>::read(v_dot) : Channels<W>::zero();
+    for (int f = 0; f < program.n_features; ++f) {
+        Channels<W> sum = Channels<W>::zero();
         add_entries(program.features, f, v_dot, ld, v, ld, sum);
         add_entries(program.features, f, v, ld, v_dot, ld, sum);
         sum.write(p_dot + f * ldp);
@@ -168,10 +159,9 @@ void fold_tangent_of(const ChannelProgram& program, const double* c, int ldc, co
         add_entries(program.chain, r, g, ld, v_dot, ld, sum);
         sum.write(g_dot + r * ld);
     }
-    add_inputs<W>(program, g, 1.0, w, ldw, dot_adj, ld_adj);
+    add_inputs<W>(program, g, dot_adj, ld_adj);
     for (int r = 0; r < program.n_inputs; ++r) {
         Channels<W> sum = Channels<W>::read(g + r * ld);
-        if (r == 0 && program.linear >= 0) sum.add_row(w + program.linear * ldw);
         for (int k = 0; k < W; ++k) sum.of[k] = e * sum.of[k];
         sum.add_row(g_dot + r * ld);
         sum.add_row(c_adj + r * ld_adj);
