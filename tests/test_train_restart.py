@@ -18,6 +18,7 @@ from training_cases import known_data, options
 from mlcalc.model import Model
 from mlcalc.train import design as design_module
 from mlcalc.train import fit, parse_options
+from mlcalc.train import mixing as mixing_module
 
 
 class Killed(BaseException):
@@ -125,3 +126,53 @@ def test_a_run_ended_by_sigkill_keeps_its_blocks(tmp_path, monkeypatch):
     whole = fit({**wanted, "model": "whole.mlcalc", "checkpoint": "other"}, progress=False, figures=False).model
     resumed = Model.load(tmp_path / "model.mlcalc")
     assert np.array_equal(resumed.terms[0].regressor.weights, whole.terms[0].regressor.weights)
+
+
+@pytest.mark.parametrize("killed_after", [1, 4])
+def test_a_killed_optimization_of_the_mixing_goes_on_where_it_was(tmp_path, monkeypatch, killed_after):
+    layer = {"name": "A", "inputs": ["rho"], "channels": 3, "l_max": 2,
+             "mixing": {"method": "optimize", "iterations": 7, "structures": 12, "patience": 7}}  # fmt: skip
+    term = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 2]}], "regressor": {"type": "linear"}}
+    wanted = options(tmp_path, term, layers=[layer])
+    add, steps = mixing_module.Progression.add, []
+
+    def recorded(limit):
+        def call(self, x, seen, score):
+            if len(steps) > limit:
+                raise Killed
+            add(self, x, seen, score)
+            steps.append((self.loss[-1], score))
+
+        return call
+
+    monkeypatch.setattr(mixing_module.Progression, "add", recorded(killed_after))
+    with pytest.raises(Killed):
+        fit(wanted, known_data(), progress=False, figures=False)
+    assert len(steps) == killed_after + 1  # the start is one of them
+    monkeypatch.setattr(mixing_module.Progression, "add", recorded(100))
+    result = fit(wanted, known_data(), progress=False, figures=False)
+    assert len(steps) == 8 and all(b[0] < a[0] for a, b in zip(steps, steps[1:], strict=False))
+    note = next(n for n in result.report["notes"] if n.startswith("layer A"))
+    first, last = steps[0][1], min(score for _, score in steps)
+    assert f"validation loss {first:.3g} -> {last:.3g} (7 steps)" in note
+
+
+def test_an_optimization_that_had_ended_is_not_repeated(tmp_path, monkeypatch):
+    """The run was killed between the last step and the plan."""
+    layer = {"name": "A", "inputs": ["rho"], "channels": 3, "l_max": 2,
+             "mixing": {"method": "optimize", "iterations": 3, "structures": 12}}  # fmt: skip
+    term = {"name": "bodies", "invariants": [{"a": "A", "l_max": [2, 2, 2]}], "regressor": {"type": "linear"}}
+    wanted = options(tmp_path, term, layers=[layer])
+
+    def killed(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("mlcalc.train.job.make_plan", killed)
+        fit(wanted, known_data(), progress=False, figures=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(mixing_module.Progression, "add", killed)
+        resumed = fit(wanted, known_data(), progress=False, figures=False)
+    whole = fit({**wanted, "model": str(tmp_path / "whole.mlcalc")}, known_data(), progress=False, figures=False)
+    a, b = (Model.load(r.model_path).layers[0].matrices for r in (resumed, whole))
+    assert np.array_equal(a, b)

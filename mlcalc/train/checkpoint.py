@@ -75,6 +75,10 @@ class Checkpoint:
     def save_array(self, name: str, array: np.ndarray):
         write_atomically(self.path(name), lambda stream: np.save(stream, array))
 
+    def save_arrays(self, name: str, arrays: dict[str, np.ndarray]):
+        """A file of several arrays, .npz."""
+        write_atomically(self.path(name), lambda stream: np.savez(stream, **arrays))
+
     def rows(self, representation: str) -> Path:
         """The folder of the rows of a representation; those of others are removed."""
         for path in self.path(ROWS).glob("*"):

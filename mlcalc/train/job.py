@@ -207,7 +207,7 @@ def _stored_plan(job: Job, references, checkpoint: Checkpoint) -> Plan:
         job.note("The representation of the run before is not kept: it is for other species.")
     elif checkpoint.lost:
         job.note("The representation of the run before is not kept: the options of the representation have changed.")
-    layers = mixed_channels(job, references)
+    layers = mixed_channels(job, references, checkpoint)
     plan = make_plan(job.options, job.species, job.train, job.threads, job.progress, layers)
     plan.save(path)
     for term in job.options.terms:

@@ -6,10 +6,20 @@ from __future__ import annotations
 import numpy as np
 
 from .baseline import make_targets
+from .checkpoint import Checkpoint
 from .design import sigmas
 from .engine import Engine
 from .expansion_options import OptimizedChannels, PrincipalChannels
-from .mixing import MixingFit, Rows, column_scales, principal_mixing, radial_indices, random_mixing, second_moments
+from .mixing import (
+    MixingFit,
+    Progression,
+    Rows,
+    column_scales,
+    principal_mixing,
+    radial_indices,
+    random_mixing,
+    second_moments,
+)
 from .options import OptionError
 from .plan import Plan, build_model, zero_weights
 
@@ -19,8 +29,10 @@ MOMENT_STRUCTURES = 300
 OPTIMIZED_L = 3
 
 
-def mixed_channels(job, references) -> dict[str, np.ndarray]:
-    """(1 or n_species, l_max + 1, K, Q) of each layer. ``job`` is a train.job.Job, ``references`` (n_species,) eV."""
+def mixed_channels(job, references, checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """(1 or n_species, l_max + 1, K, Q) of each layer. ``job`` is a train.job.Job, ``references`` (n_species,) eV.
+
+    What an optimization has reached is kept in the checkpoint, step by step."""
     if not job.options.layers:
         return {}
     plan = Plan(job.species)
@@ -42,7 +54,7 @@ def mixed_channels(job, references) -> dict[str, np.ndarray]:
             scales = _input_scales(model, layer.inputs, column_scales(moments))
             mixing = random_mixing(n_centers, layer.channels, n_of, scales, layer.mixing.decay, seed)
         if isinstance(layer.mixing, OptimizedChannels):
-            mixing = _optimized(job, references, layer, mixing, moments, n_of, rng)
+            mixing = _optimized(job, references, checkpoint, layer, mixing, moments, n_of, rng)
         plan.layers[layer.name] = np.repeat(mixing[:, None], layer.l_max + 1, axis=1)
     return plan.layers
 
@@ -64,7 +76,7 @@ def _input_scales(model, inputs, scales):
     return out
 
 
-def _optimized(job, references, layer, start, moments, n_of, rng):
+def _optimized(job, references, checkpoint, layer, start, moments, n_of, rng):
     options, chosen = job.options, layer.mixing
     term = next(t for t in options.terms if any(layer.name in (i.a, i.b) for i in t.invariants))
     trial = options.model_copy(deep=True)
@@ -91,13 +103,18 @@ def _optimized(job, references, layer, start, moments, n_of, rng):
         f"layer {layer.name}: optimizing {start.size} mixing coefficients on {len(train)} structures, "
         f"{n_weights} weights eliminated"
     )
+    file = f"mixing-{layer.name}.npz"
+    before = _reached(checkpoint.path(file))
     bar = job.progress(total=chosen.iterations, desc=f"mixing {layer.name}")
+    if before is not None:
+        bar.update(before.steps)
 
-    def progress(_iteration, _loss, _score):
+    def after_step(history):
+        checkpoint.save_arrays(file, history.arrays())
         bar.update(1)
 
     try:
-        mixing, history = fit.minimize(start, chosen.iterations, held_out, chosen.patience, progress)
+        found = fit.minimize(start, chosen.iterations, held_out, chosen.patience, before=before, after_step=after_step)
     except (FloatingPointError, np.linalg.LinAlgError) as error:
         raise OptionError(
             f"layer '{layer.name}': the optimization of the mixing diverged ({error}); use fewer channels, or method "
@@ -106,10 +123,18 @@ def _optimized(job, references, layer, start, moments, n_of, rng):
     finally:
         bar.close()
     job.note(
-        f"layer {layer.name}: validation loss {history.validation[0]:.3g} -> {min(history.validation):.3g} "
-        f"({history.stopped})"
+        f"layer {layer.name}: validation loss {found.validation[0]:.3g} -> {min(found.validation):.3g} "
+        f"({found.stopped})"
     )
-    return mixing
+    return found.mixing
+
+
+def _reached(path) -> Progression | None:
+    """What an optimization that was interrupted had reached, None if there was none."""
+    if not path.exists():
+        return None
+    with np.load(path) as arrays:
+        return Progression.of_arrays(arrays)
 
 
 def _enough_labels(layer, rows, n_weights):

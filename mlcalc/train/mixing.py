@@ -132,11 +132,40 @@ class Rows:
 
 @dataclass
 class Progression:
-    """Loss of the fit and of the validation structures after each iteration."""
+    """Loss of the fit and of the validation structures after each iteration, the point ``x`` that it has reached, the
+    best ``mixing`` so far and the ``scale`` of the columns: what an interrupted optimization needs to go on."""
 
     loss: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
+    x: np.ndarray | None = None
+    mixing: np.ndarray | None = None
+    scale: np.ndarray | None = None
     stopped: str = ""
+
+    @property
+    def steps(self) -> int:
+        return len(self.loss) - 1
+
+    @property
+    def since_best(self) -> int:
+        return self.steps - int(np.argmin(self.validation))
+
+    def add(self, x, seen: dict, score: float):
+        """One more step, to ``x``; ``seen`` has its mixing and loss, ``score`` is its validation loss."""
+        if not self.validation or score < min(self.validation):
+            self.mixing = seen["mixing"]
+        self.x = np.array(x)
+        self.loss.append(seen["loss"])
+        self.validation.append(score)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What ``of_arrays`` makes it from."""
+        return {name: np.asarray(getattr(self, name)) for name in ("loss", "validation", "x", "mixing", "scale")}
+
+    @classmethod
+    def of_arrays(cls, arrays) -> Progression:
+        return cls([*map(float, arrays["loss"])], [*map(float, arrays["validation"])],
+                   *(np.array(arrays[name]) for name in ("x", "mixing", "scale")))  # fmt: skip
 
 
 class MixingFit:
@@ -241,43 +270,42 @@ class MixingFit:
 
         return value
 
-    def minimize(self, start: np.ndarray, iterations: int, held_out: list[Rows], patience: int = 8, progress=None):
-        """The mixing with the lowest validation loss (without validation structures: the last), and its history, by
-        L-BFGS [Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190 (1995)]."""
+    def minimize(self, start: np.ndarray, iterations: int, held_out: list[Rows], patience: int = 8, *, before=None,
+                 after_step=None):  # fmt: skip
+        """The Progression to the mixing with the lowest validation loss (without validation structures: the last), by
+        L-BFGS [Byrd, Lu, Nocedal, Zhu, SIAM J. Sci. Comput. 16, 1190 (1995)].
+
+        ``after_step(Progression)`` is called after every step; with one of these as ``before`` it goes on from there,
+        without the curvature that had been learned."""
         seen: dict = {}
-        history = Progression()
+        history = before or Progression()
         value = self.objective(start.shape, seen)
-        x = (start * (1.0 + self.n_of) ** STEP_DECAY).ravel()
-        value(x)
-        best = {"mixing": seen["mixing"], "at": 0}
-        best["score"] = self.validation(seen["mixing"], seen["w"], held_out) if held_out else seen["loss"]
-        history.loss.append(seen["loss"])
-        history.validation.append(best["score"])
 
-        class Stop(Exception):
-            pass
+        def add(x):
+            history.add(x, seen, self.validation(seen["mixing"], seen["w"], held_out) if held_out else seen["loss"])
 
-        def after(_):
-            score = self.validation(seen["mixing"], seen["w"], held_out) if held_out else seen["loss"]
-            history.loss.append(seen["loss"])
-            history.validation.append(score)
-            if progress is not None:
-                progress(len(history.loss) - 1, seen["loss"], score)
-            if score < best["score"]:
-                best.update(score=score, mixing=seen["mixing"], at=len(history.loss) - 1)
-            elif len(history.loss) - 1 - best["at"] >= patience:
-                raise Stop
+        if before is None:
+            x = (start * (1.0 + self.n_of) ** STEP_DECAY).ravel()
+            value(x)
+            history.scale = self.scale
+            add(x)
+        else:
+            self.scale = before.scale
 
-        settings = {
-            "maxiter": iterations,
-            "maxcor": 20,
-            "maxfun": int(1.5 * iterations) + 3,
-            "ftol": 1e-7,
-            "gtol": 1e-9,
-        }
-        try:
-            optimize.minimize(value, x, jac=True, method="L-BFGS-B", callback=after, options=settings)
-            history.stopped = f"{len(history.loss) - 1} steps"
-        except Stop:
-            history.stopped = f"{len(history.loss) - 1} steps, the last {patience} without a better one"
-        return best["mixing"], history
+        def after(x):
+            add(x)
+            if after_step is not None:
+                after_step(history)
+            if history.since_best >= patience:
+                raise StopIteration
+
+        left = iterations - history.steps
+        settings = {"maxiter": left, "maxcor": 20, "maxfun": int(1.5 * left) + 3, "ftol": 1e-7, "gtol": 1e-9}
+        history.stopped = ""
+        if history.since_best < patience and left > 0:
+            # SciPy ends a minimization where the callback raises StopIteration
+            optimize.minimize(value, history.x, jac=True, method="L-BFGS-B", callback=after, options=settings)
+        history.stopped = f"{history.steps} steps"
+        if history.since_best >= patience:
+            history.stopped += f", the last {patience} without a better one"
+        return history
