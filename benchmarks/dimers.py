@@ -3,7 +3,8 @@
 
 The same SOAP (cutoff 3 Angstrom) alone and with rho x V for the potentials 1/r, 1/r^6 and the Gaussian density (p = 0),
 beside the guess that nothing changes after the last training point. One energy offset per curve, fixed on training
-points. The regularization is chosen on training points 8 and 9 of each curve, then all 9 are fitted.
+points. "Products" has V inside products within channels of rho and V. The regularization is chosen on training points
+8 and 9 of each curve, then all 9 are fitted.
 
 The settings of the expansions come from --search, which sees the first 9 points only and does with 7 of them what is
 later done with 9: fit to 5, regularization by 6 and 7, refit to 7, error of 8 and 9.
@@ -35,7 +36,13 @@ GRID = {
     "smearing": [0.5, 1.0, 1.5, 2.0], "radius": [2.0, 3.0, 4.0], "n_max": [1, 2, 3], "l_max": [1, 2, 3],
     "features": [128, 256, 512], "forces": [0.05, 0.1, 0.2, 0.4],
 }  # fmt: skip
-
+#: of products within channels
+START_PRODUCTS = {**START, "channels": 16, "orders": (2, 2), "mixing": "random"}
+PRODUCTS = START_PRODUCTS
+GRID_PRODUCTS = {
+    "orders": [(2, 2, 2), (3, 3), (3, 3, 2)], "mixing": ["pca"], "channels": [8, 32], "smearing": [0.5, 1.5],
+    "n_max": [1, 3], "radius": [2.0, 4.0], "forces": [0.1, 0.4],
+}  # fmt: skip
 
 SERIES = [(0.5, 1.5), (0.7, 2.0), (1.0, 2.0), (1.0, 3.0), (1.0, 4.0)]  # of widths, in units of the smearing
 
@@ -66,7 +73,7 @@ def options(kind: str, settings: dict, folder: str, threads: int) -> dict:
     # linear models need few features; the same in both models
     invariants = [{"nu": 2, "a": "rho", "select": {"n": 150}}]
     soap = {"name": "soap", "invariants": invariants, "regressor": {"type": "linear"}}
-    expansions, terms = [rho], [soap]
+    expansions, layers, terms = [rho], [], [soap]
     if kind != "SOAP":
         expansions.append({
             "name": "V", "type": "potential", "n_max": settings["n_max"], "l_max": settings["l_max"],
@@ -74,6 +81,11 @@ def options(kind: str, settings: dict, folder: str, threads: int) -> dict:
             "basis": settings.get("basis", {"type": "gto", "radius": settings["radius"]}),
         })  # fmt: skip
         lode = [{"nu": 2, "a": "rho", "b": "V", "select": {"n": settings["features"]}}]
+        if kind.startswith("products"):
+            orders = list(settings["orders"])
+            layers.append({"name": "A", "inputs": ["rho", "V"], "channels": settings["channels"], "l_max": orders[0],
+                           "mixing": settings["mixing"]})  # fmt: skip
+            lode = [{"a": "A", "l_max": orders}]
         terms.append({"name": "lode", "invariants": lode, "regressor": {"type": "linear"}})
     return {
         "model": f"{folder}/{kind.replace(' ', '')}.mlcalc",
@@ -82,6 +94,7 @@ def options(kind: str, settings: dict, folder: str, threads: int) -> dict:
             "split": {"method": "key", "key": "set"}, "reference_energies": "zero",
         },
         "expansions": expansions,
+        "layers": layers,
         "terms": terms,
         "weights": {"energy": 0.002, "forces": settings["forces"]},
         "solver": {"refit": True},
@@ -143,7 +156,13 @@ def last_value(curves) -> dict:
     return guess
 
 
-COLORS = {"SOAP": "#c44e52", "SOAP+LODE p=1": "#1f6fb2", "SOAP+LODE p=6": "#e08a2c", "SOAP+LODE p=0": "#8a8a8a"}
+COLORS = {
+    "SOAP": "#c44e52",
+    "SOAP+LODE p=1": "#1f6fb2",
+    "products p=1": "#3a8a4d",
+    "SOAP+LODE p=6": "#e08a2c",
+    "SOAP+LODE p=0": "#8a8a8a",
+}
 
 
 def plot(results, path, label="energy", predicted="predicted", unit="energy (eV)"):
@@ -220,8 +239,9 @@ def main():
         Path(folder).mkdir(parents=True, exist_ok=True)
         if arguments.search:
             for kind in arguments.kinds:
+                grid, start = (GRID_PRODUCTS, START_PRODUCTS) if kind.startswith("products") else (GRID, START)
                 if kind != "SOAP":
-                    coordinate_search(GRID, START, near_score(kind, arguments.boundaries, folder, arguments.threads))
+                    coordinate_search(grid, start, near_score(kind, arguments.boundaries, folder, arguments.threads))
         elif arguments.widths:
             compare_widths(arguments.boundaries, folder, arguments.threads)
         else:
@@ -235,7 +255,8 @@ def compare(arguments, folder):
     results = {}
     data = frames(arguments.boundaries)
     for kind in arguments.kinds:
-        found, cost = measured(train, kind, SETTINGS, data, folder, arguments.threads, threads=arguments.threads)
+        settings = PRODUCTS if kind.startswith("products") else SETTINGS
+        found, cost = measured(train, kind, settings, data, folder, arguments.threads, threads=arguments.threads)
         found["far"] = far_error(found["curves"])
         found["pull"] = far_error(found["curves"], "pull", "predicted_pull")
         flat = far_error(last_value(found["curves"]))

@@ -6,11 +6,14 @@ import json
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.neighborlist import neighbor_list
+from matplotlib.colors import to_rgb
 from training_cases import SOAP, known_data, known_model, options
 
 from mlcalc import MLCalculator
-from mlcalc.checks.curves import check_cold_curve, check_dimers, dimer_curve
+from mlcalc.checks.curves import check_cold_curve, check_dimers, dimer_curve, distance_histograms
 from mlcalc.checks.dynamics import check_conservation, check_heating
+from mlcalc.checks.page import figure_of
 from mlcalc.checks.verdict import worst
 from mlcalc.cli import main
 from mlcalc.model import Model, Zbl
@@ -45,6 +48,25 @@ def test_a_dimer_curve_is_beside_both_atoms_alone():
     curve = dimer_curve(model, MLCalculator(model), 0, 1)
     assert (np.abs(curve.y[curve.x > 2.0]) < 1e-9).all()
     assert (np.diff(curve.y[curve.x < 2.0]) < 0).all()
+
+
+def test_distances_of_the_data_are_counted_as_ase_counts_them_and_drawn_below_the_curves(salt_model):
+    frames, reach = known_data()[:3], 6.0
+    histograms = distance_histograms(frames, [11, 17], reach, 24)
+    for (i, j), histogram in histograms.items():
+        expected = np.zeros(24)
+        for atoms in frames:
+            first, second, d = neighbor_list("ijd", atoms, reach)
+            a, b = atoms.numbers[first], atoms.numbers[second]
+            of_pair = (np.minimum(a, b) == [11, 17][i]) & (np.maximum(a, b) == [11, 17][j])
+            expected += np.histogram(d[of_pair], 24, (0, reach))[0] / 2
+        assert expected.sum() > 0 and np.array_equal(histogram.y, expected)
+    model = Model.load(salt_model)
+    check = check_dimers(model, MLCalculator(model), frames)
+    curves, below = figure_of([check]).axes
+    assert len(curves.lines) == len(below.collections) == 3
+    for line, filled in zip(curves.lines, below.collections, strict=True):
+        assert np.allclose(filled.get_facecolor()[0, :3], to_rgb(line.get_color()))
 
 
 def test_the_cold_curve_has_one_minimum_and_cohesion(salt_model):

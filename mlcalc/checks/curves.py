@@ -11,6 +11,7 @@ from ase.data import chemical_symbols, covalent_radii
 
 from ..running.boundaries import pbc_of
 from ..running.calculator import MLCalculator
+from ..running.neighbors import full_neighbor_list
 from .verdict import Check, Curve, worst
 
 #: Å, edge of the cell of a few atoms where the model needs a periodic one
@@ -58,8 +59,28 @@ def dimer_curve(model, calculator, i: int, j: int, n: int = 60, distances=None) 
     return Curve(label, distances, np.array(energies) - sum(alone[z] for z in pair), ("distance (Å)", "energy (eV)"))
 
 
-def check_dimers(model, calculator) -> Check:
-    """Every pair of species: no well and no plateau at distances below those of the data."""
+def distance_histograms(frames, species, reach: float, n: int = 120) -> dict[tuple[int, int], Curve]:
+    """How often each pair of species has which distance up to ``reach`` (Å) in these ase.Atoms, in ``n`` bins; {(i, j)
+    with i <= j, indices of species: middles of the bins and numbers of pairs}."""
+    edges = np.linspace(0.0, reach, n + 1)
+    counts = np.zeros((len(species), len(species), n))
+    index = {z: k for k, z in enumerate(species)}
+    for atoms in frames:
+        first, second, r_ij = full_neighbor_list(atoms, reach)
+        kinds = np.array([index[int(z)] for z in atoms.numbers], dtype=int)
+        bins = np.minimum((np.linalg.norm(r_ij, axis=1) / reach * n).astype(int), n - 1)
+        np.add.at(counts, (np.repeat(kinds, np.diff(first)), kinds[second], bins), 0.5)  # both ways in the list
+    names = ("distance (Å)", "pairs in the data")
+    pairs = itertools.combinations_with_replacement(range(len(species)), 2)
+    return {
+        (i, j): Curve("", 0.5 * (edges[1:] + edges[:-1]), counts[i, j] + (counts[j, i] if i != j else 0), names)
+        for i, j in pairs
+    }
+
+
+def check_dimers(model, calculator, frames=()) -> Check:
+    """Every pair of species: no well and no plateau at distances below those of the data. ``frames`` (list of
+    ase.Atoms) are those of the data: their distances are drawn below the curves."""
     curves, found, verdicts = [], [], []
     for i, j in itertools.combinations_with_replacement(range(len(model.species)), 2):
         curve = dimer_curve(model, calculator, i, j)
@@ -75,7 +96,8 @@ def check_dimers(model, calculator) -> Check:
             found.append(f"{curve.label} has a well of {depth:.2g} eV at {at:.2f} Å")
             verdicts.append("fail" if depth > WRONG else "suspect")
     reason = "; ".join(found) or "all pairs repel below the distances of the data"
-    return Check("close pairs", worst(verdicts), reason, curves)
+    found_in_data = distance_histograms(frames, model.species, curves[0].x[-1]) if len(frames) and curves else {}
+    return Check("close pairs", worst(verdicts), reason, curves, histograms=list(found_in_data.values()))
 
 
 def at_volume(atoms: Atoms, factor: float) -> Atoms:

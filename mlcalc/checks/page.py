@@ -49,6 +49,8 @@ def _panel(ax, check: Check):
     for curve in check.curves:
         ax.plot(curve.x, curve.y, curve.style, ms=3, color=curve.color, label=curve.label or None)
         ax.set(xlabel=curve.names[0], ylabel=curve.names[1])
+    if check.histograms:
+        _below(ax, check)
     if check.name == "close pairs":
         ax.set(yscale="symlog")
     if len([c for c in check.curves if c.label]) > 1:
@@ -59,6 +61,16 @@ def _panel(ax, check: Check):
         ax.axhline(0.0, color="black", lw=0.6)
         ax.margins(x=0)
     ax.set_title(f"{check.name}: {check.verdict}", fontsize=9)
+
+
+def _below(ax, check: Check):
+    """The histograms in the lowest quarter of the panel, in the colors of their curves."""
+    bottom = ax.twinx()
+    for curve, histogram in zip(ax.lines, check.histograms, strict=False):
+        bottom.fill_between(histogram.x, histogram.y, step="mid", color=curve.get_color(), alpha=0.35, lw=0)
+    highest = max(float(h.y.max(initial=0.0)) for h in check.histograms)
+    bottom.set(ylim=(0, 4 * max(highest, 1.0)), yticks=[])
+    bottom.set_ylabel(check.histograms[0].names[1], loc="bottom", fontsize=7)
 
 
 def plain(checks: list[Check], alone: dict[str, float], notes=()) -> dict:

@@ -26,7 +26,8 @@ class Curve:
 @dataclass
 class Check:
     """The verdict of one check, the sentence that explains it, the curves that it was read from, numbers {name with
-    unit: value} of the model and of the reference, and labels of places on the axis of the picture."""
+    unit: value} of the model and of the reference, labels of places on the axis of the picture, and histograms that are
+    drawn below the curves, one for each or none."""
 
     name: str
     verdict: str
@@ -35,6 +36,7 @@ class Check:
     values: dict[str, float] = field(default_factory=dict)
     reference: dict[str, float] = field(default_factory=dict)
     ticks: list[tuple[float, str]] = field(default_factory=list)
+    histograms: list[Curve] = field(default_factory=list)
 
 
 def worst(verdicts) -> str:
