@@ -34,6 +34,7 @@ RUNS = {
     "training_scale": ([], True),
     "body_orders": ([], True),
     "accuracy_cost": ([], True),
+    "learning_curves": ([], True),
     "mlearn": ([], True),
     "rmd17": ([], True),
     "dimers": ([], True),

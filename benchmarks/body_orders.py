@@ -6,7 +6,7 @@
 
 Every setting was chosen by validation inside the training set. Mean absolute errors of the test sets, for ethanol of
 the molecule, as the literature has them. us/atom: energy, forces and virial of the trained model, one core, neighbor
-list given.
+list given; of 64 molecules that do not see each other, or of the first training structure of an element.
 """
 
 from __future__ import annotations
@@ -87,6 +87,15 @@ def options(system: str, model: str, folder: str, threads: int) -> dict:
     }  # fmt: skip
 
 
+def many(atoms, n: int = 4):
+    """n x n x n copies of a molecule, too far apart to see each other: one alone is all overhead."""
+    copies = atoms.copy()
+    copies.set_cell([25.0] * 3)
+    copies = copies.repeat(n)
+    copies.pbc = False
+    return copies
+
+
 def train(system, model, folder, threads):
     from mlcalc.train import fit
     from mlcalc.train.cost import microseconds_per_atom
@@ -97,7 +106,7 @@ def train(system, model, folder, threads):
     n_atoms = 9 if system == "ethanol" else 1
     found = {"energy": 1e3 * n_atoms * errors["energy"]["mae"], "force": 1e3 * errors["forces"]["mae"]}
     chosen = result.report["regularization"]["lam"]
-    found["us/atom"] = microseconds_per_atom(result.model, data[0])
+    found["us/atom"] = microseconds_per_atom(result.model, many(data[0]) if system == "ethanol" else data[0])
     return found | {"regularization": chosen, "notes": result.report["notes"]}
 
 

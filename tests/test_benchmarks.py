@@ -30,6 +30,7 @@ RUNS = {
     "lammps_mesh.py": (["--sizes", "4000", "--steps", "1"], r"\| 4000 \| ([\d.]+)"),
     "mlearn.py": (["--elements", "Mo", "--models", "linear"], r"linear.* ([\d.]+)"),
     "body_orders.py": (["--systems", "Mo", "--models", "K 32, (3,3,3,3)"], r"K 32.* ([\d.]+) us/atom"),
+    "learning_curves.py": (["--systems", "Si"], r"K 32.* ([\d.]+) s CPU"),
     "outside.py": (["--systems", "Mo", "--kinds", "linear"], r"with +([\d.]+) meV/atom"),
     "rmd17.py": (["--points", "20"], r"kernel.* ([\d.]+)"),
     "dimers.py": (["--kinds", "SOAP"], r"SOAP.* ([\d.]+)"),
@@ -40,6 +41,7 @@ RUNS = {
 LONG = {
     "all.py",
     "accuracy_cost.py",
+    "learning_curves.py",
     "outside.py",
     "mlearn.py",
     "rmd17.py",
@@ -60,6 +62,7 @@ NEED_DATA = {
     "body_orders.py",
     "dimers.py",
     "gap.py",
+    "learning_curves.py",
     "mlearn.py",
     "outside.py",
     "rmd17.py",
