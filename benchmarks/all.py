@@ -35,6 +35,7 @@ RUNS = {
     "body_orders": ([], True),
     "accuracy_cost": ([], True),
     "learning_curves": ([], True),
+    "watch": ([], True),
     "mlearn": ([], True),
     "rmd17": ([], True),
     "dimers": ([], True),

@@ -21,6 +21,7 @@ RUNS = {
     "linear.py": (["--atoms", "64"], r"mlcalc, energy \+ forces \+ virial +(\S+) us/atom"),
     "tensors.py": (["--atoms", "64"], r"Si, 64 atoms +(\S+)"),
     "systems.py": (["--salt", "2"], r"(\d+)"),
+    "watch.py": (["--models", "bodies", "--seconds", "0.1"], r"bodies +([\d.]+)"),
     "versions.py": ([sys.executable, "--atoms", "64", "--turns", "1"], r"linear Si +(\S+)"),
     "kernel.py": (["--atoms", "64"], r"kernel 1000 points +(\S+)"),
     "gap.py": (["--quick", "--only", "Mo"], r"Mo, 200 points +54 +(\S+)"),
@@ -54,6 +55,7 @@ LONG = {
     "systems.py",
     "training_scale.py",
     "versions.py",
+    "watch.py",
 }
 NEED_DATA = {
     "accuracy_cost.py",
@@ -66,6 +68,7 @@ NEED_DATA = {
     "mlearn.py",
     "outside.py",
     "rmd17.py",
+    "watch.py",
 }
 
 
