@@ -5,7 +5,7 @@ data: silicon compressed and expanded, the O-H and a C-C bond of ethanol stretch
     python benchmarks/validation/curves.py              draws docs/pictures/outside-curves.png, too
 
 Prints how far each curve falls while it should rise: away from its minimum, in silicon up to 0.5 and 1.6 of the volume,
-in ethanol from 0.6 to 2 times the bond. Beside the models: silicon of Stillinger and Weber, ethanol by GFN2-xTB (tblite).
+in ethanol from 0.6 to 2 times the bond. Beside the models: silicon of Stillinger and Weber, ethanol by GFN2-xTB.
 """
 
 from __future__ import annotations
