@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the rows of `outside` and the energies of separated atoms cost in test errors.
+"""What the rows of `outside` and the energies of separated atoms cost in test errors, and a term of pairs alone that is
+finer in distance.
 
     python benchmarks/outside.py
 
@@ -21,10 +22,12 @@ SETS = {
     "ethanol": ("rmd17/rmd17_ethanol_train_01.extxyz", "::2", {"energy": 1.1e-4, "forces": 0.01}),
 }
 KINDS = ["linear", "kernel"]
+VARIANTS = ["without", "with", "pairs"]
+PAIRS = {"name": "pairs", "type": "density", "n_max": 12, "l_max": 0, "density": {"type": "gaussian", "width": 0.25}}
 WITHOUT = {"separated": None, "close": None, "expanded": None}
 
 
-def options(name: str, kind: str, outside: bool, folder: str) -> dict:
+def options(name: str, kind: str, variant: str, folder: str) -> dict:
     from mlcalc.train.template import template
 
     path, index, weights = SETS[name]
@@ -34,14 +37,20 @@ def options(name: str, kind: str, outside: bool, folder: str) -> dict:
     chosen["data"] |= {
         "files": [{"path": file, "index": index}],
         "split": {"method": "fraction", "validation": 0.15, "test": 0.25},
-        "reference_energies": "auto" if outside else "fit",
+        "reference_energies": "fit" if variant == "without" else "auto",
     }
     chosen["weights"] = weights
     chosen["expansions"][0] |= {"n_max": 6, "l_max": 4 if kind == "linear" else 5}
     chosen["terms"][0]["regressor"] = (
         {"type": "linear"} if kind == "linear" else {"type": "kernel", "zeta": 4, "points": 300}
     )
-    return chosen if outside else chosen | {"outside": WITHOUT}
+    if variant == "pairs":
+        rho = chosen["expansions"][0]
+        chosen["expansions"].append(PAIRS | {key: rho[key] for key in ("cutoff", "smoothing")})
+        chosen["terms"].append(
+            {"name": "pairs", "invariants": [{"nu": 1, "a": "pairs"}], "regressor": {"type": "linear"}}
+        )
+    return chosen | {"outside": WITHOUT} if variant == "without" else chosen
 
 
 def main():
@@ -50,20 +59,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     args = parser.parse_args()
     print(machine())
     results = {}
     for name in args.systems:
         for kind in args.kinds:
-            for outside in (False, True):
+            for variant in args.variants:
                 with tempfile.TemporaryDirectory() as folder:
-                    result = fit(options(name, kind, outside, folder), progress=False, figures=False)
+                    result = fit(options(name, kind, variant, folder), progress=False, figures=False)
                 errors = result.report["errors"]["test"]["all"]
                 row = {key: 1e3 * errors[key]["mae"] for key in ("energy", "forces")}
-                results[f"{name}, {kind}, {'with' if outside else 'without'}"] = row
-                print(f"{name:8s} {kind:7s} {'with' if outside else 'without':8s} {row['energy']:7.2f} meV/atom "
+                results[f"{name}, {kind}, {variant}"] = row
+                print(f"{name:8s} {kind:7s} {variant:8s} {row['energy']:7.2f} meV/atom "
                       f"{row['forces']:7.1f} meV/A", flush=True)  # fmt: skip
-    if args.systems == list(SETS) and args.kinds == KINDS:
+    if (args.systems, args.kinds, args.variants) == (list(SETS), KINDS, VARIANTS):
         save(Path(__file__).stem, results)
 
 

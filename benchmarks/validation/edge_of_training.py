@@ -45,6 +45,7 @@ SYSTEMS = {
 INPUT = """units metal
 atom_modify map yes
 boundary {boundary}
+atom_style {atom_style}
 read_data start.data
 {style}
 velocity all create {first} 1 mom yes
@@ -86,13 +87,14 @@ NO_MEASURE = "variable zero atom 0\ncompute largest all reduce max v_zero"
 def run(atoms, model, ensemble, first, steps, folder, style=None):
     """(rows of step, temperature, volume and largest measure; step of the warning or None; largest of the run).
 
-    ``style`` are lines of LAMMPS in place of the model, whose measure is 0."""
+    ``style`` are lines of LAMMPS in place of the model, whose measure is 0; they may set charges."""
     elements = sorted(set(atoms.get_chemical_symbols()))
-    write_lammps_data(folder / "start.data", atoms, specorder=elements, masses=True)
+    atom_style = "charge" if style else "atomic"
+    write_lammps_data(folder / "start.data", atoms, specorder=elements, masses=True, atom_style=atom_style)
     periodic = atoms.pbc.all()
     ours = f"pair_style mlcalc\npair_coeff * * {model} {' '.join(elements)}"
     text = INPUT.format(
-        boundary="p p p" if periodic else "s s s", style=style or ours, first=first,
+        boundary="p p p" if periodic else "s s s", atom_style=atom_style, style=style or ours, first=first,
         measure=NO_MEASURE if style else MEASURE,
         timestep=0.001 if periodic else 0.0005, ensemble=ensemble, steps=steps,
     )  # fmt: skip

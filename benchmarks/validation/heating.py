@@ -5,6 +5,8 @@
     python benchmarks/validation/heating.py Mo
     python benchmarks/validation/heating.py Si --closed      the same structures labeled by Stillinger and Weber's
                                                              potential, which then is the truth beside the models
+    python benchmarks/validation/heating.py NaCl             the demo's models, with and without far field, beside the
+                                                             potential that made their data (Fumi and Tosi's)
 
 Prints the volume, beside that at the start, at temperatures on the way. Half an hour with the defaults on two cores:
 512 atoms (432 of Mo), 20 ps; --atoms small --steps 8000 takes a quarter of it.
@@ -32,10 +34,12 @@ from edge_of_training import run
 from training import data_folder, machine
 
 from mlcalc import lammps
+from mlcalc.demo import salt
+from mlcalc.demo.data import Sampling, make_data
 
-#: highest temperature, K: of Mo 1.3 times that of melting; and repeats of the cubic cell, large and small
-SYSTEMS = {"Si": (3400, 4, 3), "Mo": (3765, 6, 4)}
-FORMS = {"kernel": "kernel", "bodies": "up to four factors"}
+#: highest temperature, K: of Mo 1.3 times that of melting, of NaCl twice; repeats of the cubic cell, large and small
+SYSTEMS = {"Si": (3400, 4, 3), "Mo": (3765, 6, 4), "NaCl": (2150, 3, 2)}
+FORMS = {"kernel": "kernel", "bodies": "up to four factors", "soap": "SOAP", "soap-lode": "SOAP and far field"}
 SHOWN = 8
 
 
@@ -46,6 +50,8 @@ def potentials() -> Path:
 
 def peer(element: str, closed: bool) -> tuple[str, str]:
     """Name and lines of what is heated beside the models."""
+    if element == "NaCl":
+        return "Fumi and Tosi, the truth", salt.lammps_commands(elements=("Cl", "Na"), accuracy=1e-4)
     if closed:
         return "Stillinger-Weber, the truth", f"pair_style sw\npair_coeff * * {potentials()}/Si.sw Si"
     stem = potentials() / f"{element}_Zuo_JPCA2020"
@@ -74,6 +80,20 @@ def labeled(frames, style: str) -> list:
     return copies
 
 
+def train_salt(form: str, folder: Path):
+    """A model of the demo, without its committee, as ``train``; its data are made once."""
+    from mlcalc.demo.models import options
+    from mlcalc.train import fit
+
+    file = folder / "salt.xyz"
+    if not file.exists():
+        write(file, make_data(folder / "melts", Sampling(), True))
+    result = fit(options(form, str(file), 0) | {"model": str(folder / f"{form}.mlcalc"), "targets": []},
+                 progress=False, figures=False)  # fmt: skip
+    errors = result.report["errors"]["test"]["all"]
+    return result.model_path, 1e3 * errors["energy"]["mae"], 1e3 * errors["forces"]["mae"]
+
+
 def train(form: str, file: Path, folder: Path):
     """The model of the template of this form, and its errors of force in the test structures, meV/Angstrom (MAE)."""
     from mlcalc.train import fit
@@ -88,7 +108,8 @@ def train(form: str, file: Path, folder: Path):
 def heat(name, element, small, steps, folder, model=None, style=None):
     """Runs and prints a line."""
     top, *repeats = SYSTEMS[element]
-    atoms = bulk(element, cubic=True).repeat(repeats[small])
+    atoms = salt.rock_salt(1) if element == "NaCl" else bulk(element, cubic=True)
+    atoms = atoms.repeat(repeats[small])
     ensemble = f"fix 1 all npt temp 300 {top} 0.1 iso 0 0 1.0"
     started = time.time()
     rows, warned, largest = run(atoms, model, ensemble, 600, steps, folder, style)
@@ -103,7 +124,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("element", choices=list(SYSTEMS))
     parser.add_argument("--closed", action="store_true", help="labels by Stillinger and Weber's potential (Si)")
-    parser.add_argument("--forms", nargs="+", choices=list(FORMS), default=list(FORMS))
+    parser.add_argument("--forms", nargs="+", choices=list(FORMS))
     parser.add_argument("--atoms", choices=["large", "small"], default="large")
     parser.add_argument("--steps", type=int, default=20000, help="of 1 fs")
     parser.add_argument("--no-peer", action="store_true", help="the models alone")
@@ -121,10 +142,12 @@ def main():
             file = folder / "closed.xyz"
         if not args.no_peer:
             heat(name, args.element, small, args.steps, folder, style=style)
-        for form in args.forms:
-            model, energy, force = train(form, file, folder)
-            print(f"template, {FORMS[form]}: {energy:.2f} meV/atom, {force:.1f} meV/A in test structures", flush=True)
-            heat(f"template, {FORMS[form]}", args.element, small, args.steps, folder, model=model)
+        of_salt = args.element == "NaCl"
+        who = "demo" if of_salt else "template"
+        for form in args.forms or (("soap", "soap-lode") if of_salt else ("kernel", "bodies")):
+            model, energy, force = train_salt(form, folder) if of_salt else train(form, file, folder)
+            print(f"{who}, {FORMS[form]}: {energy:.2f} meV/atom, {force:.1f} meV/A in test structures", flush=True)
+            heat(f"{who}, {FORMS[form]}", args.element, small, args.steps, folder, model=model)
 
 
 if __name__ == "__main__":
