@@ -24,10 +24,10 @@ OTHERS = {
     "Si": {"kernel, rho x rho": (2.48, 72.7), "linear, rho x rho": (5.27, 101), "gap_fit": (2.81, 72.8)},
     "Mo": {"kernel, rho x rho": (1.80, 97), "linear, rho x rho": (2.77, 110), "SNAP": (5.48, 207)},
 }
-OPTIMIZE = {"method": "optimize", "structures": 400, "iterations": 40, "patience": 15, "decay": 2.5}
+OPTIMIZE = {"method": "optimize", "structures": 850, "iterations": 90, "patience": 20, "decay": 2.5}
 RANDOM = {"method": "random", "decay": 2.0}
 # smooth radial functions for the many neighbors of a metal; which of them count is found by the optimization
-METAL = {"method": "optimize", "structures": 150, "iterations": 30, "decay": 1.0}
+METAL = {"method": "optimize", "structures": 150, "iterations": 90, "patience": 20, "decay": 1.0}
 DELTA = {"density": "delta", "basis": "legendre"}
 SMEARED = {
     "density": {"type": "gaussian", "width": 0.5}, "basis": "gto",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "extrapolation_watch.h"
 
+#include "atom.h"
 #include "comm.h"
 #include "error.h"
 #include "lammps.h"
@@ -23,7 +24,7 @@ constexpr int often = 10;
 
 void ExtrapolationWatch::start_run() {
     largest_ = Place{};
-    before_ = 0.0;
+    before_ = ratio_ = 0.0;
     warned_ = false;
 }
 
@@ -35,9 +36,14 @@ bool ExtrapolationWatch::is_due(const mlcalc::Model& model, const StyleSettings&
                   (setup || lammps_->update->ntimestep % (own_limit ? often : mlcalc::extrapolation_interval) == 0);
 }
 
-void ExtrapolationWatch::check(const double* values, const StyleSettings& settings) {
+void ExtrapolationWatch::check(const mlcalc::Model& model, const double* values, const StyleSettings& settings) {
     if (!due_) return;
     due_ = false;
+    check_largest(values, settings);
+    if (settings.on_extrapolation == StyleSettings::OnMaximum::nothing) check_mean(model, values);
+}
+
+void ExtrapolationWatch::check_largest(const double* values, const StyleSettings& settings) {
     LargestValue largest(lammps_, values, -1.0);
     const bool own_limit = settings.on_extrapolation != StyleSettings::OnMaximum::nothing;
     const bool stop = settings.on_extrapolation == StyleSettings::OnMaximum::stop;
@@ -57,6 +63,26 @@ void ExtrapolationWatch::check(const double* values, const StyleSettings& settin
             found.step, found.atom, found.type, found.value, limit, stop ? "; the run stops here" : "");
     warned_ = true;
     if (stop) lammps_->timer->force_timeout();  // as in CommitteeWatch::check_maximum
+}
+
+/// Of the atoms that the model sees, on all ranks.
+void ExtrapolationWatch::check_mean(const mlcalc::Model& model, const double* values) {
+    double sums[2] = {0.0, 0.0};  // of the measure, of the atoms
+    for (int i = 0; i < lammps_->atom->nlocal; ++i) {
+        sums[0] += values[i];
+        sums[1] += values[i] > 0.0 ? 1.0 : 0.0;
+    }
+    MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
+    const double before = ratio_;
+    ratio_ = model.outermost.ratio(sums[0], static_cast<std::int64_t>(sums[1]));
+    if (warned_ || before <= mlcalc::structure_limit || ratio_ <= mlcalc::structure_limit) return;
+    if (lammps_->comm->me == 0)
+        lammps_->error->warning(FLERR,
+                                "mlcalc: the run has left what the model was trained on: on step {} the mean "
+                                "extrapolation of all atoms is {:.4g}, {:.3g} times that of the outermost structure of "
+                                "the data",
+                                lammps_->update->ntimestep, sums[0] / sums[1], ratio_);
+    warned_ = true;
 }
 
 void ExtrapolationWatch::report() const {

@@ -19,7 +19,7 @@ public:
     bool is_due(const mlcalc::Model&, const StyleSettings&);
     /// Warns once, or ends the run after the output of this step, if it was due. `values` (nlocal), 0 of atoms that the
     /// model does not see. Collective.
-    void check(const double* values, const StyleSettings&);
+    void check(const mlcalc::Model&, const double* values, const StyleSettings&);
     /// A line with the largest value of the run, if there is one.
     void report() const;
 
@@ -31,9 +31,12 @@ private:
         int type = 0;
     };
 
+    void check_largest(const double* values, const StyleSettings&);
+    void check_mean(const mlcalc::Model&, const double* values);
+
     LAMMPS_NS::LAMMPS* lammps_;
     Place largest_;
-    double before_ = 0.0;  ///< at the look before
+    double before_ = 0.0, ratio_ = 0.0;  ///< at the look before: largest of the atoms, mean beside that of the data
     bool due_ = false, warned_ = false;
 };
 

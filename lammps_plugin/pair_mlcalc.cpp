@@ -215,7 +215,7 @@ void PairMLCalc::take_uncertainty(bool trial) {
     }
     if (trial) return;
     committee_.check_maximum(settings_);
-    extrapolation_.check(committee_.values("extrapolation"), settings_);
+    extrapolation_.check(potential_->model(), committee_.values("extrapolation"), settings_);
 }
 
 void PairMLCalc::send_ghosts_home(Vec3* forces) {

@@ -68,6 +68,7 @@ cdef extern from "core/simd/instruction_set.hpp" namespace "mlcalc" nogil:
 cdef extern from "core/model/description.hpp" namespace "mlcalc" nogil:
     const int extrapolation_interval
     double c_extrapolation_bound "mlcalc::extrapolation_bound"(double before)
+    const double structure_limit
 
     cppclass Term:
         string name

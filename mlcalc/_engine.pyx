@@ -54,6 +54,8 @@ def real_clebsch_gordan(int l1, int l2, int l):
 
 #: calls from one look at the extrapolation to the next
 EXTRAPOLATION_INTERVAL = extrapolation_interval
+#: mean extrapolation beside that of the outermost structure of the data, above which a run has left them
+STRUCTURE_LIMIT = structure_limit
 
 
 def extrapolation_bound(double before):

@@ -22,7 +22,17 @@ from ase.io.lammpsdata import write_lammps_data
 import mlcalc
 from mlcalc import DensityExpansion, Invariant, Linear, Model, PotentialExpansion, Term, lammps
 from mlcalc.demo.salt import FumiTosi, rock_salt
-from mlcalc.model import ChannelProduct, Committee, Information, Kernel, Mixing, TabulatedPairs, TripleKernel, Zbl
+from mlcalc.model import (
+    ChannelProduct,
+    Committee,
+    Information,
+    Kernel,
+    Mixing,
+    Outermost,
+    TabulatedPairs,
+    TripleKernel,
+    Zbl,
+)
 from mlcalc.train import fit
 
 ROOT = Path(__file__).parents[1]
@@ -254,6 +264,10 @@ def test_the_description_shown_is_one(page):
             continue
         if "information" in shown:
             assert Information.from_json(shown["information"], [1.0]).to_json() == shown["information"]
+            continue
+        if "outermost" in shown:
+            model = Model([11], [], [], outermost=Outermost(**shown["outermost"]))
+            assert Model.from_bytes(model.to_bytes())._document()["outermost"] == shown["outermost"]
             continue
         if "expansions" not in shown:
             assert shown == layers_as_written()

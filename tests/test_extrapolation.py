@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The extrapolation measure: one for what was trained on, the largest of several terms, infinite for the unknown."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from training_cases import SOAP, known_data, known_model, options
 
-from mlcalc import MLCalculator, UncertaintyWarning
-from mlcalc.model import Invariant, Linear, Term
+from mlcalc import MLCalculator, UncertaintyWarning, _engine
+from mlcalc.model import Invariant, Linear, Model, Outermost, Term, _pack
 from mlcalc.running.extrapolation_watch import ExtrapolationWatch
 from mlcalc.train import fit
 from mlcalc.train.extrapolation import columns_seen, kernel_edge
@@ -141,6 +144,63 @@ def test_one_look_may_be_a_fluctuation_and_two_are_not():
     assert "above 10 " in watch.message(np.array([11.0])) and watch.message(np.zeros(0)) is None
     two, three = np.array([1, 1]), np.array([1, 1, 8])
     assert [watch.is_due(n) for n in (two, two, three, three, two)] == [True, False, True, False, True]
+
+
+def test_the_mean_of_all_atoms_is_beside_that_of_the_outermost_structure():
+    """Where all atoms are a little farther out than on average in any structure, none needs to be far out."""
+    description = {"terms": [{"regressor": {"edges": [1.0]}}], "outermost": {"mean": 0.5, "atoms": 2}}
+    watch = ExtrapolationWatch(description, True)
+    said = [watch.message(np.full(2, mean)) for mean in (0.56, 0.54, 0.56, 0.56)]
+    assert [text is not None for text in said] == [False, False, False, True]
+    assert "the mean extrapolation of all atoms is 0.56, 1.12 times" in said[3]
+    assert not any(watch.message(np.full(1, 0.9)) for _ in range(3))  # fewer atoms fluctuate more
+    watch = ExtrapolationWatch({"terms": [{"regressor": {"edges": [1.0]}}]}, True)
+    assert not any(watch.message(np.full(2, 0.9)) for _ in range(3))
+
+
+@pytest.mark.parametrize(("ratio", "warns"), [(1.2, True), (1.05, False)])
+def test_ase_warns_of_the_mean_at_the_second_look(ratio, warns):
+    atoms = known_data()[0].copy()
+    model = with_leverage()
+    factor = np.sqrt(0.5 / measured(model, atoms).max())
+    for term in model.terms:
+        term.regressor.leverage = {z: factor * rows for z, rows in term.regressor.leverage.items()}
+    model.outermost = Outermost(measured(model, atoms).mean() / ratio, len(atoms))
+    atoms.calc = MLCalculator(Model.from_bytes(model.to_bytes()))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(101):
+            atoms.rattle(1e-5, seed=1)
+            atoms.get_potential_energy()
+    assert ["the mean extrapolation of all atoms" in str(w.message) for w in said] == [True] * warns
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS.values(), ids=REGRESSORS)
+def test_the_outermost_structure_is_that_of_all_data(tmp_path, regressor):
+    data = known_data()
+    single = Atoms("Na", cell=[20.0] * 3, pbc=True)  # an atom alone is no structure to compare with
+    single.calc = SinglePointCalculator(single, energy=-1.0, forces=np.zeros((1, 3)))
+    settings = options(tmp_path, {**SOAP, "regressor": regressor}, data={"stress": None})
+    model = fit(settings, [*data, single], progress=False, figures=False).model
+    means = [measured(model, atoms).mean() for atoms in data]
+    assert model.outermost.mean == pytest.approx(max(means), rel=1e-9) and model.outermost.atoms == len(data[0])
+    loaded = Model.load(tmp_path / "model.mlcalc")
+    assert loaded.outermost == model.outermost
+    assert Model.from_bytes(loaded.to_bytes()).outermost == model.outermost
+
+
+@pytest.mark.parametrize(("value", "sentence"), [
+    ({"mean": 0.0, "atoms": 2}, "outermost.mean"),
+    ({"mean": 1.0, "atoms": 0}, "outermost.atoms"),
+    ({"mean": 1.0}, "atoms"),
+    ({"mean": 1.0, "atoms": 2, "more": 1}, "more"),
+])  # fmt: skip
+def test_a_file_whose_outermost_structure_cannot_be_is_refused(value, sentence):
+    model = with_leverage()
+    model.outermost = Outermost(1.0, 2)
+    document = {**model._document(), "outermost": value}
+    with pytest.raises(RuntimeError, match=sentence):
+        _engine.check_model(_pack(json.dumps(document), model._tensors()))
 
 
 @pytest.mark.parametrize("settings", [{"extrapolation": False}, {"uncertainty": {"extrapolation": 1e9}}])

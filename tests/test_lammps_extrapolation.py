@@ -10,10 +10,11 @@ from lammps_runs import Job, needs_lammps, run
 from models import RHO, SALT, build, linear_model
 
 from mlcalc import MLCalculator
-from mlcalc.model import Invariant
+from mlcalc.model import Invariant, Outermost
 
 pytestmark = needs_lammps
 SAID = r"WARNING: mlcalc: the run has left .*: on step (\d+) atom (\d+) of type (\d) has an extrapolation of (\S+), "
+SAID_OF_MEAN = r"the run has left .*: on step (\d+) the mean extrapolation of all atoms is (\S+), (\S+) times"
 LARGEST = r"mlcalc extrapolation, largest of the run: (\S+) on step (\d+), atom (\d+) of type (\d)"
 
 
@@ -56,6 +57,22 @@ def test_a_run_that_leaves_the_training_set_warns_once(rattled_salt, tmp_path, r
 def test_one_look_may_be_a_fluctuation_and_two_are_not(rattled_salt, tmp_path, value, said):
     job = Job(rattled_salt, saved(salt_model(value, rattled_salt), tmp_path), after="fix 1 all nve", run="run 300")
     assert [int(found[0]) for found in re.findall(SAID, run(tmp_path, [job])[1])] == said
+
+
+@pytest.mark.parametrize(("ratio", "more", "ranks"), [(1.2, 0, 1), (1.2, 0, 2), (1.2, 0, 3), (1.05, 0, 2), (1.2, 1, 2)])
+def test_the_mean_of_all_atoms_is_beside_that_of_the_outermost_structure(rattled_salt, tmp_path, ratio, more, ranks):
+    model = salt_model(0.5, rattled_salt)
+    mean = measure(model, rattled_salt).mean()
+    model.outermost = Outermost(mean / ratio, len(rattled_salt) + more)
+    job = Job(rattled_salt, saved(model, tmp_path), after="fix 1 all nve", run="run 300")
+    text = run(tmp_path, [job], ranks=ranks)[1]
+    found = re.findall(SAID_OF_MEAN, text)
+    if ratio < 1.1 or more:
+        assert not found
+    else:
+        [(step, value, times)] = found
+        assert int(step) == 100
+        assert float(value) == pytest.approx(mean, rel=1e-2) and float(times) == pytest.approx(ratio, rel=1e-2)
 
 
 def test_the_largest_of_the_steps_that_were_looked_at_is_told(rattled_salt, tmp_path):

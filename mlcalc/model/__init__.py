@@ -2,7 +2,19 @@
 """The description of a model: its expansions with their radial tables, its terms, and its file."""
 
 from .combine import combined, with_species
-from .description import FORMAT_VERSION, Committee, Invariant, Kernel, Linear, Model, Term, Zbl, _pack, _unpack
+from .description import (
+    FORMAT_VERSION,
+    Committee,
+    Invariant,
+    Kernel,
+    Linear,
+    Model,
+    Outermost,
+    Term,
+    Zbl,
+    _pack,
+    _unpack,
+)
 from .equivariants import Equivariant
 from .expansions import (
     Delta,
@@ -44,6 +56,7 @@ __all__ = [
     "Mixing",
     "Model",
     "MultiWidth",
+    "Outermost",
     "PairTable",
     "PotentialExpansion",
     "ShiftedCosine",

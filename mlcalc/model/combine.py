@@ -36,6 +36,7 @@ def with_species(model: Model, species) -> Model:
         triples=[t for entry in model.triples for t in chosen.triples(entry)],
         outputs=[chosen.output(output) for output in model.outputs],
         zbl=chosen.zbl(model.zbl), reference_energies=[energies.get(z, 0.0) for z in species], information=None,
+        outermost=None,
     )  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def combined(model: Model, other: Model, prefix: str) -> Model:
         terms=[*model.terms, *terms], pairs=[*model.pairs, *map(named, other.pairs)],
         triples=[*model.triples, *map(named, other.triples)], zbl=model.zbl or other.zbl,
         reference_energies=(energies[0] + energies[1]).tolist(), outputs=[*model.outputs, *outputs],
-        has_energy=model.has_energy or other.has_energy,
+        has_energy=model.has_energy or other.has_energy, outermost=None,
     )  # fmt: skip
 
 

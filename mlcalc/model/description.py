@@ -97,6 +97,14 @@ class Zbl(NamedTuple):
         return {name: np.asarray(value, dtype=float).tolist() for name, value in self._asdict().items()}
 
 
+class Outermost(NamedTuple):
+    """The largest mean extrapolation of the atoms of a structure of the data, of those with at least so many atoms: the
+    mean over as many atoms or more is beyond it where a run has left the data, even if no single atom is far out."""
+
+    mean: float
+    atoms: int
+
+
 class Committee(NamedTuple):
     """Number of weight sets, and the factor that calibrates their spread [Musil et al., JCTC 15, 906 (2019)]."""
 
@@ -112,7 +120,7 @@ class Model:
     are atomic numbers in ascending order, ``boundaries`` the kinds it was trained on ("periodic", "slab", "free"),
     ``provenance`` any JSON object: data, split, versions, errors. ``outputs`` are tensors besides the energy; with
     ``has_energy`` False a model has these alone. ``information`` is what the fit knew of the
-    weights.
+    weights, ``outermost`` the structure of the data whose atoms are farthest out on average.
     """
 
     species: list[int]
@@ -129,6 +137,7 @@ class Model:
     outputs: list[TensorOutput] = field(default_factory=list)
     has_energy: bool = True
     information: Information | None = None
+    outermost: Outermost | None = None
 
     def output(self, name):
         """The output of this name. Raises ValueError if there is none."""
@@ -220,6 +229,8 @@ class Model:
         near = {"pairs": self.pairs, "triples": self.triples}
         near = {key: [entry.to_json() for entry in entries] for key, entries in near.items() if entries}
         fit = {"information": self.information.to_json()} if self.information else {}
+        if self.outermost is not None:
+            fit["outermost"] = Outermost(*self.outermost)._asdict()
         return {
             "format_version": version,
             "species": [int(number) for number in self.species],
@@ -240,7 +251,7 @@ class Model:
     def _version(self):
         """The oldest format that holds this model."""
         equivariants = any(hasattr(invariant, "o3_lambda") for term in self.terms for invariant in term.invariants)
-        if equivariants or self.outputs or not self.has_energy:
+        if equivariants or self.outputs or not self.has_energy or self.outermost is not None:
             return 4
         if any(_has_edge(term.regressor) for term in self.terms):
             return 4
@@ -328,6 +339,7 @@ class Model:
             outputs=[_output_from_json(entry, document, tensors) for entry in document.get("outputs", [])],
             zbl=Zbl(**zbl) if zbl else None,
             committee=Committee(**committee) if committee else None,
+            outermost=Outermost(**document["outermost"]) if "outermost" in document else None,
             boundaries=tuple(document["boundaries"]),
             provenance=document["provenance"],
             pairs=[TabulatedPairs.from_json(entry, tensors) for entry in document.get("pairs", [])],

@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
+from ..model.description import Model, Outermost
+from .engine import Engine, ordered_map
 from .solve import kernel_cholesky
 
 #: features that the measure of a linear term looks at with ``extrapolation: auto``, at most
@@ -66,6 +68,28 @@ def kernel_edge(x: np.ndarray, points: np.ndarray, zeta: int) -> float:
         left = 1.0 - np.sum(explained[:, known] ** 2, axis=0) / prior[known]
         edge = max(edge, float(np.max(left, initial=0.0)))
     return edge
+
+
+def outermost_structure(model: Model, structures, engine: dict, threads: int) -> Outermost | None:
+    """The largest mean extrapolation of the atoms of one of these ase.Atoms, of those with at least half as many atoms
+    as most have (single atoms and dimers are as far out as an atom can be); None for a model that does not know its
+    edge, and without structures.
+
+    Structures that were not trained on belong here: of few environments the fit knows its own better than others."""
+    kernels_know = [getattr(term.regressor, "edges", None) is not None for term in model.terms]
+    linear_know = [getattr(term.regressor, "leverage", None) is not None for term in model.terms]
+    sizes = [len(atoms) for atoms in structures if len(atoms)]
+    if not any(kernels_know + linear_know) or not sizes:
+        return None
+    fewest = max(1, int(np.ceil(np.median(sizes) / 2)))
+    counted = [atoms for atoms in structures if len(atoms) >= fewest]
+    made = Engine(model, engine)
+
+    def mean(atoms):
+        return float(np.mean(made.compute(atoms, energies=False, forces=False, extrapolation=True)["extrapolation"]))
+
+    largest = max((m for m in ordered_map(mean, counted, threads) if np.isfinite(m)), default=0.0)
+    return Outermost(largest, min(len(atoms) for atoms in counted)) if largest > 0 else None
 
 
 def _blocks(x):

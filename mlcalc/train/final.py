@@ -16,6 +16,7 @@ from .annotated import write_predictions
 from .checkpoint import Checkpoint
 from .design import sigmas
 from .errors import calibrate, predict
+from .extrapolation import outermost_structure
 from .job import Case, Job
 from .learning_curve import HOW, Curve, errors_of_curve
 from .mixed_channels import mixed_channels
@@ -151,6 +152,9 @@ def model_of(job: Job, case: Case, solution: Solution, tensors, frames_given, st
     origin = provenance(options, job.data, frames_given, report, job.notes)
     model = build_model(options, case.plan, committee=committee, provenance=origin, **arguments)
     model = _with_base(job, dataclasses.replace(model, outputs=tensors.outputs))
+    with job.unharmed("the extrapolation of the outermost structure"):
+        known = outermost_structure(model, [s.atoms for s in job.data.structures], engine, job.threads)
+        model = dataclasses.replace(model, outermost=known)
     model.save(options.model)
     folder = Path(options.report)
     of_tensors = tensors.of(job)

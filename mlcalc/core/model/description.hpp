@@ -245,6 +245,19 @@ constexpr int extrapolation_interval = 100;
 /// The bound of a look: one beyond the limit may be a fluctuation, two in a row are not. `before`: the look before.
 double extrapolation_bound(double before);
 
+/// The largest mean extrapolation of the atoms of a structure of the data, of those with at least so many atoms: of a
+/// system that changes evenly no atom is far out, but the mean is.
+struct OutermostStructure {
+    double mean = 0.0;
+    std::int64_t atoms = 0;
+
+    /// The mean of `n` atoms whose measures have this sum, beside that of the outermost structure; 0 for fewer atoms,
+    /// whose mean fluctuates more, and where no such structure is known.
+    double ratio(double sum, std::int64_t n) const { return mean > 0.0 && n >= atoms ? sum / (mean * double(n)) : 0.0; }
+};
+/// The ratio above which a run has left the data, at two looks in a row.
+constexpr double structure_limit = 1.1;
+
 /// The contents of a model file.
 struct Model {
     std::string source;  ///< file name, for messages
@@ -263,6 +276,7 @@ struct Model {
     bool has_committee = false;
     double committee_scale = 1.0;
     std::vector<Boundaries> boundaries;  ///< periodic, slab, free: what the model was trained on
+    OutermostStructure outermost;
 
     bool has_far_field() const;
     /// The largest of all expansions and pair potentials, Angstrom; 0 if there is none.

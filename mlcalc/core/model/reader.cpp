@@ -32,8 +32,8 @@ void ModelReader::read(Model& model) {
     }
     if (version_ >= 4) {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
-                        "expansions", "layers", "terms", "outputs", "committee", "information", "boundaries",
-                        "provenance"});
+                        "expansions", "layers", "terms", "outputs", "committee", "information", "outermost",
+                        "boundaries", "provenance"});
     } else if (version_ >= 3) {
         document_.only({"format_version", "species", "units", "reference_energies", "zbl", "pairs", "triples",
                         "expansions", "layers", "terms", "committee", "information", "boundaries", "provenance"});
@@ -69,6 +69,12 @@ void ModelReader::read(Model& model) {
         require_something(model);
     }
     if (version_ >= 3 && document_.has("information")) check_information(model);
+    if (version_ >= 4 && document_.has("outermost")) {
+        const Field outermost = document_["outermost"];
+        outermost.only({"mean", "atoms"});
+        model.outermost = {outermost["mean"].above(0, max_number),
+                           outermost["atoms"].integer(1, std::numeric_limits<int>::max())};
+    }
     tensors_.require_all_used();
 }
 

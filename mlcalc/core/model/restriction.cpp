@@ -111,6 +111,7 @@ public:
         out.has_committee = model_.has_committee;
         out.committee_scale = model_.committee_scale;
         out.boundaries = model_.boundaries;
+        out.outermost = model_.outermost;
         for (const ExpansionDescription& expansion : model_.expansions) {
             out.expansions.push_back(
                 std::visit([&](auto e) { return ExpansionDescription(mixed(std::move(e))); }, expansion));
