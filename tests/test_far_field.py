@@ -9,11 +9,12 @@ import pytest
 from ase import Atoms
 from far_fields import QuadraticForm, arguments, coefficients, descriptor, fields, liquid, relative, screened_sum
 from finite_differences import derivative, directions, displaced, strained
+from ions import charges_of, point_charges
 from models import evaluate
 
 from mlcalc import radial, radial_potential
 from mlcalc.expansions import DensityExpansion, Gaussian, Gto, MultiWidth, PotentialExpansion, Step, Tabulated
-from mlcalc.model import Invariant, Linear, Model, Term
+from mlcalc.model import Invariant
 
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV Angstrom
 MADELUNG = {"rocksalt": 1.7475645946, "cesiumchloride": 2.0353610945 * np.sqrt(3) / 2, "zincblende": 1.6380550533}
@@ -139,22 +140,6 @@ def ewald(atoms, q, alpha=0.7):
         energy += 0.5 * weight * abs(structure) ** 2
         forces += weight * (q * np.imag(phases * structure.conj()))[:, None] * k
     return COULOMB * energy, COULOMB * forces
-
-
-def charges_of(atoms):
-    distances = atoms.get_all_distances(mic=True)
-    return point_charges(distances[~np.eye(len(atoms), dtype=bool)].min() / 12)
-
-
-def point_charges(width):
-    """E = 1/2 k_e sum_i q_i sum_a q_a V^a_i,00 / (sqrt(4 pi) M_00): smeared by the source and by the basis."""
-    expansion = PotentialExpansion(
-        n_max=1, l_max=0, smearing=width, basis=Gto(width), center_atom_weight=0.0, accuracy=1e-11
-    )
-    nodes = radial_potential.Basis(expansion, width)
-    charges = np.array([1.0, -1.0])
-    weights = 0.5 * COULOMB * np.outer(charges, charges) / (np.sqrt(4 * np.pi) * nodes.moment(0, 0)[0])
-    return Model([11, 17], [expansion], [Term("charges", [Invariant(1, "V")], Linear(weights))])
 
 
 def test_gaussian_sources_make_the_density_expansion(salt_cluster):

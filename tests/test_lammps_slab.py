@@ -7,10 +7,10 @@ import models
 import numpy as np
 import pytest
 from finite_differences import displaced
+from ions import charges_of
 from lammps_runs import Job, assert_error_below_request, assert_same, engine, needs_lammps, run, write_data
 from models import evaluate
 from slabs import COULOMB, cut, ewald_of_slab, small_slab, with_axis
-from test_far_field import charges_of
 from test_lammps_agreement import salt
 from test_lammps_manners import numbers, script_run, start
 from test_lammps_mesh import TILED, field_model

@@ -8,9 +8,9 @@ import pytest
 from ase import Atoms
 from far_fields import QuadraticForm, arguments, choice, descriptor, fields, liquid, relative
 from finite_differences import check_virials_of_atoms, derivative, directions, displaced, strained
+from ions import point_charges
 from models import build, evaluate, linear_model
 from slabs import COULOMB, cut, ewald_of_slab, small_slab, smeared_potential, with_axis
-from test_far_field import point_charges
 from test_mesh import EXPANSIONS
 
 from mlcalc import radial
