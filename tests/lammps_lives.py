@@ -201,7 +201,8 @@ def read_dump(path, elements, gone):
     rows = np.array([line.split() for line in lines[9:]], dtype=float)
     rows = rows[~np.isin(rows[:, 0], list(gone))]
     symbols = [elements[int(kind) - 1] for kind in rows[:, 1]]
-    return Atoms(symbols, rows[:, 2:5] - low, cell=cell, pbc=True)
+    periodic = [flag[0] == "p" for flag in lines[4].split()[-3:]]
+    return Atoms(symbols, rows[:, 2:5] - low, cell=cell, pbc=periodic)
 
 
 def energies(text):
