@@ -38,7 +38,8 @@ GRID = {
 }  # fmt: skip
 #: of products within channels
 START_PRODUCTS = {**START, "channels": 16, "orders": (2, 2), "mixing": "random"}
-PRODUCTS = START_PRODUCTS
+#: chosen by --search
+PRODUCTS = {**START_PRODUCTS, "channels": 32, "orders": (3, 3, 2), "n_max": 3, "forces": 0.1}
 GRID_PRODUCTS = {
     "orders": [(2, 2, 2), (3, 3), (3, 3, 2)], "mixing": ["pca"], "channels": [8, 32], "smearing": [0.5, 1.5],
     "n_max": [1, 3], "radius": [2.0, 4.0], "forces": [0.1, 0.4],
