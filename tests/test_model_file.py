@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from models import EVERY_KIND_OF_MODEL, POWER, RADIAL, RHO, SALT, build, energy, evaluate, kernel_model, linear_model
+from models import (
+    CHANNELS,
+    EVERY_KIND_OF_MODEL,
+    POWER,
+    RADIAL,
+    RHO,
+    SALT,
+    build,
+    energy,
+    evaluate,
+    kernel_model,
+    linear_model,
+    mixing,
+)
 
 from mlcalc import _engine, info
 from mlcalc import model as model_module
@@ -151,6 +164,8 @@ def test_a_normalized_kernel_needs_a_smooth_limit_for_an_isolated_atom():
         kernel_model([hollow], [RADIAL], 1, epsilon=0.0).to_bytes()
     kernel_model([hollow], [RADIAL], 1, epsilon=0.1).to_bytes()
     kernel_model([RHO], [RADIAL], 1, epsilon=0.0).to_bytes()
+    with pytest.raises(RuntimeError, match="no smooth limit"):  # a layer may mix the center away
+        kernel_model([RHO], [CHANNELS], 1, layers=[mixing([RHO], 5, 3, 6)], epsilon=0.0).to_bytes()
 
 
 def test_a_descriptor_has_features_only(small_salt):
