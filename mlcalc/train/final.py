@@ -84,7 +84,7 @@ def _with_base(job: Job, model):
 def model_of_tensors(job: Job, checkpoint: Checkpoint, frames_given, started, figures) -> FitResult:
     """A model without an energy, with its report, written."""
     options = job.options
-    layers = mixed_channels(job, None)  # none is optimized: that is for an energy
+    layers = mixed_channels(job, None, checkpoint)  # none is optimized: that is for an energy
     plan = make_plan(options, job.species, job.train, job.threads, job.progress, layers)
     tensors = fit_tensors(job, plan, checkpoint)
     extra = {"regularization": {"lam": None, "criterion": None, "term_weights": []}, "data": job.data.describe(),

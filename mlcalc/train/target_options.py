@@ -129,7 +129,7 @@ class TargetOptions(Options):
     @property
     def sets(self) -> list[str]:
         """Names of the expansions and layers that its products are made of."""
-        names = []
+        names: list[str] = []
         for product in self.products:
             names += [product.a] if isinstance(product, LayerProductOptions) else product.split()
         return names

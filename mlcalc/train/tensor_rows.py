@@ -115,7 +115,7 @@ class PartRows:
         return np.concatenate([x.reshape(*x.shape[:-1], self.n_mu, -1) for x in parts], axis=-1)
 
     @property
-    def prior(self) -> PriorBlock | list[PriorBlock]:
+    def prior(self) -> list[PriorBlock]:
         """Blocks of the prior: the kernel matrix of the sparse points, or the identity."""
         blocks = []
         for z in self.species:
