@@ -73,15 +73,17 @@ def test_every_melt_is_divided_and_progress_adds_up(tmp_path):
 
 
 def test_an_interruption_ends_the_melts_that_have_begun(tmp_path, monkeypatch):
-    begun, ended = threading.Event(), []
+    begun, left, ended = threading.Event(), threading.Event(), []
 
     def melt(folder, melt, sampling, progress, stop):
         begun.set()
         ended.append(stop.wait(60))
+        left.set()
         raise RuntimeError("LAMMPS stopped")
 
     def interrupt():
         begun.wait(60)
+        time.sleep(0.2)  # a signal on the way into a wait is not heard before the wait ends
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     monkeypatch.setattr(data, "melt_with_lammps", melt)
@@ -92,7 +94,8 @@ def test_an_interruption_ends_the_melts_that_have_begun(tmp_path, monkeypatch):
             data.make_data(tmp_path / "data", data.Sampling(), with_lammps=True)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert ended and all(ended)
+    # interrupted while it begins a thread, the pool does not wait for that one
+    assert left.wait(60) and all(ended)
 
 
 LONG = """region box block 0 9 0 9 0 9

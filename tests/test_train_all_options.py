@@ -86,6 +86,7 @@ LAYER = {"layers[]": "A"}  # the case of products within channels
 OPTIMIZED = {**LAYER, "layers[].mixing": {"method": "optimize", "structures": 6, "iterations": 3, "patience": 3}}
 TARGET = {"targets[]": "dipole"}  # the case of a tensor
 BORN = {**TARGET, "targets[].derivative": {"key": "born"}}
+MANY = {**LAYER, **TARGET, "targets[].products": [{"a": "A", "l_max": [1, 1]}]}
 KERNEL_TARGET = {**TARGET, "targets[].regressor": {"type": "kernel", "points": 6}}
 LEGENDRE = {f"{DENSITY}.basis": "legendre"}
 
@@ -208,7 +209,8 @@ EFFECTS = {
     "targets[].name": Effect("moment", TARGET),
     "targets[].key": Effect("mu2", TARGET),
     "targets[].type": Effect("scalar", TARGET, "refused: unit e.Angstrom is not one of a scalar output"),
-    "targets[].products": Effect(["rho rho", "rho"], TARGET),
+    "targets[].products[].a": Effect("B", MANY, "refused: uses expansion 'B'"),
+    "targets[].products[].l_max": Effect([1, 1, 1], MANY),
     "targets[].unit": Effect("Debye", TARGET),
     "targets[].per": Effect("volume", {**TARGET, "targets[].unit": "debye per volume", "targets[].name": "mu"}),
     "targets[].sign": Effect(-1, TARGET),
