@@ -23,7 +23,6 @@ SETS = {
 }
 KINDS = ["linear", "kernel"]
 VARIANTS = ["without", "with", "pairs"]
-PAIRS = {"name": "pairs", "type": "density", "n_max": 12, "l_max": 0, "density": {"type": "gaussian", "width": 0.25}}
 WITHOUT = {"separated": None, "close": None, "expanded": None}
 
 
@@ -44,12 +43,9 @@ def options(name: str, kind: str, variant: str, folder: str) -> dict:
     chosen["terms"][0]["regressor"] = (
         {"type": "linear"} if kind == "linear" else {"type": "kernel", "zeta": 4, "points": 300}
     )
-    if variant == "pairs":
-        rho = chosen["expansions"][0]
-        chosen["expansions"].append(PAIRS | {key: rho[key] for key in ("cutoff", "smoothing")})
-        chosen["terms"].append(
-            {"name": "pairs", "invariants": [{"nu": 1, "a": "pairs"}], "regressor": {"type": "linear"}}
-        )
+    if variant != "pairs":
+        for part in ("expansions", "terms"):
+            chosen[part] = [entry for entry in chosen[part] if entry["name"] != "pairs"]
     return chosen | {"outside": WITHOUT} if variant == "without" else chosen
 
 

@@ -72,8 +72,10 @@ def test_a_template_for_data_with_unusual_names(tmp_path):
     for form, far in (("bodies", True), ("kernel", True), ("bodies", False)):
         (tmp_path / "far.yaml").write_text(template(str(tmp_path / "a.xyz"), form=form, far=far))
         chosen = parse_options(tmp_path / "far.yaml")
-        assert [e["type"] for e in chosen.expansions] == ["density", "potential"][: 1 + far]
-        assert [t.name for t in chosen.terms] == ["soap" if form == "kernel" else "bodies", "lode"][: 1 + far]
+        fine = ["pairs"] if form == "kernel" else []
+        assert [e["name"] for e in chosen.expansions] == ["rho", *fine, "V"][: 1 + len(fine) + far]
+        near = ["soap" if form == "kernel" else "bodies", *fine]
+        assert [t.name for t in chosen.terms] == [*near, "lode"][: len(near) + far]
         assert len(chosen.layers) == (form == "bodies")
 
 
@@ -100,7 +102,7 @@ def test_a_template_by_trial(tmp_path, monkeypatch, capsys):
         text = Path(f"{name}.yaml").read_text()
         assert all(f"# {line}".rstrip() in text for line in told.splitlines()[:-1])
         parsed = parse_options(f"{name}.yaml")
-        assert [e["type"] for e in parsed.expansions] == ["density", "potential"][: 1 + far]
+        assert [e["type"] for e in parsed.expansions if e["name"] != "pairs"] == ["density", "potential"][: 1 + far]
         assert ("so it is in" in text) == far
         rows = [line.split()[-3:] for line in text.splitlines() if re.search(r"(\d+\.\d+ +){2}\d+\.\d$", line)]
         assert len(rows) == (3 if name == "ions" else 2) and all(float(x) > 0 for row in rows for x in row)

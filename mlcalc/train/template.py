@@ -25,6 +25,8 @@ USUAL = {
 
 #: largest angular momenta of one, two, three and four factors
 BODIES = (3, 3, 3, 3)
+#: width of the density of a term of pairs alone, Angstrom
+FINE = 0.25
 #: structures that channels are optimized on
 OPTIMIZED = 200
 
@@ -112,7 +114,7 @@ def template_of(frames, paths, form: str = "kernel", far: bool = False, tried: s
         cutoff=cutoff,
         width=float(np.clip(0.2 * nearest, 0.3, 0.5)),
         smoothing=min(1.0, 0.2 * cutoff),
-        forms=_forms(form, far, frames, l_max, nearest),
+        forms=_forms(form, far, frames, l_max, nearest, cutoff),
         members=MEMBERS if 0.8 * len(frames) >= 2 * MEMBERS else 0,
         **{f"{k}_sigma": v for k, v in WeightOptions().model_dump(include={*KINDS}).items()},
         **names,
@@ -148,23 +150,29 @@ def _layer(frames, inputs: str) -> str:
     return f"  - {{name: A, inputs: [{inputs}], channels: {channels}, l_max: {BODIES[0]}, mixing: {mixing}}}"
 
 
-def _forms(form, far, frames, l_max, nearest) -> str:
-    """The lines of the field, the layers and the terms; what was not chosen is a comment."""
+def _forms(form, far, frames, l_max, nearest, cutoff) -> str:
+    """The lines of the pairs, the field, the layers and the terms; what was not chosen is a comment."""
     smearing = max(1.0, 0.5 * nearest)
     field = f"  - {{name: V, type: potential, exponent: 1, smearing: {smearing:.1f}, n_max: 2, l_max: 2}}"
     kernel = ["  - name: soap", "    invariants: [{nu: 2, a: rho, b: rho}]",
               f"    regressor: {{type: kernel, zeta: 4, points: {_points(frames)}, method: fps}}"]  # fmt: skip
     bodies = ["  - name: bodies", f"    invariants: [{{a: A, l_max: {list(BODIES)}}}]", "    regressor: {type: linear}"]
+    fine = ["  # finer in distance, for a term of pairs alone",
+            f"  - {{name: pairs, type: density, n_max: 12, l_max: 0, cutoff: {cutoff:.1f},",
+            f"     density: {{type: gaussian, width: {FINE}}}, "
+            f"smoothing: {{type: shifted_cosine, width: {min(1.0, 0.2 * cutoff):.1f}}}}}"]  # fmt: skip
+    pairs = "  - {name: pairs, invariants: [{nu: 1, a: pairs}], regressor: {type: linear}}"
     lode = "  - {name: lode, invariants: [{nu: 2, a: rho, b: V}], regressor: {type: linear}}"
     taken, other = (kernel, bodies) if form == "kernel" else (bodies, kernel)
     may_have_far, is_bodies = may_have_far_field(frames), form == "bodies"
-    lines = []
+    lines = [fine[0], *(_shown(line, not is_bodies) for line in fine[1:])]
     if may_have_far:
         lines += ["  # the far field of everything else (LODE), for ions and polar molecules", _shown(field, far)]
     lines += ["# channels whose products of up to four factors the term `bodies` takes", _shown("layers:", is_bodies),
               _shown(_layer(frames, "rho"), is_bodies), "", "terms:", *taken]  # fmt: skip
     lines.append("  # or" if form == "kernel" else f"  # or, with l_max: {l_max} of rho")
     lines += [_shown(line, False) for line in other]
+    lines += ["  # pairs alone", _shown(pairs, not is_bodies)]
     if may_have_far:
         lines += ["  # with the far field", _shown(lode, far)]
     return "\n".join(lines) + "\n"
