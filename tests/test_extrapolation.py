@@ -189,6 +189,13 @@ def test_the_outermost_structure_is_that_of_all_data(tmp_path, regressor):
     assert Model.from_bytes(loaded.to_bytes()).outermost == model.outermost
 
 
+def test_no_structure_is_the_outermost_of_a_model_with_a_far_field(tmp_path):
+    """Of a cell twice as large, with ions where they were on average, the field has longer waves."""
+    settings = options(tmp_path, {**SOAP, "invariants": [{"nu": 2, "a": "rho", "b": "V"}]})
+    settings["expansions"].append({"name": "V", "type": "potential", "n_max": 1, "l_max": 1})
+    assert fit(settings, known_data(), progress=False, figures=False).model.outermost is None
+
+
 @pytest.mark.parametrize(("value", "sentence"), [
     ({"mean": 0.0, "atoms": 2}, "outermost.mean"),
     ({"mean": 1.0, "atoms": 0}, "outermost.atoms"),

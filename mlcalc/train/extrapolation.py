@@ -7,6 +7,7 @@ import numpy as np
 from scipy import linalg
 
 from ..model.description import Model, Outermost
+from ..model.expansions import PotentialExpansion
 from .engine import Engine, ordered_map
 from .solve import kernel_cholesky
 
@@ -73,13 +74,14 @@ def kernel_edge(x: np.ndarray, points: np.ndarray, zeta: int) -> float:
 def outermost_structure(model: Model, structures, engine: dict, threads: int) -> Outermost | None:
     """The largest mean extrapolation of the atoms of one of these ase.Atoms, of those with at least half as many atoms
     as most have (single atoms and dimers are as far out as an atom can be); None for a model that does not know its
-    edge, and without structures.
+    edge, without structures, and with a far field: in a larger cell it has waves that no smaller one has.
 
     Structures that were not trained on belong here: of few environments the fit knows its own better than others."""
     kernels_know = [getattr(term.regressor, "edges", None) is not None for term in model.terms]
     linear_know = [getattr(term.regressor, "leverage", None) is not None for term in model.terms]
     sizes = [len(atoms) for atoms in structures if len(atoms)]
-    if not any(kernels_know + linear_know) or not sizes:
+    far = any(isinstance(expansion, PotentialExpansion) for expansion in model.expansions)
+    if far or not any(kernels_know + linear_know) or not sizes:
         return None
     fewest = max(1, int(np.ceil(np.median(sizes) / 2)))
     counted = [atoms for atoms in structures if len(atoms) >= fewest]
