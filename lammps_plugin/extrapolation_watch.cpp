@@ -67,6 +67,7 @@ void ExtrapolationWatch::check_largest(const double* values, const StyleSettings
 
 /// Of the atoms that the model sees, on all ranks.
 void ExtrapolationWatch::check_mean(const mlcalc::Model& model, const double* values) {
+    if (warned_ || model.outermost.mean <= 0.0) return;
     double sums[2] = {0.0, 0.0};  // of the measure, of the atoms
     for (int i = 0; i < lammps_->atom->nlocal; ++i) {
         sums[0] += values[i];
@@ -75,7 +76,7 @@ void ExtrapolationWatch::check_mean(const mlcalc::Model& model, const double* va
     MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, lammps_->world);
     const double before = ratio_;
     ratio_ = model.outermost.ratio(sums[0], static_cast<std::int64_t>(sums[1]));
-    if (warned_ || before <= mlcalc::structure_limit || ratio_ <= mlcalc::structure_limit) return;
+    if (before <= mlcalc::structure_limit || ratio_ <= mlcalc::structure_limit) return;
     if (lammps_->comm->me == 0)
         lammps_->error->warning(FLERR,
                                 "mlcalc: the run has left what the model was trained on: on step {} the mean "

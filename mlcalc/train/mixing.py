@@ -301,7 +301,6 @@ class MixingFit:
 
         left = iterations - history.steps
         settings = {"maxiter": left, "maxcor": 20, "maxfun": int(1.5 * left) + 3, "ftol": 1e-7, "gtol": 1e-9}
-        history.stopped = ""
         if history.since_best < patience and left > 0:
             # SciPy ends a minimization where the callback raises StopIteration
             optimize.minimize(value, history.x, jac=True, method="L-BFGS-B", callback=after, options=settings)
