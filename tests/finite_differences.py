@@ -46,6 +46,22 @@ def check_virials_of_atoms(potential, atoms, tolerance=1e-9):
     np.testing.assert_allclose(slopes, expected, rtol=0, atol=tolerance * scale)
 
 
+def check_descriptor(descriptor, atoms):
+    """Gradients with respect to positions and strain, forward and backward, are the derivatives of its values."""
+    gradients, strains = descriptor.gradients(atoms)
+    p_adj = np.random.default_rng(2).normal(size=gradients.shape[:2])
+    gradient, strain = descriptor.backward(atoms, p_adj)
+    d, e = directions((len(atoms), 3), n=1)[0], directions((3, 3), n=1, seed=4)[0]
+    for slope, tangent, adjoint in [
+        (derivative(lambda x: descriptor(displaced(atoms, x * d)).values), np.einsum("ifjx,jx->if", gradients, d),
+         np.sum(gradient * d)),
+        (derivative(lambda x: descriptor(strained(atoms, x * e)).values), np.einsum("ifab,ab->if", strains, e),
+         np.sum(strain * e)),
+    ]:  # fmt: skip
+        assert np.abs(slope - tangent).max() < 1e-8 * np.abs(slope).max()
+        assert adjoint == pytest.approx(np.sum(p_adj * tangent), rel=1e-11)
+
+
 def check_forces(atoms, tolerance):
     """Forces of the calculator of these atoms are derivatives of its energy, to 1e-6 relative or ``tolerance``."""
     forces = atoms.get_forces()

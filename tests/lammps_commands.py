@@ -2,6 +2,7 @@
 """One frame for any command of LAMMPS: 64 ions, the pair style, the command, and what the last evaluation gave."""
 
 import numpy as np
+import pytest
 from lammps_lives import read_dump
 from lammps_runs import PRESSURE_UNIT, engine
 
@@ -43,6 +44,13 @@ HYBRID = "pair_style hybrid/overlay mlcalc {options} zero 5.0\npair_coeff * * ml
 FRAMES = {"style": "atomic", "head": "", "map": "array", "box": "", "before": "", "mass": "mass * 20"}
 
 
+#: kinds of models: near-sighted, and with a far field, which MESH computes
+KINDS = {"near": "linear zbl", "both": "linear soap + lode"}
+MESH = "lode mesh accuracy 1e-5"
+NVE = "fix move all nve\nvelocity all create 600 7 loop geom\n"
+NEAR_AND_FAR = pytest.mark.parametrize("name, ranks", [("near", 1), ("both", 2)])
+
+
 def run_command(directory, commands, model, options="", *, ranks=1, pair=PAIR, show="", arguments=(), **frame):
     """Runs the commands in the frame, whose holes are ``FRAMES``. Returns the status and the output of LAMMPS."""
     words = FRAMES | frame | {"pair": pair.format(options=options, model=model), "columns": COLUMNS.format(show)}
@@ -69,3 +77,11 @@ def assert_as_in_ase(directory, text, model, tolerance, **options):
         error = np.abs(value - expected[name]).max() / np.abs(expected[name]).max()
         assert error < tolerance, f"{name} differs by {error:.1e}"
     return got, atoms
+
+
+def check_as_in_ase(directory, commands, paths, name, ranks, **frame):
+    """What the last evaluation of these commands gave is what ASE gives, with the model ``paths[name]`` of KINDS."""
+    far = {"accuracy": 1e-9} if name == "both" else {}
+    status, text = run_command(directory, commands, paths[name], MESH if far else "", ranks=ranks, **frame)
+    assert status == 0, text[-2500:]
+    assert_as_in_ase(directory, text, paths[name], 1e-5 if far else 1e-11, **far)

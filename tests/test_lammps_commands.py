@@ -6,21 +6,29 @@ import re
 import models
 import numpy as np
 import pytest
-from lammps_commands import HYBRID, PAIR, assert_as_in_ase, last, run_command
+from lammps_commands import (
+    HYBRID,
+    KINDS,
+    MESH,
+    NEAR_AND_FAR,
+    NVE,
+    PAIR,
+    assert_as_in_ase,
+    check_as_in_ase,
+    last,
+    run_command,
+)
 from lammps_runs import engine, needs_lammps
 from test_lammps_manners import numbers
 
 pytestmark = needs_lammps
-KINDS = {"near": "linear zbl", "both": "linear soap + lode", "committee": "linear committee"}
-MESH = "lode mesh accuracy 1e-5"
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    return models.saved(KINDS, tmp_path_factory.mktemp("commands"))
+    return models.saved(KINDS | {"committee": "linear committee"}, tmp_path_factory.mktemp("commands"))
 
 
-NVE = "fix move all nve\nvelocity all create 600 7 loop geom\n"
 BONDS = {"style": "bond", "box": "bond/types 1 extra/bond/per/atom 8 extra/special/per/atom 60"}
 KEPT = "special_bonds lj/coul 1 1 1\nbond_style zero\nbond_coeff 1"
 MOLECULES = {"style": "molecular", "before": "group few id 1:6\nset group all mol 1\nset group few mol 2"}
@@ -90,14 +98,11 @@ AS_IN_ASE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name, ranks", [("near", 1), ("both", 2)])
+@NEAR_AND_FAR
 @pytest.mark.parametrize("case", AS_IN_ASE)
 def test_as_in_ase(paths, tmp_path, case, name, ranks):
     commands, frame = AS_IN_ASE[case]
-    far = {"accuracy": 1e-9} if name == "both" else {}
-    status, text = run_command(tmp_path, commands, paths[name], MESH if far else "", ranks=ranks, **frame)
-    assert status == 0, text[-2500:]
-    assert_as_in_ase(tmp_path, text, paths[name], 1e-5 if far else 1e-11, **far)
+    check_as_in_ase(tmp_path, commands, paths, name, ranks, **frame)
 
 
 #: commands, what of the frame they need, and the sentence

@@ -4,12 +4,10 @@ atoms, data that are added, tilted boxes."""
 
 import models
 import pytest
-from lammps_commands import assert_as_in_ase, run_command
+from lammps_commands import KINDS, NEAR_AND_FAR, NVE, check_as_in_ase
 from lammps_runs import needs_lammps
 
 pytestmark = [needs_lammps, pytest.mark.filterwarnings("ignore:this system has slab boundaries")]
-KINDS = {"near": "linear zbl", "both": "linear soap + lode"}
-MESH = "lode mesh accuracy 1e-5"
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +15,6 @@ def paths(tmp_path_factory):
     return models.saved(KINDS, tmp_path_factory.mktemp("families"))
 
 
-NVE = "fix move all nve\nvelocity all create 600 7 loop geom\n"
 BONDS = {"style": "molecular", "box": "bond/types 1 extra/bond/per/atom 8 extra/special/per/atom 60"}
 HARMONIC = "special_bonds lj/coul 1 1 1\nbond_style harmonic\nbond_coeff 1 0.0 2.8"
 PAIRS = "".join(f"\ncreate_bonds single/bond 1 {k} {k + 4} special no" for k in range(1, 60, 8))
@@ -111,12 +108,9 @@ def write_reaction(directory):
         (directory / name).write_text(text)
 
 
-@pytest.mark.parametrize("name, ranks", [("near", 1), ("both", 2)])
+@NEAR_AND_FAR
 @pytest.mark.parametrize("case", AS_IN_ASE)
 def test_as_in_ase(paths, tmp_path, case, name, ranks):
     commands, frame = AS_IN_ASE[case]
     write_reaction(tmp_path)
-    far = {"accuracy": 1e-9} if name == "both" else {}
-    status, text = run_command(tmp_path, commands, paths[name], MESH if far else "", ranks=ranks, **frame)
-    assert status == 0, text[-2500:]
-    assert_as_in_ase(tmp_path, text, paths[name], 1e-5 if far else 1e-11, **far)
+    check_as_in_ase(tmp_path, commands, paths, name, ranks, **frame)

@@ -10,7 +10,7 @@ from training_cases import known_model, labeled, options, salt
 from mlcalc import ChannelProduct, Invariant, MLCalculator, Model
 from mlcalc.train import OptionError, fit
 from mlcalc.train.engine import Engine
-from mlcalc.train.mixing import MixingFit, Rows, principal_mixing, random_mixing, second_moments
+from mlcalc.train.mixing import MixingFit, Progression, Rows, principal_mixing, random_mixing, second_moments
 from mlcalc.train.solve import CholeskyPath, RidgePath
 
 FAR = {"name": "V", "type": "potential", "n_max": 2, "l_max": 1, "smearing": 1.0}
@@ -119,15 +119,19 @@ def test_derivatives_of_rows_with_respect_to_the_mixing(small_salt, expansions, 
     assert ours @ change == pytest.approx(expected, rel=1e-6)
 
 
-def test_gradient_of_the_eliminated_loss(frames):
-    """Of log L by finite differences; along the size of a channel it is zero."""
+def small_fit(frames):
+    """A fit of the mixing of three channels, and where it starts."""
     model = linear_model([RHO], [[ChannelProduct.up_to("A", (2, 2, 2))]], 4, layers=[mixing([RHO], 3, 2, 2)])
-    engine = Engine(model)
-    some = frames[:6]
+    engine, some = Engine(model), frames[:6]
     moments = second_moments(engine, some, ["rho"], 2, 1)
     rows = [Rows(a, (a.get_potential_energy(), 0.1), (a.get_forces(), 0.1), None) for a in some]
-    fitted = MixingFit(engine, rows, moments, np.tile(np.arange(3), 2), 2)
-    start = random_mixing(2, 3, np.tile(np.arange(3), 2), np.ones(6), 1.0, 0)
+    n_of = np.tile(np.arange(3), 2)
+    return MixingFit(engine, rows, moments, n_of, 2), random_mixing(2, 3, n_of, np.ones(6), 1.0, 0)
+
+
+def test_gradient_of_the_eliminated_loss(frames):
+    """Of log L by finite differences; along the size of a channel it is zero."""
+    fitted, start = small_fit(frames)
     value = fitted.objective(start.shape)
     x = start.ravel() * np.tile((1.0 + np.tile(np.arange(3), 2)) ** 1.5, 6)
     _, gradient = value(x)
@@ -136,6 +140,25 @@ def test_gradient_of_the_eliminated_loss(frames):
         d = rng.normal(size=x.size)
         assert gradient @ d == pytest.approx((value(x + h * d)[0] - value(x - h * d)[0]) / (2 * h), rel=1e-3, abs=1e-5)
     assert abs(gradient @ x) < 1e-8 * np.linalg.norm(gradient) * np.linalg.norm(x)
+
+
+def test_an_optimization_that_goes_on_has_the_loss_that_it_had(frames):
+    """Its ridge is in units of the columns at the start, not of those where it goes on."""
+    fitted, start = small_fit(frames)
+    before = fitted.minimize(start, 3, [])
+    again, _ = small_fit(frames)
+    after = again.minimize(start, 3, [], before=Progression.of_arrays(before.arrays()))
+    assert after.steps == 3 and np.array_equal(again.scale, fitted.scale)
+    value = again.objective(start.shape)
+    assert value(after.x)[0] == pytest.approx(np.log(before.loss[-1]), rel=1e-9)
+
+
+def test_the_best_mixing_is_kept_not_the_last():
+    history = Progression()
+    for k, score in enumerate([3.0, 1.0, 2.0]):
+        history.add(np.full(2, k), {"mixing": np.full(3, k), "loss": 5.0 - k}, score)
+    assert np.array_equal(history.mixing, np.full(3, 1)) and np.array_equal(history.x, np.full(2, 2))
+    assert history.steps == 2 and history.since_best == 1
 
 
 def test_principal_components_are_uncorrelated(frames):
